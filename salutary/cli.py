@@ -1,0 +1,64 @@
+"""``salutary-run``: build the parts that the configuration names, run the loop, write the records."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from salutary.config import Settings, build, config_dir, one_line_errors
+
+
+@hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
+@one_line_errors
+def run(cfg: DictConfig) -> None:
+    """One run. Heavy imports wait until here, so that ``--help`` does not."""
+    from salutary import loop, terminal
+    from salutary.datasets import load
+    from salutary.problem import Problem
+    from salutary.records import Identity, RunDirectory
+    from salutary.references import reference_lines
+
+    started = time.perf_counter()
+    config = OmegaConf.to_container(cfg, resolve=True)
+    settings = Settings.of(config)
+    choices = HydraConfig.get().runtime.choices
+    identity = Identity(
+        choices["dataset"], choices["strategy"], choices["model"], choices["protocol"], settings.seed
+    )
+    directory = RunDirectory(settings.output_dir, identity, config)
+    directory.check_writable()
+
+    device = build(cfg.device)
+    table = load(build(cfg.dataset), identity.dataset)
+    split = build(cfg.protocol.splitter).split(table.y, settings.n_init, settings.seed)
+    problem = Problem.prepare(table, split, device)
+    model = build(cfg.model, n_classes=table.n_classes)
+    strategy = build(cfg.strategy)
+
+    records = []
+    rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
+    for record in terminal.progress(rounds, settings.rounds, identity):
+        if not records:
+            directory.start(OmegaConf.to_yaml(cfg, resolve=True))
+        records.append(record)
+        directory.append(record)
+    references = reference_lines(problem, model, records[0].test)
+    seconds = time.perf_counter() - started
+    directory.finish(references, table, device.description, seconds)
+    terminal.summarise(identity, records, references, seconds, directory.path)
+
+
+def main() -> None:
+    """Entry point of ``salutary-run``."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then leaves its errors to one_line_errors
+    sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
+    one_line_errors(run)()
+
+
+if __name__ == "__main__":
+    main()

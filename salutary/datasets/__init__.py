@@ -1,0 +1,83 @@
+"""Data sets. A data set is an object with ``load() -> Table``; it never splits or scales.
+
+Adding one: a class with ``load`` anywhere Python can import it, and a YAML file in
+``conf/dataset/`` (or in a folder given by ``--config-dir``) whose ``_target_`` names the class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from salutary.errors import SalutaryError
+
+
+@dataclass(frozen=True)
+class Table:
+    """Features X (n, d) float64, class numbers y (n,) int64 in 0..C-1, and the names of the C classes.
+
+    Raises SalutaryError, naming the row and column, when X holds a NaN or an infinity, when y
+    does not fit ``class_names``, or when there are fewer than two classes.
+    """
+
+    X: np.ndarray
+    y: np.ndarray
+    class_names: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        X = np.ascontiguousarray(self.X, dtype=np.float64)
+        y = np.ascontiguousarray(self.y, dtype=np.int64)
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
+        if X.ndim != 2 or y.shape != (len(X),) or not X.size:
+            raise SalutaryError(f"features {X.shape} and labels {y.shape} do not form a table")
+        bad = np.argwhere(~np.isfinite(X))
+        if len(bad):
+            row, column = bad[0]
+            raise SalutaryError(f"feature {column} of row {row} is {X[row, column]} (counted from 0)")
+        if len(self.class_names) < 2:
+            raise SalutaryError(f"there is only one class, {', '.join(self.class_names)}")
+        if y.min() < 0 or y.max() >= len(self.class_names):
+            row = int(np.argmax((y < 0) | (y >= len(self.class_names))))
+            raise SalutaryError(
+                f"row {row} has class number {y[row]}, but there are {len(self.class_names)} classes"
+            )
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.class_names)
+
+    @property
+    def sha256(self) -> str:
+        """Checksum of features and labels as loaded, so that two runs can be seen to share data."""
+        digest = hashlib.sha256(self.X.tobytes())
+        digest.update(self.y.tobytes())
+        return digest.hexdigest()
+
+
+def encode(values: np.ndarray, class_names: tuple) -> np.ndarray:
+    """Class numbers (n,) of ``values``; raises SalutaryError for a value that is not a class name."""
+    numbers = np.full(len(values), -1)
+    for number, name in enumerate(class_names):
+        numbers[values == name] = number
+    if (numbers < 0).any():
+        row = int(np.argmax(numbers < 0))
+        raise SalutaryError(f"row {row} has the unknown class {values[row]!r}")
+    return numbers
+
+
+def load(dataset, name: str) -> Table:
+    """``dataset.load()``, checked; what is wrong is told with the data set's name.
+
+    Raises SalutaryError, also for a data set that does not return a Table.
+    """
+    try:
+        table = dataset.load()
+    except SalutaryError as error:
+        raise SalutaryError(f"dataset={name}: {error}") from error
+    if not isinstance(table, Table):
+        raise SalutaryError(f"dataset={name}: load() returned a {type(table).__name__}, not a Table")
+    return table

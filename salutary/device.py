@@ -1,0 +1,45 @@
+"""Where tensors live and how precise they are; the only place that decides either."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+
+DTYPES = {"float64": torch.float64, "float32": torch.float32}
+
+
+class Device:
+    """``name``: ``cpu``, ``cuda``, ``cuda:<n>`` or ``auto`` (cuda if there is one);
+    ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all.
+
+    Raises SalutaryError for a device that is not there.
+    """
+
+    def __init__(self, name: str = "auto", dtype: str = "float64", threads: int | None = None):
+        if name == "auto":
+            name = "cuda" if torch.cuda.is_available() else "cpu"
+        if name != "cpu" and not name.startswith("cuda"):
+            raise SalutaryError(f"device.name must be auto, cpu or cuda, not {name!r}")
+        if name.startswith("cuda") and not torch.cuda.is_available():
+            raise SalutaryError("device=cuda, but PyTorch finds no CUDA device here; use device=cpu")
+        if dtype not in DTYPES:
+            raise SalutaryError(f"device.dtype must be {' or '.join(DTYPES)}, not {dtype!r}")
+        self.name = name
+        self.dtype = DTYPES[dtype]
+        if threads is not None:
+            torch.set_num_threads(threads)
+
+    @property
+    def description(self) -> str:
+        """The device as the records name it."""
+        hardware = torch.cuda.get_device_name(self.name) if self.name != "cpu" else "cpu"
+        return f"{hardware}, {str(self.dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads"
+
+    def features(self, X: np.ndarray) -> Tensor:
+        return torch.as_tensor(X, dtype=self.dtype, device=self.name)
+
+    def labels(self, y: np.ndarray) -> Tensor:
+        return torch.as_tensor(y, device=self.name)

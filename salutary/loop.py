@@ -1,0 +1,168 @@
+"""The active-learning loop. No files, no configuration, no plots."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+from salutary.metrics import Metrics, evaluate
+from salutary.problem import Problem
+from salutary.seeding import stream
+from salutary.split import Oracle, PoolView
+from salutary.strategies import Proposal, Strategy
+
+
+@dataclass(frozen=True)
+class Query:
+    """One queried point. ``sample_id``: row of the loaded table; labels are class names."""
+
+    round: int
+    rank: int
+    sample_id: int
+    assigned_label: str
+    true_label: str
+    predicted_label: str
+    influence: float | None
+
+
+@dataclass(frozen=True)
+class Round:
+    """The state after a round; round 0 is the initial model, before any query.
+
+    ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
+    """
+
+    round: int
+    n_labeled: int
+    n_human_labels: int
+    validation: Metrics
+    test: Metrics
+    label_agreement: float | None
+    select_seconds: float
+    fit_seconds: float
+    queries: tuple[Query, ...]
+
+
+def run(
+    problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int
+) -> Iterator[Round]:
+    """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
+
+    The last round takes what is left of the pool, and the run ends early when nothing is left.
+    Raises SalutaryError if the first budget exceeds the pool, or a strategy breaks its contract.
+    """
+    pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
+    labeled = torch.as_tensor(problem.split.initial, device=problem.y.device)
+    labels = problem.y[labeled]
+    if budget > len(pool):
+        raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
+    oracle = Oracle(problem.y)
+    model.tune(problem.X[labeled], labels, stream(seed, "model"))
+    fit_seconds = _timed_fit(model, problem.X[labeled], labels)
+    yield _round(problem, model, 0, len(labeled), oracle, (), 0.0, fit_seconds)
+
+    for number in range(1, rounds + 1):
+        if not len(pool):
+            return
+        view = _view(problem, pool, labeled, labels)
+        size = min(budget, len(pool))
+        started = time.perf_counter()
+        proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
+        select_seconds = time.perf_counter() - started
+        check_proposal(proposal, len(pool), size, problem.n_classes)
+
+        rows = pool[proposal.indices]
+        assigned = oracle.label(rows) if proposal.labels is None else proposal.labels
+        predicted = model.predict_proba(problem.X[rows]).argmax(1)
+        queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
+        labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
+        keep = torch.ones(len(pool), dtype=torch.bool, device=pool.device)
+        keep[proposal.indices] = False
+        pool = pool[keep]
+        fit_seconds = _timed_fit(model, problem.X[labeled], labels)
+        yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
+
+
+def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int) -> None:
+    """Raises SalutaryError unless the proposal is ``budget`` distinct pool points with valid labels."""
+    indices = proposal.indices
+    if indices.shape != (budget,) or len(indices.unique()) != budget:
+        raise SalutaryError(f"the strategy must propose {budget} distinct pool points, not {indices}")
+    if indices.min() < 0 or indices.max() >= n_pool:
+        raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
+    if proposal.labels is not None and (
+        proposal.labels.shape != (budget,)
+        or proposal.labels.min() < 0
+        or proposal.labels.max() >= n_classes
+    ):
+        raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
+
+
+def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
+    X_validation, y_validation = problem.part("validation")
+    return PoolView(
+        pool=problem.X[pool],
+        labeled=problem.X[labeled],
+        labels=labels,
+        validation=X_validation,
+        validation_labels=y_validation,
+        n_initial=len(problem.split.initial),
+        n_classes=problem.n_classes,
+    )
+
+
+def _timed_fit(model, X: Tensor, y: Tensor) -> float:
+    started = time.perf_counter()
+    model.fit(X, y)
+    return time.perf_counter() - started
+
+
+def _queries(
+    problem: Problem,
+    number: int,
+    rows: Tensor,
+    assigned: Tensor,
+    predicted: Tensor,
+    influence: Tensor | None,
+) -> tuple[Query, ...]:
+    name = problem.class_names
+    values = [None] * len(rows) if influence is None else influence.tolist()
+    columns = (rows.tolist(), assigned.tolist(), problem.y[rows].tolist(), predicted.tolist(), values)
+    return tuple(
+        Query(number, rank, sample, name[a], name[t], name[p], value)
+        for rank, (sample, a, t, p, value) in enumerate(zip(*columns, strict=True))
+    )
+
+
+def _round(
+    problem: Problem,
+    model,
+    number: int,
+    n_labeled: int,
+    oracle: Oracle,
+    queries: tuple[Query, ...],
+    select_seconds: float,
+    fit_seconds: float,
+) -> Round:
+    agreed = [query.assigned_label == query.true_label for query in queries]
+    return Round(
+        round=number,
+        n_labeled=n_labeled,
+        n_human_labels=oracle.n_sold,
+        validation=_evaluate(problem, model, "validation"),
+        test=_evaluate(problem, model, "test"),
+        label_agreement=sum(agreed) / len(agreed) if agreed else None,
+        select_seconds=select_seconds,
+        fit_seconds=fit_seconds,
+        queries=queries,
+    )
+
+
+def _evaluate(problem: Problem, model, part: str) -> Metrics:
+    X, y = problem.part(part)
+    return evaluate(model.predict_proba(X), y)

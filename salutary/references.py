@@ -1,0 +1,36 @@
+"""Reference lines: what a result has to be compared with before anything is claimed."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+
+from salutary.metrics import Metrics, evaluate
+from salutary.problem import Problem
+
+
+def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metrics]:
+    """Test metrics of four lines; ``model`` is a tuned model of the run, which stays as it is.
+
+    ``majority``: always the commonest class of the initial set, with its class shares as
+    probabilities. ``initial``: the model of round 0, as given. ``labeled_and_validation``: the
+    validation labels used as training data. ``fully_supervised``: the whole training part with
+    its true labels.
+    """
+    X_test, y_test = problem.part("test")
+    split = problem.split
+
+    def trained_on(rows: np.ndarray) -> Metrics:
+        fitted = copy.copy(model).fit(problem.X[rows], problem.y[rows])
+        return evaluate(fitted.predict_proba(X_test), y_test)
+
+    counts = torch.bincount(problem.y[split.initial], minlength=problem.n_classes)
+    shares = (counts / counts.sum()).expand(len(y_test), -1)
+    return {
+        "majority": evaluate(shares, y_test),
+        "initial": initial,
+        "labeled_and_validation": trained_on(np.concatenate([split.initial, split.validation])),
+        "fully_supervised": trained_on(split.training),
+    }

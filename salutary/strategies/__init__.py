@@ -1,0 +1,96 @@
+"""Strategies: which pool points to add next, and with which labels.
+
+The contract is :meth:`Strategy.propose`. Strategies hold settings only: all that changes is in the
+arguments, so the same arguments give the same answer. Most strategies are a score per pool point
+(:class:`ScoreStrategy`), and those of the influence family share :class:`InfluenceStrategy`.
+
+Adding one: a class anywhere Python can import it, and a YAML file in ``conf/strategy/`` (or in a
+folder given by ``--config-dir``) whose ``_target_`` names the class.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+from salutary.influence import label_influence
+from salutary.split import PoolView
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Points to add, best first.
+
+    ``indices`` (b,): positions in ``view.pool``. ``labels`` (b,): class numbers to assign, or None
+    to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the mean
+    validation loss each point was chosen for, or None for strategies that do not estimate it.
+    """
+
+    indices: Tensor
+    labels: Tensor | None = None
+    influence: Tensor | None = None
+
+
+class Strategy(ABC):
+    """The contract. ``budget`` is at most the number of pool points."""
+
+    @abstractmethod
+    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        """Choose ``budget`` distinct pool points. ``rng`` is the only source of chance."""
+
+
+class ScoreStrategy(Strategy):
+    """Chooses the highest scores; the true labels are bought."""
+
+    @abstractmethod
+    def scores(self, model, view: PoolView, rng: np.random.Generator) -> Tensor | np.ndarray:
+        """One score per pool point, (u,), higher is better."""
+
+    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        return Proposal(top(self.scores(model, view, rng), budget))
+
+
+class InfluenceStrategy(Strategy):
+    """Base of the strategies that score by influence.
+
+    ``hessian``: ``labeled`` (the paper's equation) or ``pool`` (the authors' code).
+    ``solver``: ``auto``, ``cholesky`` or ``cg``, see :func:`salutary.influence.solve`.
+    """
+
+    def __init__(self, hessian: str = "labeled", solver: str = "auto"):
+        self.hessian = hessian
+        self.solver = solver
+
+    def influence(self, model, view: PoolView, X: Tensor) -> Tensor:
+        """Influence of adding each row of ``X`` (n, d) with each label, (n, C)."""
+        if self.hessian not in ("labeled", "pool"):
+            raise SalutaryError(f"strategy.hessian must be labeled or pool, not {self.hessian!r}")
+        return label_influence(
+            model.coef_,
+            model.penalty_,
+            X_pool=X,
+            X_hessian=view.pool if self.hessian == "pool" else view.labeled,
+            X_validation=view.validation,
+            y_validation=view.validation_labels,
+            solver=self.solver,
+        )
+
+
+def top(scores: Tensor | np.ndarray, budget: int) -> Tensor:
+    """Positions of the ``budget`` highest scores, best first; of equals the lower position first.
+
+    Raises SalutaryError for a score that is not a number.
+    """
+    scores = torch.as_tensor(scores)
+    if scores.isnan().any():
+        raise SalutaryError("a strategy returned a score that is not a number")
+    # topk settles ties as it likes: take all that reach its last value, then sort stably.
+    threshold = torch.topk(scores, budget).values[-1]
+    candidates = torch.nonzero(scores >= threshold)[:, 0]
+    order = torch.argsort(scores[candidates], descending=True, stable=True)
+    return candidates[order[:budget]]

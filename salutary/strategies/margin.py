@@ -1,0 +1,21 @@
+"""Margin sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+from modAL.uncertainty import classifier_margin
+
+from salutary.split import PoolView
+from salutary.strategies import ScoreStrategy
+from salutary.strategies.modal_classifier import ModalClassifier
+
+
+class Margin(ScoreStrategy):
+    """Smallest difference between the two highest probabilities; the true labels are bought.
+
+    On two classes entropy, margin and uncertainty are one and the same ranking.
+    Balcan, Broder & Zhang, "Margin based active learning", COLT 2007.
+    """
+
+    def scores(self, model, view: PoolView, rng: np.random.Generator) -> np.ndarray:
+        return -classifier_margin(ModalClassifier(model, view), None)

@@ -1,0 +1,17 @@
+"""Random sampling: the baseline that every other strategy must beat."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from salutary.split import PoolView
+from salutary.strategies import Proposal, Strategy
+
+
+class Random(Strategy):
+    """Uniform draws without replacement; the true labels are bought."""
+
+    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        drawn = rng.choice(len(view.pool), size=budget, replace=False)
+        return Proposal(torch.as_tensor(drawn, device=view.pool.device))

@@ -1,0 +1,22 @@
+"""Least-confidence sampling."""
+
+from __future__ import annotations
+
+import numpy as np
+from modAL.uncertainty import classifier_uncertainty
+
+from salutary.split import PoolView
+from salutary.strategies import ScoreStrategy
+from salutary.strategies.modal_classifier import ModalClassifier
+
+
+class Uncertainty(ScoreStrategy):
+    """Lowest probability of the predicted class; the true labels are bought.
+
+    On two classes entropy, margin and uncertainty are one and the same ranking.
+    Nguyen, Shaker & Huellermeier, "How to measure uncertainty in uncertainty sampling for active
+    learning", Machine Learning 2022.
+    """
+
+    def scores(self, model, view: PoolView, rng: np.random.Generator) -> np.ndarray:
+        return classifier_uncertainty(ModalClassifier(model, view), None)

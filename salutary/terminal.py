@@ -1,0 +1,85 @@
+"""What a run shows: a progress bar over rounds, then a short summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from salutary.loop import Round
+from salutary.metrics import Metrics
+from salutary.records import Identity
+
+REFERENCE_NAMES = {
+    "majority": "majority class",
+    "initial": "initial model",
+    "labeled_and_validation": "trained on labelled + validation",
+    "fully_supervised": "fully supervised",
+}
+
+
+def progress(records: Iterable[Round], rounds: int, identity: Identity) -> Iterator[Round]:
+    """Pass the rounds on, showing a bar on standard error if that is a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(f"{identity.dataset} · {identity.strategy}", total=rounds)
+        for record in records:
+            yield record
+            bar.update(task, completed=record.round)
+
+
+def summarise(
+    identity: Identity,
+    records: list[Round],
+    references: dict[str, Metrics],
+    seconds: float,
+    path: object,
+) -> None:
+    """Print accuracies, reference lines, what the labels cost and where the files are."""
+    console = Console(highlight=False)
+    title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
+    console.print(f"\n[bold]{title}[/bold]")
+    console.print(_accuracies(records, references))
+    console.print(_labels(records))
+    console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
+    if records[-1].test.accuracy < references["majority"].accuracy:
+        console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
+
+
+def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for name in ("test accuracy", "balanced", "macro F1", "test loss"):
+        table.add_column(name, justify="right")
+    last = records[-1]
+    lines = {"round 0 (initial model)": records[0].test, f"round {last.round}": last.test}
+    lines |= {REFERENCE_NAMES[name]: metrics for name, metrics in references.items() if name != "initial"}
+    for i, (name, metrics) in enumerate(lines.items()):
+        shares = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
+        cells = [*(f"{100 * share:.2f}%" for share in shares), f"{metrics.loss:.4f}"]
+        table.add_row(name, *cells, style="bold" if i == 1 else None, end_section=i == 1)
+    return table
+
+
+def _labels(records: list[Round]) -> str:
+    last = records[-1]
+    queried = [query for record in records for query in record.queries]
+    if not queried:
+        return "no points added"
+    agreed = sum(query.assigned_label == query.true_label for query in queried) / len(queried)
+    return (
+        f"{len(queried)} points added, {last.n_human_labels} human labels bought;"
+        f" {100 * agreed:.0f}% of the labels equal the truth"
+    )
+
+
+def _majority_warning(identity: Identity, majority: float) -> str:
+    advice = "; try protocol=standard" if identity.protocol == "paper" else ""
+    return (
+        f"Always answering the majority class is right more often ({100 * majority:.2f}%)"
+        f" than this model{advice}."
+    )
