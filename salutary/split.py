@@ -136,15 +136,19 @@ class PaperSplit:
     before the redraw, and so does not depend on the seed.
 
     ``parts``: how test, validation and training rows come about (default StratifiedParts).
-    ``scale_rows``: the leading share of the training rows that the scaler is fitted on; 0 leaves
-    the features raw.
+    ``scale_on``: the rows that the scaler is fitted on: ``training``, ``initial``, ``none`` for raw
+    features, or a number for that leading share of the training rows.
     """
 
     INITIAL_STATE = 1
 
-    def __init__(self, parts: StratifiedParts | HalvedParts | None = None, scale_rows: float = 1.0):
+    def __init__(
+        self,
+        parts: StratifiedParts | HalvedParts | None = None,
+        scale_on: str | float = "training",
+    ):
         self.parts = parts
-        self.scale_rows = scale_rows
+        self.scale_on = scale_on
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
         parts = (self.parts or StratifiedParts()).parts(y)
@@ -154,10 +158,20 @@ class PaperSplit:
         initial = np.concatenate([initial, parts.dealt_initial])
         union = np.concatenate([parts.validation, pool])
         pool, validation = _draw(union, y, len(parts.validation), seed)
-        n = len(parts.training)
-        # round(), not int(): the authors' code fits the scaler on n - round(.25 n) rows.
-        scaling = parts.training[: n - round((1 - self.scale_rows) * n)]
+        scaling = self._scaling(parts.training, initial)
         return Split(initial, pool, validation, parts.test, parts.training, scaling)
+
+    def _scaling(self, training: np.ndarray, initial: np.ndarray) -> np.ndarray:
+        named = {"training": training, "initial": initial, "none": training[:0]}
+        if self.scale_on in named:
+            return named[self.scale_on]
+        if not isinstance(self.scale_on, float) or not 0 < self.scale_on <= 1:
+            raise SalutaryError(
+                f"recipe.scale_on must be {', '.join(named)} or a share in (0, 1], not {self.scale_on!r}"
+            )
+        n = len(training)
+        # n - round(.25 n), not round(.75 n): the rows that the authors' code fits the scaler on.
+        return training[: n - round((1 - self.scale_on) * n)]
 
 
 class StandardSplit:

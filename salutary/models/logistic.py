@@ -19,9 +19,9 @@ L2_GRID = tuple(10.0**k for k in range(-3, 5))
 class LogisticRegression:
     """Minimises the **summed** log-loss + l2/2 ||W||^2 (scikit-learn's C is 1 / l2).
 
-    Two classes share one weight vector, as in scikit-learn. The intercept is not penalised, with
-    one exception: while the labelled set lacks a class, that class's intercept is penalised like
-    a weight, since otherwise it would run to minus infinity and the optimum would not exist.
+    Two classes share one weight vector, as in scikit-learn. Intercepts are not penalised, with one
+    exception: while the labelled set lacks a class, they are penalised like weights, since
+    otherwise the missing class's would run to minus infinity and no optimum would exist.
 
     Parameters
     ----------
@@ -100,8 +100,8 @@ class LogisticRegression:
         rows = 1 if self.n_classes == 2 else self.n_classes
         penalty = X.new_full((rows, X.shape[1] + self.fit_intercept), self.l2_)
         if self.fit_intercept:
-            absent = torch.bincount(y, minlength=self.n_classes) == 0
-            penalty[:, -1] *= absent.any() if rows == 1 else absent
+            lacks_a_class = bool((torch.bincount(y, minlength=self.n_classes) == 0).any())
+            penalty[:, -1] *= lacks_a_class
         return penalty
 
     def _objective(self, X: Tensor, y: Tensor, W: Tensor) -> Tensor:
