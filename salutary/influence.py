@@ -37,6 +37,7 @@ from salutary.errors import SalutaryError
 
 # Up to this many parameters a dense factor is cheaper than conjugate gradients.
 DENSE_LIMIT = 300
+SOLVERS = ("auto", "cholesky", "cg")
 
 
 def linear(X: Tensor, W: Tensor) -> Tensor:
@@ -120,7 +121,7 @@ class Hessian:
     @cached_property
     def _shift_is_free(self) -> bool:
         K, D = self.penalty.shape
-        return K > 1 and D > self.X.shape[1] and not bool(self.penalty[:, -1].any())
+        return K > 1 and self.X.shape[1] < D and not bool(self.penalty[:, -1].any())
 
     def __matmul__(self, V: Tensor) -> Tensor:
         """Product with V (K, D), shape (K, D)."""
@@ -139,7 +140,7 @@ class Hessian:
         """The matrix, (K D, K D), rows ordered as W.flatten()."""
         K, D = self.penalty.shape
         X, P = self.X, self.P
-        if D > X.shape[1]:
+        if X.shape[1] < D:
             X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
         if K == 1:
             H = ((X * (P[:, :1] * P[:, 1:])).T @ X)[None, :, None, :]
@@ -163,10 +164,11 @@ def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10
 
     ``method`` is ``cholesky`` (dense factor), ``cg`` (matrix-free conjugate gradients, to a
     residual of ``rtol`` relative to G) or ``auto``, the first for small problems.
-    Raises SalutaryError when H is not positive definite to working precision.
+    Raises SalutaryError when H is not positive definite to working precision, or when conjugate
+    gradients do not converge.
     """
-    if method not in ("auto", "cholesky", "cg"):
-        raise SalutaryError(f"solver must be auto, cholesky or cg, not {method!r}")
+    if method not in SOLVERS:
+        raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
     if method == "cg" or (method == "auto" and G.numel() > DENSE_LIMIT):
         return conjugate_gradients(hessian, G, rtol)
     factor, info = torch.linalg.cholesky_ex(hessian.dense())

@@ -48,19 +48,19 @@ class Round:
     queries: tuple[Query, ...]
 
 
-def run(
-    problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int
-) -> Iterator[Round]:
+def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int) -> Iterator[Round]:
     """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
 
     The last round takes what is left of the pool, and the run ends early when nothing is left.
-    Raises SalutaryError if the first budget exceeds the pool, or a strategy breaks its contract.
+    Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
+    round 0, or if a strategy breaks its contract.
     """
     pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
     labeled = torch.as_tensor(problem.split.initial, device=problem.y.device)
     labels = problem.y[labeled]
     if budget > len(pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
+    strategy.check()
     oracle = Oracle(problem.y)
     model.tune(problem.X[labeled], labels, stream(seed, "model"))
     fit_seconds = _timed_fit(model, problem.X[labeled], labels)
@@ -96,9 +96,7 @@ def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int)
     if indices.min() < 0 or indices.max() >= n_pool:
         raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
     if proposal.labels is not None and (
-        proposal.labels.shape != (budget,)
-        or proposal.labels.min() < 0
-        or proposal.labels.max() >= n_classes
+        proposal.labels.shape != (budget,) or proposal.labels.min() < 0 or proposal.labels.max() >= n_classes
     ):
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
 

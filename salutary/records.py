@@ -112,9 +112,7 @@ class RunDirectory:
         self._write("queries.csv", _csv(QUERY_COLUMNS, queries))
         self._write("rounds.csv", _csv(ROUND_COLUMNS, [self._row(r) for r in self._rounds]))
 
-    def finish(
-        self, references: dict[str, Metrics], table: Table, device: str, seconds: float
-    ) -> None:
+    def finish(self, references: dict[str, Metrics], table: Table, device: str, seconds: float) -> None:
         """Write run.json, which marks the run as finished."""
         content = {
             **asdict(self.identity),

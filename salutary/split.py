@@ -201,9 +201,7 @@ def check_n_init(n_init: int, training: np.ndarray, y: np.ndarray) -> None:
     if n_init < n_classes:
         raise SalutaryError(f"n_init={n_init} is smaller than the number of classes, {n_classes}")
     if n_init >= len(training):
-        raise SalutaryError(
-            f"n_init={n_init} leaves no pool: the training part has {len(training)} rows"
-        )
+        raise SalutaryError(f"n_init={n_init} leaves no pool: the training part has {len(training)} rows")
 
 
 def _draw(rows: np.ndarray, y: np.ndarray, size: float, state: int) -> tuple[np.ndarray, np.ndarray]:

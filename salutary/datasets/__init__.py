@@ -19,7 +19,7 @@ class Table:
     """Features X (n, d) float64, class numbers y (n,) int64 in 0..C-1, and the names of the C classes.
 
     Raises SalutaryError, naming the row and column, when X holds a NaN or an infinity, when y
-    does not fit ``class_names``, or when there are fewer than two classes.
+    does not fit ``class_names``, or when all rows are of one class.
     """
 
     X: np.ndarray
@@ -38,13 +38,13 @@ class Table:
         if len(bad):
             row, column = bad[0]
             raise SalutaryError(f"feature {column} of row {row} is {X[row, column]} (counted from 0)")
-        if len(self.class_names) < 2:
-            raise SalutaryError(f"there is only one class, {', '.join(self.class_names)}")
         if y.min() < 0 or y.max() >= len(self.class_names):
             row = int(np.argmax((y < 0) | (y >= len(self.class_names))))
             raise SalutaryError(
                 f"row {row} has class number {y[row]}, but there are {len(self.class_names)} classes"
             )
+        if y.min() == y.max():
+            raise SalutaryError(f"all rows are of one class, {self.class_names[y[0]]}")
 
     @property
     def n_classes(self) -> int:

@@ -77,9 +77,7 @@ class LogisticRegression:
             G = self._objective_gradient(X, y, W)
             norm = G.norm()
             # Beyond tol, go on while it pays: an error in the gradient is one of 1 / l2 in W.
-            if norm <= self.tol * scale and (
-                norm <= self.tol * self.l2_ * scale or norm > previous / 2
-            ):
+            if norm <= self.tol * scale and (norm <= self.tol * self.l2_ * scale or norm > previous / 2):
                 break
             previous = norm
             W = self._newton_step(X, y, W, G, norm / scale)

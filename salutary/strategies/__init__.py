@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.influence import label_influence
+from salutary.influence import SOLVERS, label_influence
 from salutary.split import PoolView
 
 
@@ -43,6 +43,9 @@ class Strategy(ABC):
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         """Choose ``budget`` distinct pool points. ``rng`` is the only source of chance."""
 
+    def check(self) -> None:  # noqa: B027  (optional)
+        """Raise SalutaryError for settings that make no sense; called before anything is done."""
+
 
 class ScoreStrategy(Strategy):
     """Chooses the highest scores; the true labels are bought."""
@@ -66,10 +69,14 @@ class InfluenceStrategy(Strategy):
         self.hessian = hessian
         self.solver = solver
 
+    def check(self) -> None:
+        for name, known in {"hessian": ("labeled", "pool"), "solver": SOLVERS}.items():
+            value = getattr(self, name)
+            if value not in known:
+                raise SalutaryError(f"strategy.{name} must be {' or '.join(known)}, not {value!r}")
+
     def influence(self, model, view: PoolView, X: Tensor) -> Tensor:
         """Influence of adding each row of ``X`` (n, d) with each label, (n, C)."""
-        if self.hessian not in ("labeled", "pool"):
-            raise SalutaryError(f"strategy.hessian must be labeled or pool, not {self.hessian!r}")
         return label_influence(
             model.coef_,
             model.penalty_,

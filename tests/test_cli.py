@@ -1,0 +1,286 @@
+"""salutary-run as its users see it: records, repeatability, mistakes, additions from outside."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS
+
+TIMINGS = {"select_seconds", "fit_seconds"}
+
+
+def run_directory(root: Path) -> Path:
+    (path,) = (p.parent for p in root.rglob("run.json"))
+    return path
+
+
+def rows(path: Path) -> list[dict]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_records_of_a_run(salutary_run, tmp_path):
+    status, out, err = salutary_run("dataset=breast_cancer", "rounds=3", "budget=5", "seed=2")
+    assert (status, err) == (0, "")
+    path = run_directory(tmp_path / "outputs")
+    assert path.name.startswith("breast_cancer-salutary-logistic-paper-seed2-")
+    assert {p.name for p in path.iterdir()} == {"config.yaml", "rounds.csv", "queries.csv", "run.json"}
+
+    rounds = rows(path / "rounds.csv")
+    assert tuple(rounds[0]) == ROUND_COLUMNS
+    assert [int(r["round"]) for r in rounds] == [0, 1, 2, 3]
+    assert [int(r["n_labeled"]) for r in rounds] == [40, 45, 50, 55]
+    assert {r["n_human_labels"] for r in rounds} == {"0"}
+    assert rounds[0]["label_agreement"] == ""
+    queries = rows(path / "queries.csv")
+    assert tuple(queries[0]) == QUERY_COLUMNS
+    assert [(int(q["round"]), int(q["rank"])) for q in queries] == [
+        (r, k) for r in (1, 2, 3) for k in range(5)
+    ]
+    assert len({q["sample_id"] for q in queries}) == 15
+    assert {q["assigned_label"] for q in queries} <= {"malignant", "benign"}
+    for r in rounds[1:]:
+        these = [q for q in queries if q["round"] == r["round"]]
+        agreed = sum(q["assigned_label"] == q["true_label"] for q in these) / 5
+        assert float(r["label_agreement"]) == agreed
+
+    facts = json.loads((path / "run.json").read_text())
+    assert set(facts["references"]) == {"majority", "initial", "labeled_and_validation", "fully_supervised"}
+    assert facts["class_names"] == ["malignant", "benign"]
+    assert facts["data_shape"] == [569, 30]
+    assert {"python", "numpy", "torch", "scikit-learn", "salutary"} <= set(facts["versions"])
+    assert len(facts["data_sha256"]) == 64
+    config = yaml.safe_load((path / "config.yaml").read_text())
+    assert (config["seed"], config["model"]["l2"], config["strategy"]["hessian"]) == (2, 50, "pool")
+
+    assert "round 3" in out and "majority class" in out and "0 human labels bought" in out
+    assert str(path.relative_to(tmp_path)) in out
+
+
+@pytest.mark.parametrize("strategy", ["salutary", "random"])
+def test_same_seed_twice_gives_the_same_bytes(strategy, salutary_run, tmp_path):
+    contents = []
+    for where in ("a", "b"):
+        salutary_run("dataset=breast_cancer", f"strategy={strategy}", "rounds=3", f"output_dir={where}")
+        path = run_directory(tmp_path / where)
+        timeless = [[v for k, v in r.items() if k not in TIMINGS] for r in rows(path / "rounds.csv")]
+        contents.append((path.name, timeless, (path / "queries.csv").read_bytes()))
+    assert contents[0] == contents[1]
+
+
+def test_running_again_replaces_the_records(salutary_run, tmp_path):
+    for _ in range(2):
+        assert salutary_run("dataset=breast_cancer", "rounds=1")[0] == 0
+    assert len(rows(run_directory(tmp_path) / "rounds.csv")) == 2
+
+
+def test_settings_that_change_the_result_change_the_directory(salutary_run, tmp_path):
+    short = ("dataset=breast_cancer", "rounds=1")
+    salutary_run(*short)
+    salutary_run(*short, "device=cpu", "device.threads=1")
+    salutary_run(*short, "data_dir=elsewhere")
+    assert len(list((tmp_path / "outputs").iterdir())) == 1
+    salutary_run(*short, "model.l2=49")
+    assert len(list((tmp_path / "outputs").iterdir())) == 2
+
+
+def test_multirun(salutary_run, tmp_path):
+    status, _, _ = salutary_run(
+        "-m", "dataset=breast_cancer", "rounds=1", "strategy=salutary,margin", "seed=range(2)"
+    )
+    assert status == 0
+    found = {
+        (f["strategy"], f["seed"]) for f in (json.loads(p.read_text()) for p in tmp_path.rglob("run.json"))
+    }
+    assert found == {("salutary", 0), ("salutary", 1), ("margin", 0), ("margin", 1)}
+
+
+def test_model_below_the_majority_class_is_told(salutary_run, data_dir):
+    _, out, _ = salutary_run("dataset=bank", f"data_dir={data_dir}", "rounds=1")
+    assert "Always answering the majority class is right more often (87.72%)" in out.replace(
+        "\n", " "
+    ).replace("  ", " ")
+    assert "protocol=standard" in out
+
+
+# -- mistakes -------------------------------------------------------------------------------------
+
+MISTAKES = {
+    "unknown data set": (["dataset=bnk"], "no dataset 'bnk', did you mean bank?"),
+    "unknown strategy": (["strategy=salutry"], "no strategy 'salutry', did you mean salutary"),
+    "unknown protocol": (["protocol=papper"], "no protocol 'papper', did you mean paper?"),
+    "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),
+    "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset?"),
+    "override that does not parse": (["budget=["], "no viable alternative"),
+    "wrong type": (["budget=many"], "budget must be a whole number >= 1, not 'many'"),
+    "fraction": (["rounds=1.5"], "rounds must be a whole number >= 0, not 1.5"),
+    "zero budget": (["budget=0"], "budget must be a whole number >= 1"),
+    "negative seed": (["seed=-1"], "seed must be a whole number >= 0"),
+    "budget above pool": (["budget=1078"], "budget=1078 is larger than the pool, 977 rows"),
+    "n_init above training part": (["n_init=2000"], "n_init=2000 leaves no pool: the training part has 1077"),
+    "n_init below classes": (["n_init=9"], "n_init=9 is smaller than the number of classes, 10"),
+    "penalty zero": (["model.l2=0"], "model.l2 must be a positive number or cv, not 0"),
+    "penalty negative": (["model.l2=-3"], "model.l2 must be a positive number or cv, not -3"),
+    "no such Hessian": (["strategy.hessian=both"], "strategy.hessian must be labeled or pool"),
+    "no such solver": (["strategy.solver=lu"], "strategy.solver must be auto or cholesky or cg"),
+    "no such device": (["device.name=abacus"], "device.name must be auto, cpu or cuda"),
+    "no such precision": (["device.dtype=float16"], "device.dtype must be float64 or float32"),
+    "missing file": (["dataset=celeba", "data_dir=nowhere"], "dataset=celeba: CelebA cannot be downloaded"),
+    "output is a file": (["output_dir=file.txt"], "output_dir=file.txt cannot be written"),
+    "output below a file": (["output_dir=file.txt/x"], "output_dir=file.txt/x cannot be written"),
+    "output in /proc": (["output_dir=/proc/none"], "cannot be written"),
+    "missing folder of configs": (["--config-dir", "none"], "none"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("arguments, message", MISTAKES.values(), ids=MISTAKES)
+def test_mistakes_get_one_line_and_leave_nothing(arguments, message, salutary_run, tmp_path):
+    (tmp_path / "file.txt").write_text("a file")
+    status, out, err = salutary_run(*arguments)
+    assert status == 1
+    assert err.startswith("salutary-run: ")
+    assert len(err.splitlines()) == 1
+    assert message in err
+    assert "Traceback" not in out + err
+    assert [p.name for p in tmp_path.iterdir()] == ["file.txt"]
+
+
+def test_cuda_without_a_device(salutary_run, tmp_path):
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device")
+    status, _, err = salutary_run("device=cuda")
+    assert status == 1
+    assert err == "salutary-run: device=cuda, but PyTorch finds no CUDA device here; use device=cpu"
+    assert not any(tmp_path.iterdir())
+
+
+def test_damaged_file_is_named(salutary_run, tmp_path):
+    path = tmp_path / "data" / "waveform" / "waveform.data"
+    path.parent.mkdir(parents=True)
+    path.write_text("1,2,3\n")
+    status, _, err = salutary_run("dataset=waveform", "data_dir=data")
+    assert status == 1
+    assert "dataset=waveform: data/waveform/waveform.data is not the published file" in err
+    assert [p.name for p in tmp_path.iterdir()] == ["data"]
+
+
+# -- additions from outside the package --------------------------------------------------------------
+
+OWN_CODE = """
+import numpy as np
+from salutary.datasets import Table
+from salutary.errors import SalutaryError
+from salutary.strategies import ScoreStrategy
+
+
+class Moons:
+    def __init__(self, n, flaw=None):
+        self.n, self.flaw = n, flaw
+
+    def load(self):
+        rng = np.random.default_rng(0)
+        y = rng.integers(2, size=self.n)
+        X = rng.standard_normal((self.n, 3)) + y[:, None]
+        if self.flaw == "hole":
+            X[7, 2] = np.nan
+        if self.flaw == "single":
+            y[:] = 0
+        return Table(X, y, ("left", "right"))
+
+
+class LeastConfident(ScoreStrategy):
+    def __init__(self, sign=1):
+        self.sign = sign
+
+    def scores(self, model, view, rng):
+        return self.sign * (1 - model.predict_proba(view.pool).max(dim=1).values)
+"""
+
+
+@pytest.fixture
+def own_folder(tmp_path):
+    """A user's folder: own_code.py, and conf/ with a data set and a strategy."""
+    (tmp_path / "own_code.py").write_text(OWN_CODE)
+    for group, target in (("dataset", "Moons\nn: 500"), ("strategy", "LeastConfident")):
+        folder = tmp_path / "my_conf" / group
+        folder.mkdir(parents=True)
+        (folder / "mine.yaml").write_text(f"_target_: own_code.{target}\n")
+    yield ("--config-dir", "my_conf", "dataset=mine", "strategy=mine", "rounds=2", "n_init=20")
+    sys.modules.pop("own_code", None)
+
+
+def test_own_data_set_and_strategy(own_folder, salutary_run, tmp_path):
+    status, out, err = salutary_run(*own_folder)
+    assert (status, err) == (0, "")
+    path = run_directory(tmp_path)
+    assert path.name.startswith("mine-mine-logistic-paper-seed0-")
+    assert rows(path / "rounds.csv")[-1]["n_human_labels"] == "20"
+    assert "20 human labels bought; 100% of the labels equal the truth" in out
+
+
+@pytest.mark.parametrize(
+    "override, message",
+    [
+        ("+dataset.flaw=hole", "dataset=mine: feature 2 of row 7 is nan"),
+        ("+dataset.flaw=single", "dataset=mine: all rows are of one class, left"),
+        ("+strategy.size=3", "size"),
+        ("dataset._target_=own_code.Mons", "own_code.Mons"),
+    ],
+)
+def test_mistakes_in_own_code_are_told_in_one_line(override, message, own_folder, salutary_run, tmp_path):
+    status, _, err = salutary_run(*own_folder, override)
+    assert status == 1
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "outputs").exists()
+
+
+# -- the installed command ---------------------------------------------------------------------------
+
+
+def test_help_shows_groups_and_settings(tmp_path):
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "salutary", "--help"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    assert time.perf_counter() - started < 20  # a hang, not a benchmark
+    for text in (
+        "dataset:",
+        "bank",
+        "strategy:",
+        "salutary_gt",
+        "seed",
+        "rounds",
+        "budget",
+        "n_init",
+        "data_dir",
+    ):
+        assert text in done.stdout
+    heavy = {"torch", "sklearn", "pandas", "matplotlib", "modAL"}
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert not heavy & imported
+    assert not any(tmp_path.iterdir())
+
+
+def test_progress_goes_to_a_terminal_only(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "salutary", "dataset=breast_cancer", "rounds=1"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=True,
+    )
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout

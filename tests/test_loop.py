@@ -1,0 +1,121 @@
+"""The loop: what it counts, what it measures, what it refuses."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as scikit_learn
+from test_strategies_common import problem
+
+from salutary import loop
+from salutary.errors import SalutaryError
+from salutary.metrics import evaluate
+from salutary.models.logistic import LogisticRegression
+from salutary.references import reference_lines
+from salutary.strategies import Proposal, Strategy
+from salutary.strategies.margin import Margin
+from salutary.strategies.salutary import Salutary
+
+
+def records(strategy, rounds=3, budget=10, seed=0):
+    return list(loop.run(problem(), LogisticRegression(3, 1.0), strategy, rounds, budget, seed))
+
+
+class Scripted(Strategy):
+    """Proposes what it is told."""
+
+    def __init__(self, indices, labels=None):
+        self.proposal = Proposal(torch.tensor(indices), None if labels is None else torch.tensor(labels))
+
+    def propose(self, model, view, budget, rng):
+        return self.proposal
+
+
+def test_round_zero_is_the_initial_model():
+    data, model = problem(), LogisticRegression(3, 1.0)
+    first = records(Margin(), rounds=0)
+    assert len(first) == 1
+    X, y = data.part("initial")
+    X_test, y_test = data.part("test")
+    assert first[0].test == evaluate(model.fit(X, y).predict_proba(X_test), y_test)
+    assert (first[0].n_labeled, first[0].n_human_labels, first[0].queries) == (40, 0, ())
+    assert first[0].label_agreement is None
+
+
+def test_queries_name_rows_of_the_table_and_their_labels():
+    data = problem()
+    record = records(Scripted([5, 0, 99], [0, 1, 2]), rounds=1, budget=3)[1]
+    truth = [data.class_names[data.y[40 + i]] for i in (5, 0, 99)]
+    assert [q.sample_id for q in record.queries] == [45, 40, 139]
+    assert [q.assigned_label for q in record.queries] == ["a", "b", "c"]
+    assert [q.true_label for q in record.queries] == truth
+    assert record.label_agreement == sum(a == t for a, t in zip("abc", truth, strict=True)) / 3
+    assert [q.rank for q in record.queries] == [0, 1, 2]
+
+
+def test_added_points_are_trained_on_with_the_assigned_labels():
+    data = problem()
+    record = records(Scripted([5, 0, 99], [0, 1, 2]), rounds=1, budget=3)[1]
+    rows = np.concatenate([data.split.initial, [45, 40, 139]])
+    y = torch.cat([data.part("initial")[1], torch.tensor([0, 1, 2])])
+    fitted = LogisticRegression(3, 1.0).fit(data.X[rows], y)
+    X_test, y_test = data.part("test")
+    assert record.test == evaluate(fitted.predict_proba(X_test), y_test)
+
+
+@pytest.mark.parametrize(
+    "indices, labels, message",
+    [
+        ([0, 0, 1], None, "3 distinct pool points"),
+        ([0, 1], None, "3 distinct pool points"),
+        ([0, 1, 100], None, "outside the pool"),
+        ([0, 1, -1], None, "outside the pool"),
+        ([0, 1, 2], [0, 1, 3], "class number below 3"),
+        ([0, 1, 2], [0, 1], "class number below 3"),
+    ],
+)
+def test_broken_proposals_are_refused(indices, labels, message):
+    with pytest.raises(SalutaryError, match=message):
+        records(Scripted(indices, labels), rounds=1, budget=3)
+
+
+def test_first_budget_larger_than_the_pool_is_refused():
+    with pytest.raises(SalutaryError, match="budget=101 is larger than the pool, 100 rows"):
+        records(Margin(), budget=101)
+
+
+def test_same_seed_same_records():
+    timeless = [[(r.test, r.validation, r.queries) for r in records(Salutary())] for _ in range(2)]
+    assert timeless[0] == timeless[1]
+
+
+def test_metrics_equal_scikit_learn():
+    p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
+    y = np.random.default_rng(1).integers(3, size=200)  # class 3 never occurs
+    ours = evaluate(torch.as_tensor(p), torch.as_tensor(y))
+    predicted = p.argmax(1)
+    assert ours.loss == pytest.approx(scikit_learn.log_loss(y, p, labels=range(4)))
+    assert ours.accuracy == scikit_learn.accuracy_score(y, predicted)
+    assert ours.macro_f1 == pytest.approx(
+        np.mean([scikit_learn.f1_score(y == c, predicted == c) for c in range(3)])
+    )
+    recalls = [(predicted[y == c] == c).mean() for c in range(3)]
+    assert ours.balanced_accuracy == pytest.approx(np.mean(recalls))
+
+
+def test_certain_and_wrong_is_a_large_finite_loss():
+    assert np.isfinite(evaluate(torch.tensor([[0.0, 1.0]]), torch.tensor([0])).loss)
+
+
+def test_reference_lines():
+    data, model = problem(), LogisticRegression(3, 1.0)
+    (first,) = loop.run(data, model, Margin(), 0, 1, 0)
+    lines = reference_lines(data, model, first.test)
+    X_test, y_test = data.part("test")
+    commonest = data.part("initial")[1].bincount().argmax()
+    assert lines["majority"].accuracy == float((y_test == commonest).double().mean())
+    assert lines["initial"] == first.test
+    rows = np.concatenate([data.split.initial, data.split.validation])
+    both = LogisticRegression(3, 1.0).fit(data.X[rows], data.y[rows])
+    assert lines["labeled_and_validation"] == evaluate(both.predict_proba(X_test), y_test)
+    full = LogisticRegression(3, 1.0).fit(*data.part("training"))
+    assert lines["fully_supervised"] == evaluate(full.predict_proba(X_test), y_test)

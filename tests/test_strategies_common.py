@@ -1,0 +1,158 @@
+"""What holds for every strategy in conf/strategy/, found by looking there: no list to maintain."""
+
+import copy
+import dataclasses
+import inspect
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import composed
+from oracles import blobs
+
+from salutary import loop
+from salutary.config import build, config_dir
+from salutary.models.logistic import LogisticRegression
+from salutary.problem import Problem
+from salutary.split import PoolView, Split
+from salutary.strategies import Strategy
+
+NAMES = sorted(path.stem for path in Path(config_dir(), "strategy").glob("*.yaml"))
+CASES = ["binary", "multiclass", "missing class", "duplicates", "constant columns"]
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(params=NAMES)
+def strategy(request) -> Strategy:
+    return build(composed(f"strategy={request.param}", "protocol=standard").strategy)
+
+
+def situation(kind: str) -> tuple[LogisticRegression, PoolView]:
+    """A fitted model and a view of 80 pool points."""
+    n_classes = 2 if kind == "binary" else 4
+    X, y = blobs(240, 5, n_classes, seed=11, spread=1.5)
+    if kind == "constant columns":
+        X[:, 2] = 1.0
+    labeled, pool, validation = slice(0, 40), slice(40, 120), slice(120, 240)
+    X_labeled, y_labeled, X_pool = X[labeled], y[labeled], X[pool].clone()
+    if kind == "missing class":
+        X_labeled, y_labeled = X_labeled[y_labeled != 2], y_labeled[y_labeled != 2]
+    if kind == "duplicates":
+        X_pool[40:] = X_pool[:40]
+    model = LogisticRegression(n_classes, 1.0).fit(X_labeled, y_labeled)
+    n_initial = len(y_labeled) - 10
+    view = PoolView(X_pool, X_labeled, y_labeled, X[validation], y[validation], n_initial, n_classes)
+    return model, view
+
+
+@pytest.mark.parametrize("kind", CASES)
+@pytest.mark.parametrize("budget", [1, 10, 80])
+def test_proposals_keep_the_contract(strategy, kind, budget):
+    model, view = situation(kind)
+    proposal = strategy.propose(model, view, budget, rng())
+    loop.check_proposal(proposal, len(view.pool), budget, view.n_classes)
+    if proposal.influence is not None:
+        assert proposal.influence.shape == (budget,)
+        assert (proposal.influence[:-1] >= proposal.influence[1:]).all()
+
+
+def test_same_arguments_same_answer(strategy):
+    model, view = situation("multiclass")
+    a, b = (strategy.propose(model, view, 10, rng()) for _ in range(2))
+    for field in dataclasses.fields(a):
+        x, y = getattr(a, field.name), getattr(b, field.name)
+        assert (x is None and y is None) or torch.equal(x, y)
+
+
+def test_global_random_states_are_untouched(strategy):
+    model, view = situation("multiclass")
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    strategy.propose(model, view, 10, rng())
+    assert np.array_equal(np.random.get_state()[1], before[0])
+    assert torch.equal(torch.get_rng_state(), before[1])
+
+
+def test_model_and_view_are_untouched(strategy):
+    model, view = situation("multiclass")
+    model_before, view_before = copy.deepcopy(vars(model)), copy.deepcopy(view)
+    strategy.propose(model, view, 10, rng())
+    assert vars(model).keys() == model_before.keys()
+    for name, value in model_before.items():
+        now = getattr(model, name)
+        assert torch.equal(now, value) if isinstance(value, torch.Tensor) else now == value
+    for field in dataclasses.fields(view):
+        now, then = getattr(view, field.name), getattr(view_before, field.name)
+        assert torch.equal(now, then) if isinstance(then, torch.Tensor) else now == then
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_permuting_the_pool_permutes_the_answer(strategy, kind):
+    """Ties aside: the pool's points are distinct, and a strategy that ties them has its rule to go by."""
+    model, view = situation(kind)
+    a = strategy.propose(model, view, 10, rng(0))
+    if not torch.equal(a.indices, strategy.propose(model, view, 10, rng(1)).indices):
+        pytest.skip("draws by chance, so the answer depends on the order of the pool")
+    order = torch.as_tensor(rng(5).permutation(len(view.pool)))
+    b = strategy.propose(model, dataclasses.replace(view, pool=view.pool[order]), 10, rng(0))
+    if a.influence is not None and a.influence.unique().numel() < 10:
+        torch.testing.assert_close(b.influence, a.influence)  # tied: other points, equal scores
+    else:
+        assert torch.equal(order[b.indices], a.indices)
+        assert a.labels is None or torch.equal(a.labels, b.labels)
+
+
+def test_constructor_only_stores(strategy):
+    parameters = inspect.signature(type(strategy).__init__).parameters
+    names = [name for name, p in parameters.items() if name != "self" and p.kind == p.POSITIONAL_OR_KEYWORD]
+    assert set(vars(strategy)) == set(names)
+    settings = {name: object() for name in names}
+    assert vars(type(strategy)(**settings)) == settings
+
+
+def problem(y_pool_shift: int = 0) -> Problem:
+    """100 pool rows; the shift changes the hidden labels of the pool, and nothing else."""
+    X, y = blobs(300, 5, 3, seed=12, spread=1.5)
+    rows = np.arange(300)
+    split = Split(rows[:40], rows[40:140], rows[140:220], rows[220:], rows[:140], rows[:0])
+    y = y.clone()
+    y[40:140] = (y[40:140] + y_pool_shift) % 3
+    return Problem(X, y, split, ("a", "b", "c"))
+
+
+def finished(strategy, problem, rounds=3, budget=10):
+    model = LogisticRegression(3, 1.0)
+    return list(loop.run(problem, model, strategy, rounds, budget, seed=0))
+
+
+def test_human_labels_are_those_that_were_asked_for(strategy):
+    """A strategy that assigns labels buys none and cannot tell when the hidden ones change."""
+    a, b = finished(strategy, problem()), finished(strategy, problem(1))
+    model, view = situation("multiclass")
+    assigns = strategy.propose(model, view, 10, rng()).labels is not None
+    for record in a:
+        assert record.n_human_labels == (0 if assigns else 10 * record.round)
+    if assigns:
+        picks = [[(q.sample_id, q.assigned_label) for r in run for q in r.queries] for run in (a, b)]
+        assert picks[0] == picks[1]
+        assert [r.test for r in a] == [r.test for r in b]
+    else:
+        assert all(q.assigned_label == q.true_label for r in a for q in r.queries)
+
+
+def test_last_round_takes_what_is_left(strategy):
+    records = finished(strategy, problem(), rounds=9, budget=30)
+    assert [r.n_labeled for r in records] == [40, 70, 100, 130, 140]
+    assert len({q.sample_id for r in records for q in r.queries}) == 100
+
+
+def test_salutary_is_the_only_kind_without_human_labels():
+    """The type says it: only proposals that carry labels cost none."""
+    kinds = {name: build(composed(f"strategy={name}").strategy) for name in NAMES}
+    model, view = situation("multiclass")
+    free = {n for n, s in kinds.items() if s.propose(model, view, 5, rng()).labels is not None}
+    assert "salutary" in free
+    assert free.isdisjoint({"random", "entropy", "margin", "uncertainty", "isal", "ibds", "salutary_gt"})
