@@ -119,7 +119,7 @@ def test_load_names_the_data_set():
         def load(self):
             return 1, 2
 
-    with pytest.raises(SalutaryError, match="dataset=mine: load.. returned a tuple"):
+    with pytest.raises(SalutaryError, match=r"dataset=mine: load.. returned a tuple"):
         load(Broken(), "mine")
     with pytest.raises(SalutaryError, match=r"dataset=mine: dataset\.n must be"):
         load(WaveformGenerated(0), "mine")
