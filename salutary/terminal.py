@@ -16,7 +16,7 @@ from salutary.records import Identity
 REFERENCE_NAMES = {
     "majority": "majority class",
     "initial": "initial model",
-    "labeled_and_validation": "trained on labelled + validation",
+    "labeled_and_validation": "labelled + validation",
     "fully_supervised": "fully supervised",
 }
 
@@ -56,12 +56,16 @@ def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
     for name in ("test accuracy", "balanced", "macro F1", "test loss"):
         table.add_column(name, justify="right")
     last = records[-1]
-    lines = {"round 0 (initial model)": records[0].test, f"round {last.round}": last.test}
+    lines = {"round 0 (initial model)": records[0].test}
+    if last.round:
+        lines[f"round {last.round}"] = last.test
+    n_rounds = len(lines)
     lines |= {REFERENCE_NAMES[name]: metrics for name, metrics in references.items() if name != "initial"}
     for i, (name, metrics) in enumerate(lines.items()):
         shares = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
         cells = [*(f"{100 * share:.2f}%" for share in shares), f"{metrics.loss:.4f}"]
-        table.add_row(name, *cells, style="bold" if i == 1 else None, end_section=i == 1)
+        is_last = i == n_rounds - 1
+        table.add_row(name, *cells, style="bold" if is_last else None, end_section=is_last)
     return table
 
 
