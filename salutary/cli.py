@@ -33,12 +33,13 @@ def run(cfg: DictConfig) -> None:
     directory = RunDirectory(settings.output_dir, identity, config)
     directory.check_writable()
 
-    device = build(cfg.device)
+    device, strategy = build(cfg.device), build(cfg.strategy)
     table = load(build(cfg.dataset), identity.dataset)
     split = build(cfg.protocol.splitter).split(table.y, settings.n_init, settings.seed)
+    if settings.baselines_use_validation and strategy.is_baseline:
+        split = split.with_validation_as_labels()
     problem = Problem.prepare(table, split, device)
     model = build(cfg.model, n_classes=table.n_classes)
-    strategy = build(cfg.strategy)
 
     records = []
     rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
@@ -50,7 +51,8 @@ def run(cfg: DictConfig) -> None:
     references = reference_lines(problem, model, records[0].test)
     seconds = time.perf_counter() - started
     directory.finish(references, table, device.description, seconds)
-    terminal.summarise(identity, records, references, seconds, directory.path)
+    twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
+    terminal.summarise(identity, records, references, twins, seconds, directory.path)
 
 
 def main() -> None:

@@ -38,6 +38,7 @@ class Settings:
     rounds: int
     budget: int
     n_init: int
+    baselines_use_validation: bool
     output_dir: str
 
     def __post_init__(self) -> None:
@@ -46,6 +47,10 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
                 raise SalutaryError(f"{name} must be a whole number >= {smallest}, not {value!r}")
+
+        if not isinstance(self.baselines_use_validation, bool):
+            value = self.baselines_use_validation
+            raise SalutaryError(f"baselines_use_validation must be true or false, not {value!r}")
 
     @classmethod
     def of(cls, config: dict) -> Settings:

@@ -27,6 +27,7 @@ References: Koh & Liang, "Understanding black-box predictions via influence func
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,16 +54,16 @@ def _linear_transposed(X: Tensor, R: Tensor, n_columns: int) -> Tensor:
     return torch.cat([G, R.sum(0)[:, None]], 1) if n_columns > X.shape[1] else G
 
 
-def _to_probabilities(Z: Tensor) -> Tensor:
-    """Logits (n, K) to class probabilities (n, C). Both tails keep full relative precision."""
-    if Z.shape[1] == 1:
-        return torch.sigmoid(torch.cat([-Z, Z], 1))
-    return torch.softmax(Z, 1)
+def to_probabilities(Z: Tensor) -> Tensor:
+    """Logits (..., K) to class probabilities (..., C). Both tails keep full relative precision."""
+    if Z.shape[-1] == 1:
+        return torch.sigmoid(torch.cat([-Z, Z], -1))
+    return torch.softmax(Z, -1)
 
 
 def probabilities(X: Tensor, W: Tensor) -> Tensor:
     """Class probabilities (n, C) of the model W (K, D) at X (n, d)."""
-    return _to_probabilities(linear(X, W))
+    return to_probabilities(linear(X, W))
 
 
 def loss(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
@@ -123,15 +124,19 @@ class Hessian:
         K, D = self.penalty.shape
         return K > 1 and self.X.shape[1] < D and not bool(self.penalty[:, -1].any())
 
-    def __matmul__(self, V: Tensor) -> Tensor:
-        """Product with V (K, D), shape (K, D)."""
+    def curvature(self, V: Tensor) -> Tensor:
+        """Product of the summed loss's Hessian, without the penalty, with V (K, D)."""
         U = linear(self.X, V)
         if len(V) == 1:
             R = self.P[:, :1] * self.P[:, 1:] * U
         else:
             U = _relative_to_predicted(U, self.P)
             R = self.P * (U - (self.P * U).sum(1, keepdim=True))
-        product = _linear_transposed(self.X, R, V.shape[1]) + self.penalty * V
+        return _linear_transposed(self.X, R, V.shape[1])
+
+    def __matmul__(self, V: Tensor) -> Tensor:
+        """Product with V (K, D), shape (K, D)."""
+        product = self.curvature(V) + self.penalty * V
         if self._shift_is_free:
             product[:, -1] += V[:, -1].sum()
         return product
@@ -203,12 +208,39 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
     raise SalutaryError("conjugate gradients did not converge: raise model.l2 or use solver=cholesky")
 
 
+def lissa(
+    hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float
+) -> Tensor:
+    """Stochastic estimate of H^-1 G by the recursion S <- G + (1 - damping) S - H_B S / scale.
+
+    H_B is the mean loss Hessian of the rows of ``hessian`` in each batch, and the result is
+    S / scale / n, in the unit of :func:`solve`. Agarwal, Bullins & Hazan, JMLR 2017; as used by ISAL,
+    with the penalty left to the damping: unless scale * damping is small against H, the answer is far
+    from H^-1 G (by default it is close to G / (scale * damping)).
+    """
+    S = G.clone()
+    none = torch.zeros_like(hessian.penalty)
+    for rows in batches:
+        batch = Hessian(hessian.X[rows], hessian.P[rows], none)
+        S = G + (1 - damping) * S - batch.curvature(S) / (len(rows) * scale)
+    return S / (scale * len(hessian.X))
+
+
 def influence_of_logits(P: Tensor, U: Tensor) -> Tensor:
     """I(x, c) for every class, (n, C), from probabilities P (n, C) and U = X S^T (n, K)."""
     if U.shape[1] == 1:
         return torch.cat([P[:, 1:] * U, -P[:, :1] * U], 1)
     U = _relative_to_predicted(U, P)
     return (P * U).sum(1, keepdim=True) - U
+
+
+def score_labels(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
+    """I(x, c) of every row of X (n, d) with every label, (n, C), from S = H^-1 g (K, D).
+
+    One matrix product serves the predictions and the influences. The unit is that of g.
+    """
+    Z = linear(X, torch.cat([W, S]))
+    return influence_of_logits(to_probabilities(Z[:, : len(W)]), Z[:, len(W) :])
 
 
 def label_influence(
@@ -229,7 +261,4 @@ def label_influence(
     """
     g = gradient(X_validation, y_validation, W) / len(y_validation)
     hessian = Hessian(X_hessian, probabilities(X_hessian, W), penalty)
-    S = solve(hessian, g, solver)
-    K = len(W)
-    Z = linear(X_pool, torch.cat([W, S]))  # one product for the predictions and the influences
-    return influence_of_logits(_to_probabilities(Z[:, :K]), Z[:, K:])
+    return score_labels(W, solve(hessian, g, solver), X_pool)

@@ -51,7 +51,8 @@ class Round:
 def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int) -> Iterator[Round]:
     """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
 
-    The last round takes what is left of the pool, and the run ends early when nothing is left.
+    The last round takes what is left of the pool; the run ends early when nothing is left, or when
+    the strategy proposes nothing.
     Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
     round 0, or if a strategy breaks its contract.
     """
@@ -75,6 +76,8 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
         select_seconds = time.perf_counter() - started
         check_proposal(proposal, len(pool), size, problem.n_classes)
+        if not len(proposal.indices):
+            return
 
         rows = pool[proposal.indices]
         assigned = oracle.label(rows) if proposal.labels is None else proposal.labels
@@ -89,14 +92,14 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
 
 
 def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int) -> None:
-    """Raises SalutaryError unless the proposal is ``budget`` distinct pool points with valid labels."""
-    indices = proposal.indices
-    if indices.shape != (budget,) or len(indices.unique()) != budget:
-        raise SalutaryError(f"the strategy must propose {budget} distinct pool points, not {indices}")
-    if indices.min() < 0 or indices.max() >= n_pool:
+    """Raises SalutaryError unless these are at most ``budget`` distinct pool points with valid labels."""
+    indices, labels = proposal.indices, proposal.labels
+    if indices.ndim != 1 or len(indices) > budget or len(indices.unique()) != len(indices):
+        raise SalutaryError(f"the strategy must propose at most {budget} distinct points, not {indices}")
+    if ((indices < 0) | (indices >= n_pool)).any():
         raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
-    if proposal.labels is not None and (
-        proposal.labels.shape != (budget,) or proposal.labels.min() < 0 or proposal.labels.max() >= n_classes
+    if labels is not None and (
+        labels.shape != indices.shape or ((labels < 0) | (labels >= n_classes)).any()
     ):
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
 

@@ -31,6 +31,6 @@ def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metr
     return {
         "majority": evaluate(shares, y_test),
         "initial": initial,
-        "labeled_and_validation": trained_on(np.concatenate([split.initial, split.validation])),
+        "labeled_and_validation": trained_on(np.union1d(split.initial, split.validation)),
         "fully_supervised": trained_on(split.training),
     }

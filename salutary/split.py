@@ -5,6 +5,7 @@ A splitter is an object with ``split(y, n_init, seed) -> Split``; protocols choo
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ RARE = 6
 
 @dataclass(frozen=True)
 class Split:
-    """Row numbers (int64) of each part; ``initial``, ``pool``, ``validation``, ``test`` are disjoint.
+    """Row numbers (int64) of each part. A splitter makes initial, pool, validation and test disjoint.
 
     ``training``: the rows that the fully supervised reference line is trained on.
     ``scaling``: the rows that the standard scaler is fitted on; empty means raw features.
@@ -32,6 +33,10 @@ class Split:
     test: np.ndarray
     training: np.ndarray
     scaling: np.ndarray
+
+    def with_validation_as_labels(self) -> Split:
+        """The same split, with the validation rows also in the initial set (after the others)."""
+        return dataclasses.replace(self, initial=np.concatenate([self.initial, self.validation]))
 
 
 @dataclass(frozen=True)

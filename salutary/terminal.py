@@ -36,16 +36,22 @@ def summarise(
     identity: Identity,
     records: list[Round],
     references: dict[str, Metrics],
+    twins: tuple[str, ...],
     seconds: float,
     path: object,
 ) -> None:
-    """Print accuracies, reference lines, what the labels cost and where the files are."""
+    """Print accuracies, reference lines, what the labels cost and where the files are.
+
+    ``twins``: strategies that choose the same points on these data, which the summary then says.
+    """
     console = Console(highlight=False)
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
     console.print(f"\n[bold]{title}[/bold]")
     console.print(_accuracies(records, references))
     console.print(_labels(records))
     console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
+    if twins:
+        console.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
     if records[-1].test.accuracy < references["majority"].accuracy:
         console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 

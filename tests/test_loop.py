@@ -65,8 +65,9 @@ def test_added_points_are_trained_on_with_the_assigned_labels():
 @pytest.mark.parametrize(
     "indices, labels, message",
     [
-        ([0, 0, 1], None, "3 distinct pool points"),
-        ([0, 1], None, "3 distinct pool points"),
+        ([0, 0, 1], None, "at most 3 distinct points"),
+        ([0, 1, 2, 3], None, "at most 3 distinct points"),
+        ([[0, 1]], None, "at most 3 distinct points"),
         ([0, 1, 100], None, "outside the pool"),
         ([0, 1, -1], None, "outside the pool"),
         ([0, 1, 2], [0, 1, 3], "class number below 3"),

@@ -37,11 +37,21 @@ class Proposal:
 
 
 class Strategy(ABC):
-    """The contract. ``budget`` is at most the number of pool points."""
+    """The contract. ``budget`` is at most the number of pool points.
+
+    ``is_baseline``: whether ``baselines_use_validation=true`` adds the validation set to its
+    training data. ``same_on_two_classes``: names of the strategies that it cannot differ from there.
+    """
+
+    is_baseline = True
+    same_on_two_classes: tuple[str, ...] = ()
 
     @abstractmethod
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        """Choose ``budget`` distinct pool points. ``rng`` is the only source of chance."""
+        """Choose at most ``budget`` distinct pool points; none at all ends the run.
+
+        ``rng`` is the only source of chance.
+        """
 
     def check(self) -> None:  # noqa: B027  (optional)
         """Raise SalutaryError for settings that make no sense; called before anything is done."""
@@ -69,8 +79,10 @@ class InfluenceStrategy(Strategy):
         self.hessian = hessian
         self.solver = solver
 
+    solvers = SOLVERS
+
     def check(self) -> None:
-        for name, known in {"hessian": ("labeled", "pool"), "solver": SOLVERS}.items():
+        for name, known in {"hessian": ("labeled", "pool"), "solver": self.solvers}.items():
             value = getattr(self, name)
             if value not in known:
                 raise SalutaryError(f"strategy.{name} must be {' or '.join(known)}, not {value!r}")

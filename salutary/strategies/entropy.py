@@ -6,11 +6,10 @@ import numpy as np
 from modAL.uncertainty import classifier_entropy
 
 from salutary.split import PoolView
-from salutary.strategies import ScoreStrategy
-from salutary.strategies.modal_classifier import ModalClassifier
+from salutary.strategies.modal import ModalClassifier, UncertaintyStrategy
 
 
-class Entropy(ScoreStrategy):
+class Entropy(UncertaintyStrategy):
     """Highest predictive entropy, - sum over c of p_c log p_c; the true labels are bought.
 
     On two classes entropy, margin and uncertainty are one and the same ranking.

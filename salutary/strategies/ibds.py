@@ -22,17 +22,28 @@ class Ibds(InfluenceStrategy):
     distinct values tie most of the pool; ties go to the lower pool index.
     Chhabra et al., "What data benefits my classifier?", ICLR 2024.
 
+    ``refit``: grow the tree on all labelled points, under the current model, in every round.
     ``tree_seed``: ``random_state`` of the tree, 42 in the authors' code.
     """
 
-    def __init__(self, hessian: str = "labeled", solver: str = "auto", tree_seed: int = 42):
+    def __init__(
+        self,
+        hessian: str = "labeled",
+        solver: str = "auto",
+        refit: bool = False,
+        tree_seed: int = 42,
+    ):
         super().__init__(hessian, solver)
+        self.refit = refit
         self.tree_seed = tree_seed
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        start = _at_round_zero(view)
+        start, first = view, model
+        if not self.refit:
+            start = _at_round_zero(view)
+            first = copy.copy(model).fit(start.labeled, start.labels)
         X, y = start.labeled, start.labels
-        target = self.influence(copy.copy(model).fit(X, y), start, X).gather(1, y[:, None])[:, 0]
+        target = self.influence(first, start, X).gather(1, y[:, None])[:, 0]
         tree = DecisionTreeRegressor(random_state=self.tree_seed)
         tree.fit(X.numpy(force=True), target.numpy(force=True))
         predicted = torch.as_tensor(tree.predict(view.pool.numpy(force=True)), device=X.device)

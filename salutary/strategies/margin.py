@@ -6,11 +6,10 @@ import numpy as np
 from modAL.uncertainty import classifier_margin
 
 from salutary.split import PoolView
-from salutary.strategies import ScoreStrategy
-from salutary.strategies.modal_classifier import ModalClassifier
+from salutary.strategies.modal import ModalClassifier, UncertaintyStrategy
 
 
-class Margin(ScoreStrategy):
+class Margin(UncertaintyStrategy):
     """Smallest difference between the two highest probabilities; the true labels are bought.
 
     On two classes entropy, margin and uncertainty are one and the same ranking.

@@ -15,6 +15,8 @@ class Salutary(InfluenceStrategy):
     equals). Section 4.2 of the paper, eq. (2) and algorithm 1.
     """
 
+    is_baseline = False
+
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         influence, labels = self.influence(model, view, view.pool).max(dim=1)
         indices = top(influence, budget)

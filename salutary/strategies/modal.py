@@ -1,10 +1,11 @@
-"""How modAL's uncertainty measures are called."""
+"""What the three uncertainty strategies share: modAL's measures of a pool's predictions."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from salutary.split import PoolView
+from salutary.strategies import ScoreStrategy
 
 
 class ModalClassifier:
@@ -21,3 +22,9 @@ class ModalClassifier:
     def predict_proba(self, X: object) -> np.ndarray:
         """Class probabilities (u, C) of the pool; ``X`` is what modAL passes through, unused."""
         return self.model.predict_proba(self.view.pool).numpy(force=True)
+
+
+class UncertaintyStrategy(ScoreStrategy):
+    """Base of entropy, margin and uncertainty sampling, on two classes one and the same ranking."""
+
+    same_on_two_classes = ("entropy", "margin", "uncertainty")

@@ -1,0 +1,33 @@
+"""Self-training: the model labels what it is surest of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from salutary.errors import SalutaryError
+from salutary.split import PoolView
+from salutary.strategies import Proposal, Strategy, top
+
+
+class SelfTraining(Strategy):
+    """The most confident pool points, each with its predicted label; no human.
+
+    ``threshold=null``: the ``budget`` most confident points a round. With a ``threshold``: those of
+    them whose highest probability exceeds it, so that a round may add fewer, and the run ends when it
+    adds none (``budget`` as large as the pool gives the classical rule, all above the threshold).
+    Yarowsky, "Unsupervised word sense disambiguation rivaling supervised methods", ACL 1995.
+    """
+
+    def __init__(self, threshold: float | None = None):
+        self.threshold = threshold
+
+    def check(self) -> None:
+        if self.threshold is not None and not 0 <= self.threshold < 1:
+            raise SalutaryError(f"strategy.threshold must be null or in [0, 1), not {self.threshold!r}")
+
+    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        confidence, labels = model.predict_proba(view.pool).max(dim=1)
+        indices = top(confidence, budget)
+        if self.threshold is not None:
+            indices = indices[confidence[indices] > self.threshold]
+        return Proposal(indices, labels[indices])
