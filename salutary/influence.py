@@ -208,9 +208,7 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
     raise SalutaryError("conjugate gradients did not converge: raise model.l2 or use solver=cholesky")
 
 
-def lissa(
-    hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float
-) -> Tensor:
+def lissa(hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float) -> Tensor:
     """Stochastic estimate of H^-1 G by the recursion S <- G + (1 - damping) S - H_B S / scale.
 
     H_B is the mean loss Hessian of the rows of ``hessian`` in each batch, and the result is

@@ -61,10 +61,10 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     labels = problem.y[labeled]
     if budget > len(pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
-    strategy.check()
+    strategy.check(model)
     oracle = Oracle(problem.y)
     model.tune(problem.X[labeled], labels, stream(seed, "model"))
-    fit_seconds = _timed_fit(model, problem.X[labeled], labels)
+    fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
     yield _round(problem, model, 0, len(labeled), oracle, (), 0.0, fit_seconds)
 
     for number in range(1, rounds + 1):
@@ -87,7 +87,7 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         keep = torch.ones(len(pool), dtype=torch.bool, device=pool.device)
         keep[proposal.indices] = False
         pool = pool[keep]
-        fit_seconds = _timed_fit(model, problem.X[labeled], labels)
+        fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
         yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
 
 
@@ -98,9 +98,7 @@ def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int)
         raise SalutaryError(f"the strategy must propose at most {budget} distinct points, not {indices}")
     if ((indices < 0) | (indices >= n_pool)).any():
         raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
-    if labels is not None and (
-        labels.shape != indices.shape or ((labels < 0) | (labels >= n_classes)).any()
-    ):
+    if labels is not None and (labels.shape != indices.shape or ((labels < 0) | (labels >= n_classes)).any()):
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
 
 
@@ -117,9 +115,9 @@ def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> Po
     )
 
 
-def _timed_fit(model, X: Tensor, y: Tensor) -> float:
+def _timed_fit(model, X: Tensor, y: Tensor, unlabeled: Tensor) -> float:
     started = time.perf_counter()
-    model.fit(X, y)
+    model.fit(X, y, unlabeled)
     return time.perf_counter() - started
 
 
@@ -155,15 +153,10 @@ def _round(
         round=number,
         n_labeled=n_labeled,
         n_human_labels=oracle.n_sold,
-        validation=_evaluate(problem, model, "validation"),
-        test=_evaluate(problem, model, "test"),
+        validation=evaluate(model, *problem.part("validation")),
+        test=evaluate(model, *problem.part("test")),
         label_agreement=sum(agreed) / len(agreed) if agreed else None,
         select_seconds=select_seconds,
         fit_seconds=fit_seconds,
         queries=queries,
     )
-
-
-def _evaluate(problem: Problem, model, part: str) -> Metrics:
-    X, y = problem.part(part)
-    return evaluate(model.predict_proba(X), y)

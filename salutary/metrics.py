@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 from sklearn.metrics import f1_score, recall_score
@@ -22,7 +22,15 @@ class Metrics:
     macro_f1: float
 
 
-def evaluate(probabilities: Tensor, y: Tensor) -> Metrics:
+def evaluate(model, X: Tensor, y: Tensor) -> Metrics:
+    """Metrics of a fitted model on (X, y); the mean over its last states if it keeps several."""
+    states = getattr(model, "states_", [model])
+    each = [score(state.predict_proba(X), y) for state in states]
+    columns = zip(*map(astuple, each), strict=True)
+    return Metrics(*(float(np.mean(column)) for column in columns))
+
+
+def score(probabilities: Tensor, y: Tensor) -> Metrics:
     """Metrics of predicted probabilities (n, C) against class numbers y (n,)."""
     p = probabilities.numpy(force=True).astype(np.float64)
     y = y.numpy(force=True)

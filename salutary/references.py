@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import torch
 
-from salutary.metrics import Metrics, evaluate
+from salutary.metrics import Metrics, evaluate, score
 from salutary.problem import Problem
 
 
@@ -21,16 +21,17 @@ def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metr
     """
     X_test, y_test = problem.part("test")
     split = problem.split
+    pool = problem.X[split.pool]
 
-    def trained_on(rows: np.ndarray) -> Metrics:
-        fitted = copy.copy(model).fit(problem.X[rows], problem.y[rows])
-        return evaluate(fitted.predict_proba(X_test), y_test)
+    def trained_on(rows: np.ndarray, unlabeled: torch.Tensor | None) -> Metrics:
+        fitted = copy.copy(model).fit(problem.X[rows], problem.y[rows], unlabeled)
+        return evaluate(fitted, X_test, y_test)
 
     counts = torch.bincount(problem.y[split.initial], minlength=problem.n_classes)
     shares = (counts / counts.sum()).expand(len(y_test), -1)
     return {
-        "majority": evaluate(shares, y_test),
+        "majority": score(shares, y_test),
         "initial": initial,
-        "labeled_and_validation": trained_on(np.union1d(split.initial, split.validation)),
-        "fully_supervised": trained_on(split.training),
+        "labeled_and_validation": trained_on(np.union1d(split.initial, split.validation), pool),
+        "fully_supervised": trained_on(split.training, None),
     }

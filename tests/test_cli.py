@@ -284,3 +284,24 @@ def test_progress_goes_to_a_terminal_only(tmp_path):
     )
     assert done.stderr == ""
     assert "\x1b" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    "strategy, n_labeled", [("margin", 154), ("isal", 154), ("salutary", 40), ("salutary_gt", 40)]
+)
+def test_baselines_use_validation(strategy, n_labeled, salutary_run, tmp_path):
+    """40 initial and 114 validation rows: every strategy but salutary and its twin trains on both."""
+    setting = "baselines_use_validation=true"
+    salutary_run("dataset=breast_cancer", f"strategy={strategy}", "rounds=0", setting)
+    path = run_directory(tmp_path)
+    assert rows(path / "rounds.csv")[0]["n_labeled"] == str(n_labeled)
+    lines = json.loads((path / "run.json").read_text())["references"]
+    assert (lines["initial"] == lines["labeled_and_validation"]) == (n_labeled == 154)
+
+
+@pytest.mark.parametrize("strategy, told", [("entropy", True), ("margin", True), ("badge", False)])
+def test_summary_says_that_uncertainty_measures_coincide(strategy, told, salutary_run):
+    _, out, _ = salutary_run("dataset=breast_cancer", f"strategy={strategy}", "rounds=1")
+    assert ("entropy, margin, uncertainty are one strategy" in " ".join(out.split())) == told
+    _, out, _ = salutary_run("dataset=digits", f"strategy={strategy}", "rounds=1")
+    assert "one strategy" not in out

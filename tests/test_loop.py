@@ -8,7 +8,7 @@ from test_strategies_common import problem
 
 from salutary import loop
 from salutary.errors import SalutaryError
-from salutary.metrics import evaluate
+from salutary.metrics import evaluate, score
 from salutary.models.logistic import LogisticRegression
 from salutary.references import reference_lines
 from salutary.strategies import Proposal, Strategy
@@ -36,7 +36,7 @@ def test_round_zero_is_the_initial_model():
     assert len(first) == 1
     X, y = data.part("initial")
     X_test, y_test = data.part("test")
-    assert first[0].test == evaluate(model.fit(X, y).predict_proba(X_test), y_test)
+    assert first[0].test == evaluate(model.fit(X, y), X_test, y_test)
     assert (first[0].n_labeled, first[0].n_human_labels, first[0].queries) == (40, 0, ())
     assert first[0].label_agreement is None
 
@@ -59,7 +59,7 @@ def test_added_points_are_trained_on_with_the_assigned_labels():
     y = torch.cat([data.part("initial")[1], torch.tensor([0, 1, 2])])
     fitted = LogisticRegression(3, 1.0).fit(data.X[rows], y)
     X_test, y_test = data.part("test")
-    assert record.test == evaluate(fitted.predict_proba(X_test), y_test)
+    assert record.test == evaluate(fitted, X_test, y_test)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_same_seed_same_records():
 def test_metrics_equal_scikit_learn():
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
     y = np.random.default_rng(1).integers(3, size=200)  # class 3 never occurs
-    ours = evaluate(torch.as_tensor(p), torch.as_tensor(y))
+    ours = score(torch.as_tensor(p), torch.as_tensor(y))
     predicted = p.argmax(1)
     assert ours.loss == pytest.approx(scikit_learn.log_loss(y, p, labels=range(4)))
     assert ours.accuracy == scikit_learn.accuracy_score(y, predicted)
@@ -104,7 +104,7 @@ def test_metrics_equal_scikit_learn():
 
 
 def test_certain_and_wrong_is_a_large_finite_loss():
-    assert np.isfinite(evaluate(torch.tensor([[0.0, 1.0]]), torch.tensor([0])).loss)
+    assert np.isfinite(score(torch.tensor([[0.0, 1.0]]), torch.tensor([0])).loss)
 
 
 def test_reference_lines():
@@ -117,6 +117,6 @@ def test_reference_lines():
     assert lines["initial"] == first.test
     rows = np.concatenate([data.split.initial, data.split.validation])
     both = LogisticRegression(3, 1.0).fit(data.X[rows], data.y[rows])
-    assert lines["labeled_and_validation"] == evaluate(both.predict_proba(X_test), y_test)
+    assert lines["labeled_and_validation"] == evaluate(both, X_test, y_test)
     full = LogisticRegression(3, 1.0).fit(*data.part("training"))
-    assert lines["fully_supervised"] == evaluate(full.predict_proba(X_test), y_test)
+    assert lines["fully_supervised"] == evaluate(full, X_test, y_test)

@@ -14,7 +14,7 @@ from salutary.metrics import evaluate
 def percent(problem, model, part):
     model.tune(*problem.part("initial"), None).fit(*problem.part(part))
     X_test, y_test = problem.part("test")
-    return 100 * evaluate(model.predict_proba(X_test), y_test).accuracy
+    return 100 * evaluate(model, X_test, y_test).accuracy
 
 
 def cut(value):
@@ -70,4 +70,4 @@ def test_standard_protocol_beats_the_majority_class_on_bank(prepared, data_dir):
     lines = reference_lines(problem, model, None)
     assert lines["fully_supervised"].accuracy > lines["majority"].accuracy + 0.01
     X_test, y_test = problem.part("test")
-    assert evaluate(model.predict_proba(X_test), y_test).accuracy > lines["majority"].accuracy
+    assert evaluate(model, X_test, y_test).accuracy > lines["majority"].accuracy

@@ -106,7 +106,7 @@ def test_hessian_of_the_pool_differs_from_that_of_the_labelled_set():
     pool, labeled = (Salutary(h).influence(model, view, view.pool) for h in ("pool", "labeled"))
     assert (pool - labeled).abs().max() > 0.01 * labeled.abs().max()
     with pytest.raises(SalutaryError, match=r"strategy\.hessian must be labeled or pool"):
-        Salutary("both").check()
+        Salutary("both").check(model)
 
 
 def test_top_breaks_ties_by_position():

@@ -59,8 +59,8 @@ class LogisticRegression:
         self.l2_ = self._cross_validated(X, y, rng) if self.l2 == "cv" else _checked_l2(self.l2)
         return self
 
-    def fit(self, X: Tensor, y: Tensor) -> Self:
-        """Fit to (X, y) by Newton's method from W = 0, in float64.
+    def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
+        """Fit to (X, y) by Newton's method from W = 0, in float64; ``unlabeled`` is not used.
 
         Raises SalutaryError if the gradient at the end is not small: an influence taken away
         from the optimum means nothing.

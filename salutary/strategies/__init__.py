@@ -19,6 +19,7 @@ from torch import Tensor
 
 from salutary.errors import SalutaryError
 from salutary.influence import SOLVERS, label_influence
+from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 
 
@@ -53,8 +54,11 @@ class Strategy(ABC):
         ``rng`` is the only source of chance.
         """
 
-    def check(self) -> None:  # noqa: B027  (optional)
-        """Raise SalutaryError for settings that make no sense; called before anything is done."""
+    def check(self, model) -> None:  # noqa: B027  (optional)
+        """Raise SalutaryError for settings that make no sense, or a model the strategy cannot use.
+
+        Called once, before anything is done.
+        """
 
 
 class ScoreStrategy(Strategy):
@@ -81,7 +85,8 @@ class InfluenceStrategy(Strategy):
 
     solvers = SOLVERS
 
-    def check(self) -> None:
+    def check(self, model) -> None:
+        check_convex(self, model)
         for name, known in {"hessian": ("labeled", "pool"), "solver": self.solvers}.items():
             value = getattr(self, name)
             if value not in known:
@@ -98,6 +103,13 @@ class InfluenceStrategy(Strategy):
             y_validation=view.validation_labels,
             solver=self.solver,
         )
+
+
+def check_convex(strategy: Strategy, model) -> None:
+    """Raises SalutaryError unless the model is at the optimum of a convex objective."""
+    if not isinstance(model, LogisticRegression):
+        name = type(strategy).__name__
+        raise SalutaryError(f"{name} needs the optimum of a convex model: use model=logistic")
 
 
 def top(scores: Tensor | np.ndarray, budget: int) -> Tensor:

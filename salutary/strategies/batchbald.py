@@ -12,7 +12,7 @@ from torch import Tensor
 from salutary.errors import SalutaryError
 from salutary.influence import Hessian, linear, probabilities, to_probabilities
 from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy
+from salutary.strategies import Proposal, Strategy, check_convex
 
 log = logging.getLogger(__name__)
 
@@ -47,11 +47,11 @@ class BatchBald(Strategy):
         self.posterior = posterior
         self.max_configurations = max_configurations
 
-    def check(self) -> None:
+    def check(self, model) -> None:
+        super().check(model)
+        check_convex(self, model)
         if self.posterior not in ("laplace", "bootstrap"):
-            raise SalutaryError(
-                f"strategy.posterior must be laplace or bootstrap, not {self.posterior!r}"
-            )
+            raise SalutaryError(f"strategy.posterior must be laplace or bootstrap, not {self.posterior!r}")
         for name in ("draws", "max_configurations"):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 2:
@@ -116,9 +116,7 @@ def _bald(X: Tensor, W_K: Tensor) -> tuple[Tensor, Tensor]:
     return torch.cat(gains), torch.cat(conditional)
 
 
-def _best_candidate(
-    X: Tensor, W_K: Tensor, joint: JointLabels, bound: Tensor, conditional: Tensor
-) -> int:
+def _best_candidate(X: Tensor, W_K: Tensor, joint: JointLabels, bound: Tensor, conditional: Tensor) -> int:
     """Position of the largest gain, lower position of equals; tightens ``bound`` on the way."""
     fresh = bound == -torch.inf  # what is chosen already
     size = FIRST_CANDIDATES
@@ -163,8 +161,7 @@ class JointLabels:
 
     def entropy_with(self, probs_K_N_C: Tensor) -> Tensor:
         """Joint entropy of the chosen labels and that of each of n candidates, (n,)."""
-        K, M = self.weights_K_M.shape
-        _, n, C = probs_K_N_C.shape
+        K, n, C = probs_K_N_C.shape
         p_M_NC = self.weights_K_M.T @ probs_K_N_C.reshape(K, n * C) / K
         if not self.sampled:
             return torch.special.entr(p_M_NC).sum(0).reshape(n, C).sum(1)
@@ -190,4 +187,3 @@ class JointLabels:
             labels = torch.as_tensor(labels.clip(max=probs_K_C.shape[1] - 1), device=weights.device)
             weights *= probs_K_C[:, labels]
         self.weights_K_M = weights
-

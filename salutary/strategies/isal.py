@@ -45,8 +45,8 @@ class Isal(InfluenceStrategy):
 
     solvers = (*SOLVERS, "lissa")
 
-    def check(self) -> None:
-        super().check()
+    def check(self, model) -> None:
+        super().check(model)
         for name in ("damping", "scale", "steps", "repeats", "batch_size"):
             if not getattr(self, name) > 0:
                 raise SalutaryError(f"strategy.{name} must be positive, not {getattr(self, name)!r}")

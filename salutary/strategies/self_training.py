@@ -21,7 +21,7 @@ class SelfTraining(Strategy):
     def __init__(self, threshold: float | None = None):
         self.threshold = threshold
 
-    def check(self) -> None:
+    def check(self, model) -> None:
         if self.threshold is not None and not 0 <= self.threshold < 1:
             raise SalutaryError(f"strategy.threshold must be null or in [0, 1), not {self.threshold!r}")
 

@@ -1,0 +1,98 @@
+"""Weak and strong augmentations of feature rows, for consistency training."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Generator, Tensor
+
+
+class TableAugmentation:
+    """Weak: small Gaussian noise. Strong: parts of a row are replaced by those of random other rows.
+
+    Strong augmentation draws, per row, a share between ``low`` and ``high`` and replaces each column
+    group with that probability by the same group of a random fitted row (marginal resampling, as in
+    SCARF, Bahri et al., ICLR 2022). A group is one column, or a whole block of one-hot columns, which
+    therefore stays one-hot. ``noise`` is in standard deviations of the column; columns with only two
+    values get none.
+    """
+
+    def __init__(self, noise: float = 0.05, low: float = 0.3, high: float = 0.6):
+        self.noise = noise
+        self.low = low
+        self.high = high
+
+    def fit(self, X: Tensor) -> Self:
+        """Learn deviations and column groups of X (n, d), usually labelled and unlabelled rows."""
+        self.rows_ = X
+        two_valued = ((X.amin(0) == X) | (X.amax(0) == X)).all(0)
+        self.deviation_ = torch.where(two_valued, 0.0, X.std(0))
+        self.group_ = column_groups(X, two_valued)
+        return self
+
+    def weak(self, X: Tensor, generator: Generator) -> Tensor:
+        noise = torch.randn(X.shape, dtype=X.dtype, device=X.device, generator=generator)
+        return X + self.noise * self.deviation_ * noise
+
+    def strong(self, X: Tensor, generator: Generator) -> Tensor:
+        n, n_groups = len(X), int(self.group_.max()) + 1
+        draw = {"device": X.device, "generator": generator}
+        share = self.low + (self.high - self.low) * torch.rand((n, 1), **draw)
+        replaced = (torch.rand((n, n_groups), **draw) < share)[:, self.group_]
+        donors = torch.randint(len(self.rows_), (n, n_groups), **draw)[:, self.group_]
+        columns = torch.arange(X.shape[1], device=X.device)
+        others = self.rows_.take(donors * X.shape[1] + columns)  # rows_[donors, columns], but faster
+        return torch.where(replaced, others, X)
+
+
+class EmbeddingAugmentation:
+    """For features without columns of their own meaning: weak noise; strong, feature dropout and noise.
+
+    Strong augmentation sets a share of the features, between ``low`` and ``high`` per row, to their
+    mean, and adds twice the weak noise.
+    """
+
+    def __init__(self, noise: float = 0.05, low: float = 0.3, high: float = 0.6):
+        self.noise = noise
+        self.low = low
+        self.high = high
+
+    def fit(self, X: Tensor) -> Self:
+        """Learn means and deviations of X (n, d)."""
+        self.mean_, self.deviation_ = X.mean(0), X.std(0)
+        return self
+
+    def weak(self, X: Tensor, generator: Generator, strength: float = 1.0) -> Tensor:
+        noise = torch.randn(X.shape, dtype=X.dtype, device=X.device, generator=generator)
+        return X + strength * self.noise * self.deviation_ * noise
+
+    def strong(self, X: Tensor, generator: Generator) -> Tensor:
+        draw = {"device": X.device, "generator": generator}
+        share = self.low + (self.high - self.low) * torch.rand((len(X), 1), **draw)
+        dropped = torch.rand(X.shape, **draw) < share
+        return self.weak(torch.where(dropped, self.mean_, X), generator, strength=2.0)
+
+
+def column_groups(X: Tensor, two_valued: Tensor) -> Tensor:
+    """Group number of each column, (d,): neighbouring two-valued columns of which exactly one is at
+    its higher value in every row are one group, any other column is a group of its own."""
+    high = ((X.amax(0) == X) & two_valued).to(torch.int32)
+    numbers, start, group = [], 0, 0
+    while start < X.shape[1]:
+        end = _one_hot_end(high, two_valued, start)
+        numbers += [group] * (end - start)
+        start, group = end, group + 1
+    return torch.tensor(numbers, device=X.device)
+
+
+def _one_hot_end(high: Tensor, two_valued: Tensor, start: int) -> int:
+    """Column after the one-hot block that begins at ``start``, or after ``start`` itself."""
+    filled = torch.zeros(len(high), dtype=high.dtype, device=high.device)
+    for column in range(start, high.shape[1]):
+        filled = filled + high[:, column]
+        if not two_valued[column] or filled.max() > 1:
+            break
+        if filled.min() == 1:
+            return column + 1
+    return start + 1

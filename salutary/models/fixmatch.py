@@ -1,0 +1,153 @@
+"""FixMatch: semi-supervised softmax regression on tables and embeddings."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import math
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from salutary.augmentation import EmbeddingAugmentation, TableAugmentation
+from salutary.errors import SalutaryError
+from salutary.influence import linear
+
+log = logging.getLogger(__name__)
+
+
+class FixMatch:
+    """Softmax regression by SGD on
+
+        mean over labelled of loss(weak(x), y)
+        + unlabeled_weight * sum over unlabelled of 1[max p >= threshold] loss(strong(x), argmax p)
+          / number of *all* unlabelled in the batch
+        + l2 / (2 n) ||W||^2,                        p = prediction at weak(x), held constant.
+
+    Nesterov momentum, cosine schedule cos(7 pi k / 16 K), exponential moving average of the weights;
+    labelled rows are in the unlabelled set too. Results are the mean over the last ``evaluations``
+    states of the average, spread over the last fifth of the training, not the best one. The share of
+    unlabelled rows above the threshold is logged (``mask_rate_``): strongly penalised models rarely
+    reach 0.95, and then FixMatch is plain supervised training.
+
+    Sohn et al., "FixMatch: simplifying semi-supervised learning with consistency and confidence",
+    NeurIPS 2020.
+
+    Parameters as in the paper, and: ``ratio``: unlabelled rows per labelled one in a batch;
+    ``steps``: K; ``l2`` and ``fit_intercept`` as in LogisticRegression, without ``cv``.
+    """
+
+    def __init__(
+        self,
+        n_classes: int,
+        augmentation: TableAugmentation | EmbeddingAugmentation,
+        l2: float = 1.0,
+        fit_intercept: bool = True,
+        threshold: float = 0.95,
+        unlabeled_weight: float = 1.0,
+        ratio: int = 7,
+        batch_size: int = 64,
+        steps: int = 2000,
+        learning_rate: float = 0.03,
+        momentum: float = 0.9,
+        decay: float = 0.999,
+        evaluations: int = 10,
+    ):
+        self.n_classes = n_classes
+        self.augmentation = augmentation
+        self.l2 = l2
+        self.fit_intercept = fit_intercept
+        self.threshold = threshold
+        self.unlabeled_weight = unlabeled_weight
+        self.ratio = ratio
+        self.batch_size = batch_size
+        self.steps = steps
+        self.learning_rate = learning_rate
+        self.momentum = momentum
+        self.decay = decay
+        self.evaluations = evaluations
+        self.seed_ = 0
+
+    def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
+        """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
+        if isinstance(self.l2, str) or not self.l2 >= 0:
+            raise SalutaryError(f"model.l2 must be a number >= 0 with model=fixmatch, not {self.l2!r}")
+        for name in ("ratio", "batch_size", "steps", "learning_rate", "evaluations"):
+            if not getattr(self, name) > 0:
+                raise SalutaryError(f"model.{name} must be positive, not {getattr(self, name)!r}")
+        self.seed_ = int(rng.integers(2**31))
+        return self
+
+    def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
+        """Train from W = 0, in float32; without ``unlabeled`` rows, on the labelled ones alone."""
+        X, unlabeled = X.float(), None if unlabeled is None else unlabeled.float()
+        U = X if unlabeled is None else torch.cat([X, unlabeled])
+        augmentation = copy.copy(self.augmentation).fit(U)
+        generator = torch.Generator(X.device).manual_seed(self.seed_)
+        batches = np.random.default_rng(self.seed_)
+        W = X.new_zeros(self.n_classes, X.shape[1] + self.fit_intercept)
+        velocity, average = torch.zeros_like(W), torch.zeros_like(W)
+        penalty = torch.full_like(W, self.l2 / len(X))
+        if self.fit_intercept:
+            penalty[:, -1] = 0
+        self.states_, masked = [], 0.0
+        for k in range(self.steps):
+            rows = torch.as_tensor(batches.integers(len(X), size=self.batch_size), device=X.device)
+            G = penalty * W + loss_gradient(W, augmentation.weak(X[rows], generator), y[rows])
+            if unlabeled is not None:
+                rows = torch.as_tensor(batches.integers(len(U), size=self.ratio * self.batch_size))
+                consistency, share = self._consistency(W, U[rows.to(X.device)], augmentation, generator)
+                G += self.unlabeled_weight * consistency
+                masked += share
+            velocity = self.momentum * velocity + G
+            rate = self.learning_rate * math.cos(7 * math.pi * k / (16 * self.steps))
+            W = W - rate * (G + self.momentum * velocity)
+            decay = min(self.decay, (1 + k) / (10 + k))  # the average forgets W = 0 quickly
+            average = decay * average + (1 - decay) * W
+            if self._is_evaluated(k):
+                self.states_.append(LinearSoftmax(average))
+        self.mask_rate_ = masked / self.steps
+        if unlabeled is not None:
+            log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self.mask_rate_)
+        return self
+
+    def predict_proba(self, X: Tensor) -> Tensor:
+        """Class probabilities (n, C) of the final average."""
+        return self.states_[-1].predict_proba(X)
+
+    def _consistency(self, W, X, augmentation, generator) -> tuple[Tensor, float]:
+        """Gradient of the unlabelled term, and the share of rows above the threshold."""
+        weak = augmentation.weak(X, generator)
+        confidence, target = torch.softmax(linear(weak, W), 1).max(1)
+        mask = confidence >= self.threshold
+        strong = augmentation.strong(X, generator)
+        return loss_gradient(W, strong, target, mask.to(X.dtype)), float(mask.double().mean())
+
+    def _is_evaluated(self, k: int) -> bool:
+        """Evenly over the last fifth of the steps, the last one included."""
+        spacing = max(1, self.steps // (5 * self.evaluations))
+        left = self.steps - 1 - k
+        return left % spacing == 0 and left // spacing < self.evaluations
+
+
+class LinearSoftmax:
+    """A fitted state: softmax(W x~)."""
+
+    def __init__(self, coef: Tensor):
+        self.coef_ = coef
+
+    def predict_proba(self, X: Tensor) -> Tensor:
+        return torch.softmax(linear(X, self.coef_.to(X.dtype)), 1)
+
+
+def loss_gradient(W: Tensor, X: Tensor, y: Tensor, weight: Tensor | None = None) -> Tensor:
+    """Gradient (C, D) of sum over rows of weight * loss, divided by the number of *all* rows."""
+    R = torch.softmax(linear(X, W), 1) - one_hot(y, len(W))
+    if weight is not None:
+        R = R * weight[:, None]
+    if W.shape[1] > X.shape[1]:
+        X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
+    return R.T @ X / len(X)
