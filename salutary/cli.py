@@ -27,37 +27,35 @@ def run(cfg: DictConfig) -> None:
     config = OmegaConf.to_container(cfg, resolve=True)
     settings = Settings.of(config)
     choices = HydraConfig.get().runtime.choices
-    identity = Identity(
-        choices["dataset"], choices["strategy"], choices["model"], choices["protocol"], settings.seed
-    )
-    directory = RunDirectory(settings.output_dir, identity, config)
-    directory.check_writable()
+    names = (choices[group] for group in ("dataset", "strategy", "model", "protocol"))
+    identity = Identity(*names, settings.seed)
 
-    device, strategy = build(cfg.device), build(cfg.strategy)
-    table = load(build(cfg.dataset), identity.dataset)
-    split = build(cfg.protocol.splitter).split(table.y, settings.n_init, settings.seed)
-    if settings.baselines_use_validation and strategy.is_baseline:
-        split = split.with_validation_as_labels()
-    problem = Problem.prepare(table, split, device)
-    model = build(cfg.model, n_classes=table.n_classes)
+    with RunDirectory(
+        settings.output_dir, identity, config, OmegaConf.to_yaml(cfg, resolve=True)
+    ) as directory:
+        device, strategy = build(cfg, "device"), build(cfg, "strategy")
+        table = load(build(cfg, "dataset"), identity.dataset)
+        split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
+        if settings.baselines_use_validation and strategy.is_baseline:
+            split = split.with_validation_as_labels()
+        problem = Problem.prepare(table, split, device)
+        model = build(cfg, "model", n_classes=table.n_classes)
 
-    records = []
-    rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
-    for record in terminal.progress(rounds, settings.rounds, identity):
-        if not records:
-            directory.start(OmegaConf.to_yaml(cfg, resolve=True))
-        records.append(record)
-        directory.append(record)
-    references = reference_lines(problem, model, records[0].test)
-    seconds = time.perf_counter() - started
-    directory.finish(references, table, device.description, seconds)
+        rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
+        records = []
+        for record in terminal.progress(rounds, settings.rounds, identity):
+            records.append(record)
+            directory.append(record)
+        references = reference_lines(problem, model, records[0].test)
+        seconds = time.perf_counter() - started
+        directory.finish(references, table, device.description, seconds)
     twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
     terminal.summarise(identity, records, references, twins, seconds, directory.path)
 
 
 def main() -> None:
     """Entry point of ``salutary-run``."""
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # Hydra then leaves its errors to one_line_errors
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to one_line_errors
     sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
     one_line_errors(run)()
 

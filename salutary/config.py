@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -19,8 +20,18 @@ from hydra.errors import (
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from salutary.errors import SalutaryError
+
+MISTAKES = (
+    SalutaryError,
+    HydraException,
+    OmegaConfBaseException,
+    YAMLError,
+    UnicodeDecodeError,
+    OSError,
+)
 
 
 def config_dir() -> str:
@@ -40,13 +51,20 @@ class Settings:
     n_init: int
     baselines_use_validation: bool
     output_dir: str
+    data_dir: str | None
 
     def __post_init__(self) -> None:
-        """Raises SalutaryError for a value of the wrong type or below its smallest."""
+        """Raises SalutaryError for a value of the wrong type or out of range."""
         for name, smallest in {"seed": 0, "rounds": 0, "budget": 1, "n_init": 1}.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
                 raise SalutaryError(f"{name} must be a whole number >= {smallest}, not {value!r}")
+        if self.seed >= 2**32:
+            raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
+        if not isinstance(self.output_dir, str) or not self.output_dir:
+            raise SalutaryError(f"output_dir must be the name of a folder, not {self.output_dir!r}")
+        if self.data_dir is not None and (not isinstance(self.data_dir, str) or not self.data_dir):
+            raise SalutaryError(f"data_dir must be the name of a folder or null, not {self.data_dir!r}")
 
         if not isinstance(self.baselines_use_validation, bool):
             value = self.baselines_use_validation
@@ -54,11 +72,21 @@ class Settings:
 
     @classmethod
     def of(cls, config: dict) -> Settings:
-        return cls(**{field.name: config[field.name] for field in fields(cls)})
+        names = [field.name for field in fields(cls)]
+        for name in names:
+            if name not in config:
+                raise SalutaryError(f"the setting {name} is missing")
+        return cls(**{name: config[name] for name in names})
 
 
-def build(node: DictConfig, **arguments: object):
-    """The object that ``node._target_`` names; a SalutaryError in its constructor comes out as it is."""
+def build(cfg: DictConfig, name: str, **arguments: object):
+    """The object that ``_target_`` of the group ``name`` (``protocol.splitter``) names.
+
+    Raises SalutaryError if there is none; one from its constructor comes out as it is.
+    """
+    node = OmegaConf.select(cfg, name)
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise SalutaryError(f"{name} must be a choice whose YAML file has a _target_; see --help")
     try:
         return instantiate(node, **arguments)
     except InstantiationException as error:
@@ -70,36 +98,48 @@ def build(node: DictConfig, **arguments: object):
 def one_line_errors(function: Callable) -> Callable:
     """Turn mistakes of the user into one line on standard error and exit status 1.
 
-    Anything else is a fault of the program and keeps its traceback.
+    Anything else is a fault of the program and keeps its traceback; with SALUTARY_TRACEBACK=1 in the
+    environment, so does everything.
     """
 
     @functools.wraps(function)
     def wrapped(*args: object, **kwargs: object):
         try:
             return function(*args, **kwargs)
-        except SalutaryError as error:
-            message = str(error)
-        except (HydraException, OmegaConfBaseException) as error:
-            message = explain(error)
         except KeyboardInterrupt:
             message = "interrupted"
+        except (*MISTAKES, ValueError) as error:
+            is_mistake = isinstance(error, MISTAKES) or _raised_by_hydra(error)
+            if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):
+                raise
+            message = " ".join(explain(error).split())
         sys.exit(f"salutary-run: {message}")
 
     return wrapped
 
 
-def explain(error: HydraException | OmegaConfBaseException) -> str:
-    """One line about a mistake in the command line or a YAML file, with near matches if any."""
+def _raised_by_hydra(error: Exception) -> bool:
+    """Whether Hydra itself raised it, as it does a plain ValueError for ``dataset=null``."""
+    frame = error.__traceback__
+    while frame.tb_next:
+        frame = frame.tb_next
+    return frame.tb_frame.f_globals["__name__"].startswith("hydra.")
+
+
+def explain(error: Exception) -> str:
+    """What is wrong with the command line, a YAML file or a path, with near matches if any."""
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, (YAMLError, UnicodeDecodeError)):
+        return f"a YAML file cannot be read: {error}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
         return _unknown_choice(error)
     unknown = re.search(r"Key '(.+?)' is not in struct", f"{error} {error.__cause__}")
     if isinstance(error, ConfigCompositionException) and unknown:
-        known = OmegaConf.load(Path(config_dir()) / "config.yaml")
-        groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
-        near = _near(unknown[1], [*map(str, known), *groups])
+        near = _near(unknown[1], _known_settings())
         return f"there is no setting {unknown[1]!r}{near}; see salutary-run --help"
     text = str(error) if error.__cause__ is None else f"{error} ({error.__cause__})"
-    return " ".join(text.split())
+    return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
 
 
 def _unknown_choice(error: MissingConfigException) -> str:
@@ -107,6 +147,14 @@ def _unknown_choice(error: MissingConfigException) -> str:
     options = list(error.options or [])
     listed = ", ".join(options)
     return f"there is no {group or 'configuration'} {choice!r}{_near(choice, options)}; known: {listed}"
+
+
+def _known_settings() -> list[str]:
+    """Every key of every file in conf/, and the groups."""
+    files = Path(config_dir()).rglob("*.yaml")
+    keys = (re.findall(r"^\s*(?:override )?(\w+):", file.read_text(), re.MULTILINE) for file in files)
+    groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
+    return sorted({*groups, *(key for found in keys for key in found)})
 
 
 def _near(word: str, known: list[str]) -> str:

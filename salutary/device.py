@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -21,8 +23,8 @@ class Device:
     def __init__(self, name: str = "auto", dtype: str = "float64", threads: int | None = None):
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
-        if name != "cpu" and not name.startswith("cuda"):
-            raise SalutaryError(f"device.name must be auto, cpu or cuda, not {name!r}")
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
+            raise SalutaryError(f"device.name must be auto, cpu, cuda or cuda:<n>, not {name!r}")
         if name.startswith("cuda") and not torch.cuda.is_available():
             raise SalutaryError("device=cuda, but PyTorch finds no CUDA device here; use device=cpu")
         if dtype not in DTYPES:
@@ -30,6 +32,8 @@ class Device:
         self.name = name
         self.dtype = DTYPES[dtype]
         if threads is not None:
+            if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+                raise SalutaryError(f"device.threads must be null or a whole number >= 1, not {threads!r}")
             torch.set_num_threads(threads)
 
     @property

@@ -205,7 +205,9 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
         direction = residual + (energy / previous) * direction
     if energy <= target:
         return S
-    raise SalutaryError("conjugate gradients did not converge: raise model.l2 or use solver=cholesky")
+    raise SalutaryError(
+        "conjugate gradients did not converge: raise model.l2 or set strategy.solver=cholesky"
+    )
 
 
 def lissa(hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float) -> Tensor:

@@ -79,13 +79,15 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         if not len(proposal.indices):
             return
 
-        rows = pool[proposal.indices]
-        assigned = oracle.label(rows) if proposal.labels is None else proposal.labels
+        indices = proposal.indices.to(pool.device)
+        rows = pool[indices]
+        labels_given = proposal.labels is not None
+        assigned = proposal.labels.to(pool.device) if labels_given else oracle.label(rows)
         predicted = model.predict_proba(problem.X[rows]).argmax(1)
         queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
         labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
         keep = torch.ones(len(pool), dtype=torch.bool, device=pool.device)
-        keep[proposal.indices] = False
+        keep[indices] = False
         pool = pool[keep]
         fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
         yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
@@ -93,13 +95,18 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
 
 def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int) -> None:
     """Raises SalutaryError unless these are at most ``budget`` distinct pool points with valid labels."""
+    if not isinstance(proposal, Proposal):
+        raise SalutaryError(f"the strategy returned a {type(proposal).__name__}, not a Proposal")
     indices, labels = proposal.indices, proposal.labels
-    if indices.ndim != 1 or len(indices) > budget or len(indices.unique()) != len(indices):
-        raise SalutaryError(f"the strategy must propose at most {budget} distinct points, not {indices}")
+    n = len(indices) if indices.ndim == 1 else -1
+    if not 0 <= n <= budget or len(indices.unique()) != n:
+        raise SalutaryError(f"the strategy must propose at most {budget} distinct points, in one dimension")
     if ((indices < 0) | (indices >= n_pool)).any():
         raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
-    if labels is not None and (labels.shape != indices.shape or ((labels < 0) | (labels >= n_classes)).any()):
+    if labels is not None and (labels.shape != (n,) or ((labels < 0) | (labels >= n_classes)).any()):
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
+    if proposal.influence is not None and proposal.influence.shape != (n,):
+        raise SalutaryError("the strategy must give each point one influence, or none to all")
 
 
 def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
@@ -107,7 +114,7 @@ def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> Po
     return PoolView(
         pool=problem.X[pool],
         labeled=problem.X[labeled],
-        labels=labels,
+        labels=labels.clone(),  # a strategy cannot change what the model trains on
         validation=X_validation,
         validation_labels=y_validation,
         n_initial=len(problem.split.initial),

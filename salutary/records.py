@@ -1,11 +1,13 @@
 """What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
 
-Every file is written atomically and ``run.json`` last of all: a directory without it is a run
-that did not finish. The schema is in docs/records.md.
+A run writes into ``<name>.partial``, every file atomically, and gives the directory its name when
+all is there. The schema is in docs/records.md.
 """
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import csv
 import hashlib
 import importlib.metadata
@@ -13,11 +15,12 @@ import io
 import json
 import os
 import platform
+import shutil
 import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from salutary import __version__
 from salutary.errors import SalutaryError
@@ -55,9 +58,6 @@ QUERY_COLUMNS = (
 )
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
 
-# Settings that say where and how fast, not what: they do not change the result.
-_NOT_PART_OF_THE_RESULT = {"data_dir", "output_dir", "threads"}
-
 
 @dataclass(frozen=True)
 class Identity:
@@ -72,48 +72,64 @@ class Identity:
 
 def run_name(identity: Identity, config: dict) -> str:
     """Directory name: readable, then a hash of all settings that change the result."""
-    config = _what_matters(config)
-    config.get("device", {}).pop("name", None)
-    text = json.dumps(config, sort_keys=True, default=str)
+    text = json.dumps(what_matters(config), sort_keys=True, default=str)
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     names = [identity.dataset, identity.strategy, identity.model, identity.protocol]
     return "-".join([*names, f"seed{identity.seed}", digest])
 
 
-class RunDirectory:
-    """Writes the records of one run. Nothing exists on disk before :meth:`start`."""
+def what_matters(config: dict) -> dict:
+    """The settings without those that say where and how fast, which do not change the result."""
+    config = copy.deepcopy(config)
+    data_dir = config.pop("data_dir", None)
+    if config["dataset"].get("data_dir") == data_dir:  # a data set's own folder of files does matter
+        config["dataset"].pop("data_dir", None)
+    config.pop("output_dir", None)
+    for name in ("name", "threads"):
+        config["device"].pop(name, None)
+    return config
 
-    def __init__(self, output_dir: str, identity: Identity, config: dict):
+
+class RunDirectory:
+    """Writes the records of one run, as a context: nothing exists on disk before the first round.
+
+    When a mistake of the user ends the run, what was written is removed, and a finished record of an
+    earlier run stays as it is. An interrupted run leaves its ``<name>.partial``.
+    """
+
+    def __init__(self, output_dir: str, identity: Identity, config: dict, config_yaml: str):
         self.path = Path(output_dir).expanduser() / run_name(identity, config)
+        self.partial = self.path.with_name(self.path.name + ".partial")
         self.identity = identity
+        self.config_yaml = config_yaml
         self._rounds: list[Round] = []
 
-    def check_writable(self) -> None:
+    def __enter__(self) -> Self:
         """Raises SalutaryError if the directory can certainly not be made, before any work is done."""
         parent = self.path.parent.absolute()
         while not parent.exists():
             parent = parent.parent
         if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
             raise SalutaryError(f"output_dir={self.path.parent} cannot be written: see {parent}")
+        return self
 
-    def start(self, config_yaml: str) -> None:
-        """Make the directory, or begin an existing one anew (its run.json goes first)."""
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / "run.json").unlink(missing_ok=True)
-        except OSError as error:
-            raise _unwritable(self.path, error) from error
-        self._write("config.yaml", config_yaml)
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind and issubclass(kind, SalutaryError) and self._rounds:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            with contextlib.suppress(OSError):  # unless other runs are in there
+                self.path.parent.rmdir()
 
     def append(self, record: Round) -> None:
         """Add one round; the files on disk are always complete up to some round."""
         self._rounds.append(record)
+        if len(self._rounds) == 1:
+            self._start()
         queries = [asdict(query) for record in self._rounds for query in record.queries]
         self._write("queries.csv", _csv(QUERY_COLUMNS, queries))
         self._write("rounds.csv", _csv(ROUND_COLUMNS, [self._row(r) for r in self._rounds]))
 
     def finish(self, references: dict[str, Metrics], table: Table, device: str, seconds: float) -> None:
-        """Write run.json, which marks the run as finished."""
+        """Write run.json and give the directory its final name, in place of an earlier record."""
         content = {
             **asdict(self.identity),
             "references": {name: asdict(metrics) for name, metrics in references.items()},
@@ -126,6 +142,19 @@ class RunDirectory:
             **_environment(),
         }
         self._write("run.json", json.dumps(content, indent=2) + "\n")
+        try:
+            shutil.rmtree(self.path, ignore_errors=True)
+            self.partial.rename(self.path)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def _start(self) -> None:
+        try:
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.partial.mkdir(parents=True)
+        except OSError as error:
+            raise _unwritable(self.partial, error) from error
+        self._write("config.yaml", self.config_yaml)
 
     def _row(self, record: Round) -> dict:
         return {
@@ -146,21 +175,13 @@ class RunDirectory:
 
     def _write(self, name: str, text: str) -> None:
         try:
-            write_atomic(self.path / name, text.encode())
+            write_atomic(self.partial / name, text.encode())
         except OSError as error:
-            raise _unwritable(self.path / name, error) from error
+            raise _unwritable(self.partial / name, error) from error
 
 
 def _unwritable(path: Path, error: OSError) -> SalutaryError:
     return SalutaryError(f"{path} cannot be written: {error.strerror}; set output_dir")
-
-
-def _what_matters(config: dict) -> dict:
-    return {
-        key: _what_matters(value) if isinstance(value, dict) else value
-        for key, value in config.items()
-        if key not in _NOT_PART_OF_THE_RESULT
-    }
 
 
 def _csv(columns: tuple[str, ...], rows: list[dict]) -> str:

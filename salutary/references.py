@@ -14,7 +14,7 @@ from salutary.problem import Problem
 def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metrics]:
     """Test metrics of four lines; ``model`` is a tuned model of the run, which stays as it is.
 
-    ``majority``: always the commonest class of the initial set, with its class shares as
+    ``majority``: always the commonest class of the training part, with its class shares as
     probabilities. ``initial``: the model of round 0, as given. ``labeled_and_validation``: the
     validation labels used as training data. ``fully_supervised``: the whole training part with
     its true labels.
@@ -27,7 +27,7 @@ def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metr
         fitted = copy.copy(model).fit(problem.X[rows], problem.y[rows], unlabeled)
         return evaluate(fitted, X_test, y_test)
 
-    counts = torch.bincount(problem.y[split.initial], minlength=problem.n_classes)
+    counts = torch.bincount(problem.y[split.training], minlength=problem.n_classes).double()
     shares = (counts / counts.sum()).expand(len(y_test), -1)
     return {
         "majority": score(shares, y_test),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STREAMS = ("split", "initial", "strategy", "model")
+STREAMS = ("initial", "strategy", "model")
 
 
 def stream(seed: int, name: str, *key: int) -> np.random.Generator:

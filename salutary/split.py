@@ -156,11 +156,11 @@ class PaperSplit:
         self.scale_on = scale_on
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
-        parts = (self.parts or StratifiedParts()).parts(y)
-        check_n_init(n_init, parts.training, y)
-        drawn = parts.training[~np.isin(parts.training, parts.dealt_initial)]
-        pool, initial = _draw(drawn, y, n_init - len(parts.dealt_initial), self.INITIAL_STATE)
-        initial = np.concatenate([initial, parts.dealt_initial])
+        rule = StratifiedParts() if self.parts is None else self.parts
+        if not hasattr(rule, "parts"):
+            raise SalutaryError(f"recipe.parts must name a class with _target_, not {rule!r}")
+        parts = rule.parts(y)
+        pool, initial = draw_initial(parts, y, n_init, self.INITIAL_STATE)
         union = np.concatenate([parts.validation, pool])
         pool, validation = _draw(union, y, len(parts.validation), seed)
         scaling = self._scaling(parts.training, initial)
@@ -192,21 +192,34 @@ class StandardSplit:
         self.validation = validation
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
+        for name in ("test", "validation"):
+            value = getattr(self, name)
+            if not isinstance(value, float) or not 0 < value < 0.5:
+                raise SalutaryError(f"protocol.splitter.{name} must be a share in (0, 0.5), not {value!r}")
         share = self.validation / (1 - self.test)
         parts = StratifiedParts(self.test, share, self.FIXED_STATE).parts(y)
-        check_n_init(n_init, parts.training, y)
         state = int(stream(seed, "initial").integers(2**31))
-        pool, initial = _draw(parts.training, y, n_init, state)
+        pool, initial = draw_initial(parts, y, n_init, state)
         return Split(initial, pool, parts.validation, parts.test, parts.training, parts.training)
 
 
-def check_n_init(n_init: int, training: np.ndarray, y: np.ndarray) -> None:
-    """Raises SalutaryError unless the initial set fits the training part and the classes."""
+def draw_initial(parts: Parts, y: np.ndarray, n_init: int, state: int) -> tuple[np.ndarray, np.ndarray]:
+    """(pool, initial): the rows dealt to the initial set, and a stratified draw of the other classes.
+
+    Raises SalutaryError unless the initial set fits the training part and the classes.
+    """
     n_classes = len(np.unique(y))
     if n_init < n_classes:
         raise SalutaryError(f"n_init={n_init} is smaller than the number of classes, {n_classes}")
-    if n_init >= len(training):
-        raise SalutaryError(f"n_init={n_init} leaves no pool: the training part has {len(training)} rows")
+    if n_init >= len(parts.training):
+        raise SalutaryError(
+            f"n_init={n_init} leaves no pool: the training part has {len(parts.training)} rows"
+        )
+    rare = np.isin(y[parts.training], y[parts.dealt_initial])
+    common, others = parts.training[~rare], parts.training[rare]
+    pool, drawn = _draw(common, y, n_init - len(parts.dealt_initial), state)
+    others = others[~np.isin(others, parts.dealt_initial)]
+    return np.concatenate([pool, others]), np.concatenate([drawn, parts.dealt_initial])
 
 
 def _draw(rows: np.ndarray, y: np.ndarray, size: float, state: int) -> tuple[np.ndarray, np.ndarray]:
@@ -215,6 +228,10 @@ def _draw(rows: np.ndarray, y: np.ndarray, size: float, state: int) -> tuple[np.
     rows, kept = rows[~alone], rows[alone]
     try:
         others, drawn = train_test_split(rows, test_size=size, random_state=state, stratify=y[rows])
-    except ValueError as error:
-        raise SalutaryError(f"{len(rows)} rows cannot be split as asked: {error}") from error
+    except (ValueError, TypeError) as error:
+        what = f"{size:.0%}" if isinstance(size, float) and size < 1 else size
+        raise SalutaryError(
+            f"cannot draw {what} of {len(rows)} rows with every class in both parts: change n_init,"
+            " or the sizes in the protocol or recipe"
+        ) from error
     return np.concatenate([others, kept]), drawn

@@ -52,7 +52,12 @@ def summarise(
     console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
     if twins:
         console.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
-    if records[-1].test.accuracy < references["majority"].accuracy:
+    first, last = records[0].test.accuracy, records[-1].test.accuracy
+    if last < first:
+        console.print(
+            f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow"
+        )
+    if last < references["majority"].accuracy:
         console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 
 

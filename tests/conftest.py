@@ -49,10 +49,10 @@ def prepared():
     def prepare(*overrides: str):
         cfg = composed(*overrides)
         OmegaConf.resolve(cfg)
-        table = build(cfg.dataset).load()
-        split = build(cfg.protocol.splitter).split(table.y, cfg.n_init, cfg.seed)
-        problem = Problem.prepare(table, split, build(cfg.device))
-        return problem, build(cfg.model, n_classes=table.n_classes), build(cfg.strategy), cfg
+        table = build(cfg, "dataset").load()
+        split = build(cfg, "protocol.splitter").split(table.y, cfg.n_init, cfg.seed)
+        problem = Problem.prepare(table, split, build(cfg, "device"))
+        return problem, build(cfg, "model", n_classes=table.n_classes), build(cfg, "strategy"), cfg
 
     return prepare
 

@@ -115,8 +115,33 @@ MISTAKES = {
     "unknown data set": (["dataset=bnk"], "no dataset 'bnk', did you mean bank?"),
     "unknown strategy": (["strategy=salutry"], "no strategy 'salutry', did you mean salutary"),
     "unknown protocol": (["protocol=papper"], "no protocol 'papper', did you mean paper?"),
+    "unknown experiment": (["experiment=bank_notbook"], "no experiment 'bank_notbook', did you mean bank_n"),
+    "unknown setting of a strategy": (["strategy.hesian=pool"], "no setting 'hesian', did you mean hessian"),
+    "no data set": (["dataset=null"], "Config group override must be a string"),
+    "setting removed": (["~seed"], "the setting seed is missing"),
+    "seed too large": (["seed=4294967296"], "seed must be below 2**32"),
+    "output_dir is a number": (["output_dir=5"], "output_dir must be the name of a folder, not 5"),
+    "output_dir is empty": (["output_dir="], "output_dir must be the name of a folder, not ''"),
+    "data_dir is a number": (["data_dir=5"], "data_dir must be the name of a folder or null, not 5"),
+    "use of validation": (["baselines_use_validation=some"], "baselines_use_validation must be true or"),
+    "no such scaler": (["recipe.scale_on=all"], "recipe.scale_on must be training, initial, none or"),
+    "no such parts": (["recipe.parts=5"], "recipe.parts must name a class with _target_, not 5"),
+    "no such share": (["protocol=standard", "protocol.splitter.test=abc"], "splitter.test must be a share"),
+    "n_init too near the whole": (["n_init=1076"], "cannot draw 1076 of 1077 rows with every class in both"),
+    "tolerance off": (["model.tol=nan"], "model.tol must be in (0, 1e-4], not nan"),
+    "tolerance is text": (["model.tol=abc"], "model.tol must be in (0, 1e-4], not 'abc'"),
+    "steps of the fit": (["model.max_iter=1.5"], "model.max_iter must be a whole number >= 1, not 1.5"),
+    "intercept": (["model.fit_intercept=maybe"], "model.fit_intercept must be true or false, not 'maybe'"),
+    "seed of the tree": (["strategy=ibds", "strategy.tree_seed=a"], "tree_seed must be a whole number"),
+    "device of a kind": (["device.name=cudax"], "device.name must be auto, cpu, cuda or cuda:<n>"),
+    "threads": (["device.threads=0"], "device.threads must be null or a whole number >= 1, not 0"),
+    "generator": (["dataset=waveform_generated", "dataset.draw=-1"], "generated: ValueError"),
+    "rows to generate": (["dataset=waveform_generated", "dataset.n=true"], "must be a positive whole number"),
+    "penalty beyond the solver": (["model.l2=1e-7", "strategy.solver=cg"], "set strategy.solver=cholesky"),
+    "Hydra's own folder": (["hydra.run.dir=/proc/none"], "/proc/none: No such file or directory"),
+    "sweep into a file": (["-m", "output_dir=file.txt"], "file.txt"),
     "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),
-    "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset?"),
+    "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset"),
     "override that does not parse": (["budget=["], "no viable alternative"),
     "wrong type": (["budget=many"], "budget must be a whole number >= 1, not 'many'"),
     "fraction": (["rounds=1.5"], "rounds must be a whole number >= 0, not 1.5"),
@@ -129,7 +154,7 @@ MISTAKES = {
     "penalty negative": (["model.l2=-3"], "model.l2 must be a positive number or cv, not -3"),
     "no such Hessian": (["strategy.hessian=both"], "strategy.hessian must be labeled or pool"),
     "no such solver": (["strategy.solver=lu"], "strategy.solver must be auto or cholesky or cg"),
-    "no such device": (["device.name=abacus"], "device.name must be auto, cpu or cuda"),
+    "no such device": (["device.name=abacus"], "device.name must be auto, cpu, cuda or cuda:<n>"),
     "no such precision": (["device.dtype=float16"], "device.dtype must be float64 or float32"),
     "missing file": (["dataset=celeba", "data_dir=nowhere"], "dataset=celeba: CelebA cannot be downloaded"),
     "output is a file": (["output_dir=file.txt"], "output_dir=file.txt cannot be written"),
@@ -172,6 +197,66 @@ def test_damaged_file_is_named(salutary_run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["data"]
 
 
+def test_no_network_is_one_line(salutary_run, monkeypatch, tmp_path):
+    """Real download code; the address is one at which nobody listens."""
+    monkeypatch.setattr("salutary.datasets.bank.URL", "http://127.0.0.1:9/bank.zip")
+    status, out, err = salutary_run("dataset=bank", "data_dir=data")
+    assert (status, out) == (1, "")
+    assert err.startswith("salutary-run: dataset=bank: cannot download")
+    assert len(err.splitlines()) == 1
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["_target_: [", "_target_: \x00", "a: b: c"])
+def test_broken_yaml_of_the_user_is_one_line(content, salutary_run, tmp_path):
+    path = tmp_path / "my_conf" / "strategy" / "mine.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    status, _, err = salutary_run("--config-dir", "my_conf", "strategy=mine")
+    assert status == 1
+    assert err.startswith("salutary-run: a YAML file cannot be read")
+    assert len(err.splitlines()) == 1
+
+
+def test_single_class_validation_set(own_folder, salutary_run, tmp_path):
+    status, _, err = salutary_run(*own_folder, "+dataset.flaw=lopsided", "protocol=standard")
+    assert status == 1
+    assert err == "salutary-run: the validation set holds a single class (left)"
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_failed_run_leaves_an_earlier_record_alone(own_folder, salutary_run, tmp_path):
+    """The same directory name, since the fault is in the code and not in the settings."""
+    assert salutary_run(*own_folder)[0] == 0
+    before = {p.name: p.read_bytes() for p in run_directory(tmp_path).iterdir()}
+    code = tmp_path / "own_code.py"
+    code.write_text(code.read_text().replace("self.sign * (1", "float('nan') * (1"))
+    sys.modules.pop("own_code")
+    status, _, err = salutary_run(*own_folder)
+    assert (status, err) == (1, "salutary-run: a strategy returned a score that is not a number")
+    assert {p.name: p.read_bytes() for p in run_directory(tmp_path).iterdir()} == before
+    assert len(list((tmp_path / "outputs").iterdir())) == 1
+
+
+def test_full_disk_is_one_line(salutary_run, monkeypatch, tmp_path):
+    """The disk fills up while the second round is written; what was written is removed."""
+    from salutary import records
+
+    write, written = records.write_atomic, []
+
+    def full(path, content):
+        written.append(path)
+        if len(written) > 4:
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content)
+
+    monkeypatch.setattr(records, "write_atomic", full)
+    status, _, err = salutary_run("dataset=breast_cancer", "rounds=2")
+    assert status == 1
+    assert "cannot be written: No space left on device; set output_dir" in err
+    assert not any(tmp_path.iterdir())
+
+
 # -- additions from outside the package --------------------------------------------------------------
 
 OWN_CODE = """
@@ -193,6 +278,9 @@ class Moons:
             X[7, 2] = np.nan
         if self.flaw == "single":
             y[:] = 0
+        if self.flaw == "lopsided":  # four rows of the second class: too rare for every part
+            y[:] = 0
+            y[[1, 2]] = 1
         return Table(X, y, ("left", "right"))
 
 
@@ -232,7 +320,9 @@ def test_own_data_set_and_strategy(own_folder, salutary_run, tmp_path):
         ("+dataset.flaw=hole", "dataset=mine: feature 2 of row 7 is nan"),
         ("+dataset.flaw=single", "dataset=mine: all rows are of one class, left"),
         ("+strategy.size=3", "size"),
-        ("dataset._target_=own_code.Mons", "own_code.Mons"),
+        ("dataset._target_=own_code.Mons", "Mons"),
+        ("dataset._target_=own_code.LeastConfident", "unexpected keyword argument 'n'"),
+        ("~strategy._target_", "strategy must be a choice whose YAML file has a _target_"),
     ],
 )
 def test_mistakes_in_own_code_are_told_in_one_line(override, message, own_folder, salutary_run, tmp_path):

@@ -38,7 +38,7 @@ def test_shape_and_class_counts(name, request):
     overrides = [f"dataset={name}"]
     if name in ON_DISK:
         overrides.append(f"data_dir={request.getfixturevalue('data_dir')}")
-    table = build(composed(*overrides).dataset).load()
+    table = build(composed(*overrides), "dataset").load()
     rows, features, counts = EXPECTED[name]
     assert table.X.shape == (rows, features)
     assert np.bincount(table.y).tolist() == counts
@@ -48,7 +48,7 @@ def test_shape_and_class_counts(name, request):
 
 def test_celeba_rows_are_those_of_the_public_subset(data_dir):
     """The label vector is known by its checksum (labels -1 and 1 as little-endian int64)."""
-    table = build(composed("dataset=celeba", f"data_dir={data_dir}").dataset).load()
+    table = build(composed("dataset=celeba", f"data_dir={data_dir}"), "dataset").load()
     signs = np.where(table.y == 1, 1, -1).astype("<i8")
     known = "7c598713097ca49ffac25451574624974b517b8e3ca3d4b9cb664db386e4951f"
     assert hashlib.sha256(signs.tobytes()).hexdigest() == known
@@ -94,7 +94,7 @@ def test_wrong_checksum_names_file_and_both_sums(data_dir, tmp_path):
 
 
 def test_missing_celeba_says_where_it_comes_from(tmp_path):
-    dataset = build(composed("dataset=celeba", f"data_dir={tmp_path}").dataset)
+    dataset = build(composed("dataset=celeba", f"data_dir={tmp_path}"), "dataset")
     with pytest.raises(SalutaryError, match=r"list_attr_celeba\.txt from https://mmlab.*celeba"):
         dataset.load()
 
@@ -107,6 +107,13 @@ def test_missing_celeba_says_where_it_comes_from(tmp_path):
         ([[0.0], [1.0]], [0, 2], ("a", "b"), "row 1 has class number 2"),
         ([[0.0], [1.0]], [0, 0], ("a",), "all rows are of one class, a"),
         ([[0.0], [1.0]], [0], ("a", "b"), "do not form a table"),
+        ([[0.0], [1.0]], [0.0, 0.9], ("a", "b"), "labels must be the class numbers"),
+        ([[0.0], [1.0]], [0.0, np.nan], ("a", "b"), "labels must be the class numbers"),
+        ([[0.0], [1.0]], ["a", "b"], ("a", "b"), "labels must be the class numbers"),
+        ([[0.0], [1.0j]], [0, 1], ("a", "b"), "features must be real numbers"),
+        ([["x"], ["y"]], [0, 1], ("a", "b"), "features must be real numbers"),
+        ([[0.0], [1.0]], [0, 1], ("a", "a"), "different names"),
+        ([[0.0], [1.0]], [0, 1], "ab", "different names"),
     ],
 )
 def test_bad_tables_are_refused(X, y, names, message):

@@ -80,16 +80,17 @@ def test_no_optimum_no_model():
 def test_cross_validation_takes_the_best_of_the_grid():
     X, y = blobs(60, 20, 2, seed=5, spread=4.0)
     model = LogisticRegression(2, "cv").tune(X, y, np.random.default_rng(0))
-    folds = [(np.setdiff1d(np.arange(60), h), h) for h in _folds(60, np.random.default_rng(0))]
+    folds = [(np.setdiff1d(np.arange(60), h), h) for h in _folds(y.numpy(), np.random.default_rng(0))]
     losses = {l2: _held_out(X.numpy(), y.numpy(), l2, folds) for l2 in L2_GRID}
     assert model.l2_ == min(losses, key=losses.get)
     assert copy.copy(model).fit(X, y).l2_ == model.l2_
 
 
-def _folds(n, rng):
-    from sklearn.model_selection import KFold
+def _folds(y, rng):
+    from sklearn.model_selection import StratifiedKFold
 
-    return [h for _, h in KFold(5, shuffle=True, random_state=int(rng.integers(2**31))).split(range(n))]
+    splitter = StratifiedKFold(5, shuffle=True, random_state=int(rng.integers(2**31)))
+    return [held_out for _, held_out in splitter.split(y, y)]
 
 
 def _held_out(X, y, l2, folds):

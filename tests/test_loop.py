@@ -35,8 +35,10 @@ def test_round_zero_is_the_initial_model():
     first = records(Margin(), rounds=0)
     assert len(first) == 1
     X, y = data.part("initial")
-    X_test, y_test = data.part("test")
-    assert first[0].test == evaluate(model.fit(X, y), X_test, y_test)
+    model.fit(X, y)
+    assert first[0].test == evaluate(model, *data.part("test"))
+    assert first[0].validation == evaluate(model, *data.part("validation"))
+    assert first[0].validation != first[0].test
     assert (first[0].n_labeled, first[0].n_human_labels, first[0].queries) == (40, 0, ())
     assert first[0].label_agreement is None
 
@@ -89,6 +91,71 @@ def test_same_seed_same_records():
     assert timeless[0] == timeless[1]
 
 
+class Noted(Strategy):
+    """Keeps what it was given."""
+
+    def __init__(self):
+        self.draws, self.views = [], []
+
+    def propose(self, model, view, budget, rng):
+        self.draws.append(rng.random())
+        self.views.append(view)
+        view.labels.zero_()
+        return Proposal(torch.arange(budget))
+
+
+def test_every_round_has_a_random_stream_of_its_own():
+    one, two, other = Noted(), Noted(), Noted()
+    records(one)
+    records(two)
+    records(other, seed=1)
+    assert len(set(one.draws)) == 3
+    assert one.draws == two.draws
+    assert set(one.draws).isdisjoint(other.draws)
+
+
+def test_strategy_cannot_change_the_training_labels():
+    strategy = Noted()
+    after = records(strategy)
+    data = problem()
+    rows = np.concatenate([data.split.initial, [q.sample_id for r in after for q in r.queries]])
+    fitted = LogisticRegression(3, 1.0).fit(data.X[rows], data.y[rows])
+    assert after[-1].test == evaluate(fitted, *data.part("test"))
+
+
+def test_view_holds_the_validation_part_and_not_the_test_part():
+    strategy = Noted()
+    records(strategy, rounds=1)
+    X, y = problem().part("validation")
+    assert torch.equal(strategy.views[0].validation, X)
+    assert torch.equal(strategy.views[0].validation_labels, y)
+
+
+@pytest.mark.parametrize(
+    "fields, message",
+    [
+        ({"indices": [0.5, 1.0]}, "indices must be whole numbers"),
+        ({"indices": [True, False]}, "indices must be whole numbers"),
+        ({"indices": None}, "indices are no array"),
+        ({"indices": ["a"]}, "indices are no array"),
+        ({"indices": [0, 1], "labels": [0.0, 1.0]}, "labels must be whole numbers"),
+        ({"indices": [0, 1], "influence": [0.1, float("nan")]}, "influence is not a number"),
+    ],
+)
+def test_proposals_that_are_no_numbers_are_refused(fields, message):
+    with pytest.raises(SalutaryError, match=message):
+        Proposal(**fields)
+
+
+def test_proposals_may_be_lists_or_arrays():
+    proposal = Proposal(np.array([2, 0], dtype=np.int32), [1, 0], np.array([0.2, 0.1]))
+    assert (proposal.indices.tolist(), proposal.labels.tolist()) == ([2, 0], [1, 0])
+    with pytest.raises(SalutaryError, match="one influence"):
+        loop.check_proposal(Proposal([0, 1], influence=[0.1]), 10, 2, 3)
+    with pytest.raises(SalutaryError, match="returned a NoneType"):
+        loop.check_proposal(None, 10, 2, 3)
+
+
 def test_metrics_equal_scikit_learn():
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
     y = np.random.default_rng(1).integers(3, size=200)  # class 3 never occurs
@@ -112,7 +179,7 @@ def test_reference_lines():
     (first,) = loop.run(data, model, Margin(), 0, 1, 0)
     lines = reference_lines(data, model, first.test)
     X_test, y_test = data.part("test")
-    commonest = data.part("initial")[1].bincount().argmax()
+    commonest = data.part("training")[1].bincount().argmax()
     assert lines["majority"].accuracy == float((y_test == commonest).double().mean())
     assert lines["initial"] == first.test
     rows = np.concatenate([data.split.initial, data.split.validation])

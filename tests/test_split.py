@@ -28,8 +28,8 @@ def labels(n=400, classes=3, seed=0):
 @pytest.mark.parametrize("name", TABLE3)
 def test_paper_sizes(name, data_dir):
     cfg = composed(f"dataset={name}", f"data_dir={data_dir}")
-    y = build(cfg.dataset).load().y
-    split = build(cfg.protocol.splitter).split(y, cfg.n_init, 0)
+    y = build(cfg, "dataset").load().y
+    split = build(cfg, "protocol.splitter").split(y, cfg.n_init, 0)
     training, validation, test = TABLE3[name]
     assert len(split.initial) == cfg.n_init
     assert len(split.initial) + len(split.pool) == training == len(split.training)
@@ -72,6 +72,8 @@ def test_rare_class_is_dealt_to_every_part():
     assert 60 in split.initial
     assert {200, 300, 350} <= {*split.validation, *split.pool}
     assert len(split.initial) == 30
+    standard = StandardSplit().split(y, 30, seed=0)
+    assert (5 in standard.test, 60 in standard.initial, 200 in standard.validation) == (True, True, True)
 
 
 @pytest.mark.parametrize("scale_on, expected", [("none", 0), ("initial", 30), ("training", 240), (0.75, 180)])
@@ -95,5 +97,11 @@ def test_impossible_initial_sets_are_refused(splitter, n_init, message):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(SalutaryError, match="cannot be split"):
+    with pytest.raises(SalutaryError, match="cannot draw 20% of 0 rows"):
         PaperSplit().split(np.array([0, 0, 1, 1]), 2, 0)
+
+
+def test_standard_protocol_scales_on_the_training_part():
+    split = StandardSplit().split(labels(), 30, 0)
+    assert np.array_equal(split.scaling, split.training)
+    assert len(split.training) == len(split.initial) + len(split.pool)

@@ -7,7 +7,7 @@ import torch
 from test_strategies_common import rng, situation
 
 from salutary.errors import SalutaryError
-from salutary.strategies import top
+from salutary.strategies import ScoreStrategy, top
 from salutary.strategies.entropy import Entropy
 from salutary.strategies.ibds import Ibds
 from salutary.strategies.isal import Isal
@@ -119,3 +119,13 @@ def test_top_breaks_ties_by_position():
 def test_scores_that_are_not_numbers_are_refused():
     with pytest.raises(SalutaryError, match="not a number"):
         top(torch.tensor([0.0, float("nan")]), 1)
+
+
+def test_scores_of_the_wrong_shape_are_refused():
+    class Short(ScoreStrategy):
+        def scores(self, model, view, rng):
+            return torch.zeros(50)
+
+    model, view = situation("binary")
+    with pytest.raises(SalutaryError, match="must return 80 scores"):
+        Short().propose(model, view, 10, rng())

@@ -28,7 +28,7 @@ def rng(seed=0):
 
 @pytest.fixture(params=NAMES)
 def strategy(request) -> Strategy:
-    return build(composed(f"strategy={request.param}", "protocol=standard").strategy)
+    return build(composed(f"strategy={request.param}", "protocol=standard"), "strategy")
 
 
 def situation(kind: str) -> tuple[LogisticRegression, PoolView]:
@@ -154,7 +154,7 @@ def test_last_round_takes_what_is_left(strategy):
 
 def test_salutary_is_the_only_kind_without_human_labels():
     """The type says it: only proposals that carry labels cost none."""
-    kinds = {name: build(composed(f"strategy={name}").strategy) for name in NAMES}
+    kinds = {name: build(composed(f"strategy={name}"), "strategy") for name in NAMES}
     model, view = situation("multiclass")
     free = {n for n, s in kinds.items() if s.propose(model, view, 5, rng()).labels is not None}
     assert "salutary" in free

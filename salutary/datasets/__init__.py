@@ -27,13 +27,20 @@ class Table:
     class_names: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        X = np.ascontiguousarray(self.X, dtype=np.float64)
-        y = np.ascontiguousarray(self.y, dtype=np.int64)
-        object.__setattr__(self, "X", X)
-        object.__setattr__(self, "y", y)
-        object.__setattr__(self, "class_names", tuple(str(name) for name in self.class_names))
+        X, y = np.asarray(self.X), np.asarray(self.y)
         if X.ndim != 2 or y.shape != (len(X),) or not X.size:
             raise SalutaryError(f"features {X.shape} and labels {y.shape} do not form a table")
+        if X.dtype.kind not in "biuf":
+            raise SalutaryError(f"features must be real numbers, not {X.dtype}")
+        if y.dtype.kind not in "biu" and not (y.dtype.kind == "f" and (y == np.round(y)).all()):
+            raise SalutaryError("labels must be the class numbers 0, 1, ..., as whole numbers")
+        names = self.class_names
+        if isinstance(names, str) or len(set(map(str, names))) != len(names):
+            raise SalutaryError(f"class names must be a list of different names, not {names!r}")
+        X, y = np.array(X, np.float64, order="C"), np.array(y, np.int64)  # copies, so that all is ours
+        object.__setattr__(self, "X", X)
+        object.__setattr__(self, "y", y)
+        object.__setattr__(self, "class_names", tuple(map(str, names)))
         bad = np.argwhere(~np.isfinite(X))
         if len(bad):
             row, column = bad[0]
@@ -72,12 +79,15 @@ def encode(values: np.ndarray, class_names: tuple) -> np.ndarray:
 def load(dataset, name: str) -> Table:
     """``dataset.load()``, checked; what is wrong is told with the data set's name.
 
-    Raises SalutaryError, also for a data set that does not return a Table.
+    Raises SalutaryError for whatever goes wrong, since loading is about files more than about code.
     """
     try:
         table = dataset.load()
     except SalutaryError as error:
         raise SalutaryError(f"dataset={name}: {error}") from error
+    except Exception as error:
+        kind = type(error).__name__
+        raise SalutaryError(f"dataset={name}: {kind}: {error} (SALUTARY_TRACEBACK=1 tells where)") from error
     if not isinstance(table, Table):
         raise SalutaryError(f"dataset={name}: load() returned a {type(table).__name__}, not a Table")
     return table

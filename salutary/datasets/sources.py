@@ -79,6 +79,7 @@ def download(url: str, data_dir: str | None, name: str) -> bytes:
 
     with tempfile.TemporaryDirectory() as scratch:
         try:
+            pooch.get_logger().setLevel("ERROR")
             # The raw content is checked against its own checksum once it is extracted.
             path = pooch.retrieve(url, known_hash=None, path=scratch, progressbar=False)
         except (requests.RequestException, OSError, ValueError) as error:

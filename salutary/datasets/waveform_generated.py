@@ -26,7 +26,7 @@ class WaveformGenerated:
 
     def load(self) -> Table:
         """Raises SalutaryError unless ``n`` is a positive whole number."""
-        if not isinstance(self.n, int) or self.n < 1:
+        if isinstance(self.n, bool) or not isinstance(self.n, int) or self.n < 1:
             raise SalutaryError(f"dataset.n must be a positive whole number, not {self.n!r}")
         rng = np.random.default_rng(self.draw)
         t = np.arange(1, 22)

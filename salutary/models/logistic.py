@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from typing import Self
 
 import numpy as np
 import torch
-from sklearn.model_selection import KFold
+from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary import influence
@@ -20,13 +21,14 @@ class LogisticRegression:
     """Minimises the **summed** log-loss + l2/2 ||W||^2 (scikit-learn's C is 1 / l2).
 
     Two classes share one weight vector, as in scikit-learn. Intercepts are not penalised, with one
-    exception: while the labelled set lacks a class, they are penalised like weights, since
-    otherwise the missing class's would run to minus infinity and no optimum would exist.
+    exception: when the labelled set lacks a class they are penalised like weights, since otherwise
+    the missing class's would run to minus infinity and no optimum would exist. If that is so for the
+    initial set, it stays so for the whole run: one run, one objective.
 
     Parameters
     ----------
     n_classes: C; probabilities are always over all of them.
-    l2: penalty > 0, or ``"cv"``: chosen once, on the initial set, by 5-fold cross-validated
+    l2: penalty > 0, or ``"cv"``: chosen once, on the initial set, by stratified 5-fold cross-validated
         log-loss over 10^-3 .. 10^4 (ties go to the stronger penalty).
     fit_intercept: whether the last column of ``coef_`` is an intercept.
     tol: gradient norm at which the fit stops, relative to the gradient at W = 0.
@@ -55,7 +57,12 @@ class LogisticRegression:
         self.max_iter = max_iter
 
     def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
-        """Settle ``l2_``. Raises SalutaryError unless ``l2`` is a positive number or "cv"."""
+        """Settle ``l2_``, and for good whether intercepts are penalised because a class is missing.
+
+        Raises SalutaryError for a setting that makes no sense.
+        """
+        self._check_settings()
+        self.penalise_intercept_ = lacks_a_class(y, self.n_classes)
         self.l2_ = self._cross_validated(X, y, rng) if self.l2 == "cv" else _checked_l2(self.l2)
         return self
 
@@ -94,12 +101,20 @@ class LogisticRegression:
         """Class probabilities, (n, C)."""
         return influence.probabilities(X, self.coef_)
 
+    def _check_settings(self) -> None:
+        if not isinstance(self.fit_intercept, bool):
+            raise SalutaryError(f"model.fit_intercept must be true or false, not {self.fit_intercept!r}")
+        if not isinstance(self.tol, float) or not 0 < self.tol <= 1e-4:
+            raise SalutaryError(f"model.tol must be in (0, 1e-4], not {self.tol!r}")
+        if isinstance(self.max_iter, bool) or not isinstance(self.max_iter, int) or self.max_iter < 1:
+            raise SalutaryError(f"model.max_iter must be a whole number >= 1, not {self.max_iter!r}")
+
     def _penalty(self, X: Tensor, y: Tensor) -> Tensor:
         rows = 1 if self.n_classes == 2 else self.n_classes
         penalty = X.new_full((rows, X.shape[1] + self.fit_intercept), self.l2_)
         if self.fit_intercept:
-            lacks_a_class = bool((torch.bincount(y, minlength=self.n_classes) == 0).any())
-            penalty[:, -1] *= lacks_a_class
+            always = getattr(self, "penalise_intercept_", False)
+            penalty[:, -1] *= always or lacks_a_class(y, self.n_classes)
         return penalty
 
     def _objective(self, X: Tensor, y: Tensor, W: Tensor) -> Tensor:
@@ -124,7 +139,13 @@ class LogisticRegression:
         return W
 
     def _cross_validated(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> float:
-        folds = list(KFold(5, shuffle=True, random_state=int(rng.integers(2**31))).split(X.cpu()))
+        n_folds = min(5, int(y.bincount().max()))
+        if n_folds < 2:
+            raise SalutaryError("model.l2=cv needs a class with two labels or more: set a number")
+        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")  # then some folds lack it
+            folds = list(splitter.split(X.cpu(), y.cpu()))
         return min(sorted(L2_GRID, reverse=True), key=lambda l2: self._held_out_loss(X, y, l2, folds))
 
     def _held_out_loss(self, X: Tensor, y: Tensor, l2: float, folds: list) -> float:
@@ -136,6 +157,11 @@ class LogisticRegression:
             trial.fit(X[rows], y[rows])
             total += float(influence.loss(X[held_out], y[held_out], trial.coef_).sum())
         return total
+
+
+def lacks_a_class(y: Tensor, n_classes: int) -> bool:
+    """Whether some class number below ``n_classes`` does not occur in y."""
+    return len(y.unique()) < n_classes
 
 
 def _checked_l2(l2: float | str) -> float:

@@ -36,6 +36,23 @@ class Proposal:
     labels: Tensor | None = None
     influence: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        """Raises SalutaryError for what is not whole numbers, or not a number."""
+        for name in ("indices", "labels", "influence"):
+            value = getattr(self, name)
+            if value is None and name != "indices":
+                continue
+            try:
+                tensor = torch.as_tensor(value)
+            except (TypeError, ValueError, RuntimeError) as error:
+                raise SalutaryError(f"a proposal's {name} are no array of numbers: {error}") from error
+            whole = not (tensor.is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool)
+            if name != "influence" and not whole:
+                raise SalutaryError(f"a proposal's {name} must be whole numbers, not {tensor.dtype}")
+            if name == "influence" and tensor.isnan().any():
+                raise SalutaryError("a proposal's influence is not a number")
+            object.__setattr__(self, name, tensor.long() if whole else tensor)
+
 
 class Strategy(ABC):
     """The contract. ``budget`` is at most the number of pool points.
@@ -69,7 +86,11 @@ class ScoreStrategy(Strategy):
         """One score per pool point, (u,), higher is better."""
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        return Proposal(top(self.scores(model, view, rng), budget))
+        scores = torch.as_tensor(self.scores(model, view, rng))
+        if scores.shape != (len(view.pool),):
+            shape = tuple(scores.shape)
+            raise SalutaryError(f"a strategy must return {len(view.pool)} scores, not the shape {shape}")
+        return Proposal(top(scores, budget))
 
 
 class InfluenceStrategy(Strategy):

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.tree import DecisionTreeRegressor
 
+from salutary.errors import SalutaryError
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top
 
@@ -36,6 +37,11 @@ class Ibds(InfluenceStrategy):
         super().__init__(hessian, solver)
         self.refit = refit
         self.tree_seed = tree_seed
+
+    def check(self, model) -> None:
+        super().check(model)
+        if isinstance(self.tree_seed, bool) or not isinstance(self.tree_seed, int) or self.tree_seed < 0:
+            raise SalutaryError(f"strategy.tree_seed must be a whole number >= 0, not {self.tree_seed!r}")
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         start, first = view, model
