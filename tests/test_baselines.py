@@ -14,7 +14,7 @@ from test_strategies_common import problem, rng, situation
 from salutary import influence, loop
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
-from salutary.strategies.badge import Badge
+from salutary.strategies.badge import Badge, Seeding
 from salutary.strategies.batchbald import BatchBald, JointLabels
 from salutary.strategies.coreset import CoreSet
 from salutary.strategies.isal import Isal
@@ -73,18 +73,17 @@ def test_coreset_leaves_copies_for_last():
 # -- BADGE -----------------------------------------------------------------------------------------
 
 
-def seeding(embeddings, budget, random):
-    """k-means++ on materialised embeddings, as the paper states it."""
-    chosen = [int((embeddings**2).sum(1).argmax())]
-    while len(chosen) < budget:
-        d2 = (distances(embeddings, embeddings[chosen]) ** 2).min(1)
-        d2[d2 < 1e-12] = 0
-        if not d2.any():
-            d2 = np.ones(len(embeddings))
-            d2[chosen] = 0
-        cumulative = np.cumsum(d2)
-        chosen.append(int(np.searchsorted(cumulative, random.random() * cumulative[-1], side="right")))
-    return chosen
+class MaterialisedEmbeddings:
+    """The same distances from embeddings that are really there, pair by pair."""
+
+    def __init__(self, embeddings):
+        self.embeddings = embeddings
+        self.norms = torch.as_tensor((embeddings**2).sum(1))
+
+    def distances(self, rows, centres):
+        rows = np.arange(len(self.embeddings)) if isinstance(rows, slice) else rows.numpy()
+        squares = distances(self.embeddings[rows], self.embeddings[centres]) ** 2
+        return torch.as_tensor(np.where(squares > 1e-12, squares, 0.0))
 
 
 def gradient_embeddings(model, X):
@@ -105,8 +104,29 @@ def gradient_embeddings(model, X):
 def test_badge_is_seeding_on_the_gradients(kind, fit_intercept):
     _, view = situation(kind)
     model = LogisticRegression(view.n_classes, 1.0, fit_intercept).fit(view.labeled, view.labels)
-    expected = seeding(gradient_embeddings(model, view.pool), 15, rng(4))
-    assert Badge().propose(model, view, 15, rng(4)).indices.tolist() == expected
+    expected = Seeding(MaterialisedEmbeddings(gradient_embeddings(model, view.pool)), rng(4))
+    for _ in range(14):
+        expected.draw()
+    assert Badge().propose(model, view, 15, rng(4)).indices.tolist() == expected.chosen
+
+
+def test_badge_draws_as_the_plain_algorithm_does():
+    """Third choices of k-means++ by rejection, against their exact probabilities on five points."""
+    embeddings = rng(1).standard_normal((5, 2)) * [[3], [2], [1], [1], [2]]
+    d2 = distances(embeddings, embeddings) ** 2
+    first = int((embeddings**2).sum(1).argmax())
+    exact = np.zeros(5)
+    for second in range(5):
+        after = np.minimum(d2[first], d2[second])
+        if after.any():
+            exact += d2[first, second] / d2[first].sum() * after / after.sum()
+    drawn = np.zeros(5)
+    for seed in range(4000):
+        seeding = Seeding(MaterialisedEmbeddings(embeddings), rng(seed))
+        seeding.draw()
+        seeding.draw()
+        drawn[seeding.chosen[2]] += 1
+    assert np.abs(drawn / 4000 - exact).max() < 4 * np.sqrt(0.25 / 4000)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e6])
@@ -185,7 +205,7 @@ def test_sampled_joint_entropies_are_close_to_the_exact_ones():
         exact.add(probs_K_N_C[:, i])
         sampled.add(probs_K_N_C[:, i])
     assert sampled.sampled and not exact.sampled
-    candidate = probs_K_N_C[:, 8:]
+    candidate = probs_K_N_C[:, 8:].transpose(0, 1)
     assert float(sampled.entropy) == pytest.approx(float(exact.entropy), rel=0.01)
     difference = sampled.entropy_with(candidate) - sampled.entropy
     assert float(difference) == pytest.approx(float(exact.entropy_with(candidate) - exact.entropy), rel=0.02)

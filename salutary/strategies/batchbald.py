@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 
 import numpy as np
 import torch
@@ -16,9 +17,12 @@ from salutary.strategies import Proposal, Strategy, check_convex
 
 log = logging.getLogger(__name__)
 
-BLOCK = 2_048  # pool rows whose predictions under all draws are in memory at once
-FIRST_CANDIDATES = 32  # rows whose gains are computed first; each further time twice as many, up to BLOCK
+BLOCK = 1_024  # pool rows predicted together
+LARGEST_KEPT = 50_000_000  # predictions kept instead of computed again (400 MB)
+FIRST_CANDIDATES = 32  # rows whose gains are computed first; each further time twice as many,
+LARGEST_STEP = 256  # ... up to this many
 LARGEST_FACTOR = 12_000  # parameters up to which a dense Laplace factor is reasonable (1.2 GB)
+TINY = 1e-300  # keeps p log p finite at p = 0
 
 
 class BatchBald(Strategy):
@@ -33,7 +37,8 @@ class BatchBald(Strategy):
     most ``max_configurations``, then estimated from that many sampled configurations, which the
     log says once. Mutual information is submodular: a gain can only fall as the batch grows, so
     earlier gains bound later ones, and only candidates whose bound reaches the best gain are looked at
-    ("lazy greedy"; the choice is the same). I is at most log K: keep K well above C^b's reach.
+    ("lazy greedy"; with exact entropies the choice is the same). I is at most log K, where it no
+    longer tells points apart: with small K the last points of a batch are arbitrary.
     The true labels are bought.
 
     Kirsch, van Amersfoort & Gal, "BatchBALD: efficient and diverse batch acquisition for deep
@@ -42,7 +47,7 @@ class BatchBald(Strategy):
     ``draws``: K; ``posterior``: ``laplace`` or ``bootstrap``.
     """
 
-    def __init__(self, draws: int = 100, posterior: str = "laplace", max_configurations: int = 1024):
+    def __init__(self, draws: int = 100, posterior: str = "laplace", max_configurations: int = 512):
         self.draws = draws
         self.posterior = posterior
         self.max_configurations = max_configurations
@@ -59,14 +64,15 @@ class BatchBald(Strategy):
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         W_K = self.sample_posterior(model, view, rng)
-        bound, conditional = _bald(view.pool, W_K)
+        predictions = Predictions(view.pool, W_K)
+        bound = predictions.gains.clone()
         joint = JointLabels(len(W_K), self.max_configurations, rng, view.pool)
         chosen: list[int] = []
         for _ in range(budget):
-            j = _best_candidate(view.pool, W_K, joint, bound, conditional)
+            j = _best_candidate(predictions, joint, bound)
             chosen.append(j)
             bound[j] = -torch.inf
-            joint.add(_predictions(view.pool[j : j + 1], W_K)[:, 0])
+            joint.add(predictions.rows(torch.tensor([j]))[0])
         return Proposal(torch.tensor(chosen, device=view.pool.device))
 
     def sample_posterior(self, model, view: PoolView, rng: np.random.Generator) -> Tensor:
@@ -95,38 +101,54 @@ def _bootstrap(model, view: PoolView, rng: np.random.Generator) -> Tensor:
     return copy.copy(model).fit(view.labeled[rows], view.labels[rows]).coef_
 
 
-def _predictions(X: Tensor, W_K: Tensor) -> Tensor:
-    """Class probabilities of X (n, d) under every draw, (K, n, C), from one matrix product."""
-    Z = linear(X, W_K.flatten(0, 1)).reshape(len(X), *W_K.shape[:2])
-    return to_probabilities(Z.transpose(0, 1))
+class Predictions:
+    """Class probabilities of the pool under every draw, kept where they fit into memory.
+
+    ``gains`` (n,): mutual information of each point alone; ``conditional`` (n,): E_k H(y | W_k).
+    """
+
+    def __init__(self, X: Tensor, W_K: Tensor):
+        self.X = X
+        self.W_K = W_K
+        shape = (len(X), len(W_K), max(2, W_K.shape[1]))
+        self._kept = X.new_empty(shape) if math.prod(shape) <= LARGEST_KEPT else None
+        summaries = [self._summary(slice(i, i + BLOCK)) for i in range(0, len(X), BLOCK)]
+        self.gains, self.conditional = (torch.cat(part) for part in zip(*summaries, strict=True))
+
+    def rows(self, rows: Tensor) -> Tensor:
+        """Probabilities of some points, (n, K, C)."""
+        return self._predict(self.X[rows]) if self._kept is None else self._kept[rows]
+
+    def _predict(self, X: Tensor) -> Tensor:
+        """(n, K, C) from one matrix product."""
+        K, rows, _ = self.W_K.shape
+        return to_probabilities(linear(X, self.W_K.flatten(0, 1)).reshape(len(X), K, rows))
+
+    def _summary(self, block: slice) -> tuple[Tensor, Tensor]:
+        probs_N_K_C = self._predict(self.X[block])
+        if self._kept is not None:
+            self._kept[block] = probs_N_K_C
+        conditional = _entropy(probs_N_K_C).mean(1)
+        return _entropy(probs_N_K_C.mean(1)) - conditional, conditional
 
 
 def _entropy(P: Tensor) -> Tensor:
     """- sum of p log p over the last axis, with 0 log 0 = 0."""
-    return torch.special.entr(P).sum(-1)
+    return -(P * P.clamp(min=TINY).log()).sum(-1)  # three times as fast as torch.special.entr
 
 
-def _bald(X: Tensor, W_K: Tensor) -> tuple[Tensor, Tensor]:
-    """Mutual information of each point alone, and its expected conditional entropy, (n,) each."""
-    gains, conditional = [], []
-    for i in range(0, len(X), BLOCK):
-        probs_K_N_C = _predictions(X[i : i + BLOCK], W_K)
-        conditional.append(_entropy(probs_K_N_C).mean(0))
-        gains.append(_entropy(probs_K_N_C.mean(0)) - conditional[-1])
-    return torch.cat(gains), torch.cat(conditional)
-
-
-def _best_candidate(X: Tensor, W_K: Tensor, joint: JointLabels, bound: Tensor, conditional: Tensor) -> int:
+def _best_candidate(predictions: Predictions, joint: JointLabels, bound: Tensor) -> int:
     """Position of the largest gain, lower position of equals; tightens ``bound`` on the way."""
     fresh = bound == -torch.inf  # what is chosen already
-    size = FIRST_CANDIDATES
+    size, entropy = FIRST_CANDIDATES, joint.entropy
     while not fresh[j := int(bound.argmax())]:
         candidates = torch.topk(bound, min(size, len(bound))).indices
         # Among many equal bounds topk alone could leave j out for ever.
         stale = torch.cat([candidates[~fresh[candidates]], candidates.new_tensor([j])]).unique()
-        bound[stale] = joint.entropy_with(_predictions(X[stale], W_K)) - joint.entropy - conditional[stale]
+        gain = joint.entropy_with(predictions.rows(stale)) - entropy
+        bound[stale] = gain - predictions.conditional[stale]
         fresh[stale] = True
-        size = min(2 * size, BLOCK)
+        size = min(2 * size, LARGEST_STEP)
     return j
 
 
@@ -148,7 +170,7 @@ class JointLabels:
     def entropy(self) -> Tensor:
         """Joint entropy H(y_1..y_m) of the chosen labels."""
         p_M = self.weights_K_M.mean(0)
-        return -p_M.log().mean() if self.sampled else torch.special.entr(p_M).sum()
+        return -p_M.log().mean() if self.sampled else _entropy(p_M)
 
     def add(self, probs_K_C: Tensor) -> None:
         """Take one more point into the batch."""
@@ -159,15 +181,18 @@ class JointLabels:
         else:
             self.weights_K_M = (self.weights_K_M[:, :, None] * probs_K_C[:, None, :]).reshape(K, -1)
 
-    def entropy_with(self, probs_K_N_C: Tensor) -> Tensor:
-        """Joint entropy of the chosen labels and that of each of n candidates, (n,)."""
-        K, n, C = probs_K_N_C.shape
-        p_M_NC = self.weights_K_M.T @ probs_K_N_C.reshape(K, n * C) / K
-        if not self.sampled:
-            return torch.special.entr(p_M_NC).sum(0).reshape(n, C).sum(1)
-        # E over sampled configurations of - sum_c p(c | configuration) log p(configuration, c)
-        p_M = self.weights_K_M.mean(0)[:, None]
-        return (-(p_M_NC / p_M) * p_M_NC.clamp(min=1e-300).log()).mean(0).reshape(n, C).sum(1)
+    def entropy_with(self, probs_N_K_C: Tensor) -> Tensor:
+        """Joint entropy of the chosen labels and that of each of n candidates, (n,).
+
+        - sum of p(configuration, c) log p(configuration, c) over both, where sampled configurations
+        each stand for 1 / (M p(configuration)) of them.
+        """
+        n, K, C = probs_N_K_C.shape
+        p_M = self.weights_K_M.mean(0)
+        weight_M = 1 / (len(p_M) * p_M) if self.sampled else torch.ones_like(p_M)
+        p_M_NC = self.weights_K_M.T @ probs_N_K_C.transpose(0, 1).reshape(K, n * C) / K
+        log_p = p_M_NC.clamp(min=TINY).log_()
+        return -(weight_M @ p_M_NC.mul_(log_p)).reshape(n, C).sum(1)
 
     def _sample(self) -> None:
         """Configurations from the mixture: every draw k gets an equal number of them, up to one."""

@@ -9,7 +9,7 @@ from torch import Tensor
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy
 
-BLOCK = 4_096  # pool rows whose distances to all centres are in memory at once
+BLOCK = 1_024  # pool rows whose distances to all centres are in memory at once
 
 
 class CoreSet(Strategy):
@@ -24,29 +24,42 @@ class CoreSet(Strategy):
     """
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        centre = view.pool.mean(0)  # distances do not change, but cancel less
-        pool, labeled = view.pool - centre, view.labeled - centre
-        norms = (pool**2).sum(1)
-        nearest = _nearest_squared(pool, norms, labeled)
-        chosen = []
+        cover = _Cover(view.pool, view.labeled)
+        chosen: list[int] = []
         for _ in range(budget):
-            j = int(nearest.argmax())
+            j = int(cover.nearest.argmax())
             chosen.append(j)
-            torch.minimum(nearest, _squared(pool, norms, pool[j : j + 1])[:, 0], out=nearest)
-            nearest[chosen] = -torch.inf
-        return Proposal(torch.tensor(chosen, device=pool.device))
+            cover.add(j)
+            cover.nearest[chosen] = -torch.inf
+        return Proposal(torch.tensor(chosen, device=view.pool.device))
 
 
-def _squared(X: Tensor, norms: Tensor, centres: Tensor) -> Tensor:
-    """Squared distances (n, k) of X (n, d), with its squared norms (n,), to centres (k, d).
+class _Cover:
+    """``nearest`` (n,): squared distance of each row of X to the nearest centre so far.
 
-    Distances below rounding error are zero, so that a copy of a centre is at distance zero.
+    Distances are taken from the mean of X, since they cancel less there, without a centred copy of X.
+    Those below rounding error are zero, so that a copy of a centre is at distance zero.
     """
-    scale = norms[:, None] + (centres**2).sum(1)
-    distances = scale - 2 * X @ centres.T
-    return torch.where(distances > 64 * torch.finfo(X.dtype).eps * scale, distances, 0.0)
 
+    def __init__(self, X: Tensor, centres: Tensor):
+        self.X = X
+        self.mean = X.mean(0)
+        centres = centres - self.mean
+        squares = (centres**2).sum(1)
+        self.norms, self.nearest = X.new_empty(len(X)), X.new_empty(len(X))
+        for start in range(0, len(X), BLOCK):
+            block = X[start : start + BLOCK] - self.mean
+            rows = slice(start, start + BLOCK)
+            self.norms[rows] = torch.linalg.vector_norm(block, dim=1) ** 2
+            self.nearest[rows] = torch.addmm(squares, block, centres.T, alpha=-2).amin(1)
+        self.nearest += self.norms
+        self.tolerance = 64 * torch.finfo(X.dtype).eps
+        self.nearest[self.nearest < self.tolerance * (self.norms + squares.max())] = 0
 
-def _nearest_squared(X: Tensor, norms: Tensor, centres: Tensor) -> Tensor:
-    blocks = range(0, len(X), BLOCK)
-    return torch.cat([_squared(X[i : i + BLOCK], norms[i : i + BLOCK], centres).amin(1) for i in blocks])
+    def add(self, j: int) -> None:
+        """Make row j a centre."""
+        centre = self.X[j] - self.mean
+        distances = self.norms + self.norms[j] - 2 * (self.X @ centre - self.mean @ centre)
+        scale = self.norms + self.norms[j] + self.mean.norm() * centre.norm()
+        distances[distances < self.tolerance * scale] = 0
+        torch.minimum(self.nearest, distances, out=self.nearest)
