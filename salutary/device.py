@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from salutary.errors import SalutaryError
@@ -35,6 +36,7 @@ class Device:
             if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
                 raise SalutaryError(f"device.threads must be null or a whole number >= 1, not {threads!r}")
             torch.set_num_threads(threads)
+            threadpool_limits(threads)
 
     @property
     def description(self) -> str:

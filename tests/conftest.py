@@ -9,10 +9,12 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from threadpoolctl import threadpool_limits
 
 from salutary.config import build, config_dir
 
 torch.set_num_threads(1)
+threadpool_limits(1)
 
 ON_DISK = {
     "bank": "bank",

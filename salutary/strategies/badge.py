@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.influence import product
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy
 
@@ -34,7 +35,8 @@ class Badge(Strategy):
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         P = model.predict_proba(view.pool)
-        Q = P - torch.nn.functional.one_hot(P.argmax(1), P.shape[1])
+        Q = P.clone()
+        Q[torch.arange(len(P), device=P.device), P.argmax(1)] -= 1
         has_intercept = bool(getattr(model, "fit_intercept", False))
         seeding = Seeding(GradientEmbeddings(Q, view.pool, float(has_intercept)), rng)
         while len(seeding.chosen) < budget:
@@ -52,13 +54,14 @@ class GradientEmbeddings:
         self.Q = Q
         self.X = X
         self.extra = extra
-        self.norms = (Q**2).sum(1) * (torch.linalg.vector_norm(X, dim=1) ** 2 + extra)
+        norm = torch.linalg.vector_norm
+        self.norms = norm(Q, dim=1) ** 2 * (norm(X, dim=1) ** 2 + extra)
 
     def distances(self, rows: Tensor | slice, centres: list[int]) -> Tensor:
         """(number of rows, number of centres)."""
         scale = self.norms[rows, None] + self.norms[centres]
-        dots = self.X[rows] @ self.X[centres].T + self.extra
-        squares = scale - 2 * (self.Q[rows] @ self.Q[centres].T) * dots
+        dots = product(self.X[rows], self.X[centres].T) + self.extra
+        squares = scale - 2 * product(self.Q[rows], self.Q[centres].T) * dots
         return torch.where(squares > 64 * torch.finfo(self.X.dtype).eps * scale, squares, 0.0)
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.influence import Hessian, linear, probabilities, to_probabilities
+from salutary.influence import Hessian, linear, probabilities, product, to_probabilities
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, check_convex
 
@@ -190,7 +190,7 @@ class JointLabels:
         n, K, C = probs_N_K_C.shape
         p_M = self.weights_K_M.mean(0)
         weight_M = 1 / (len(p_M) * p_M) if self.sampled else torch.ones_like(p_M)
-        p_M_NC = self.weights_K_M.T @ probs_N_K_C.transpose(0, 1).reshape(K, n * C) / K
+        p_M_NC = product(self.weights_K_M.T, probs_N_K_C.transpose(0, 1).reshape(K, n * C)) / K
         log_p = p_M_NC.clamp(min=TINY).log_()
         return -(weight_M @ p_M_NC.mul_(log_p)).reshape(n, C).sum(1)
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.influence import product
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy
 
@@ -51,7 +52,7 @@ class _Cover:
             block = X[start : start + BLOCK] - self.mean
             rows = slice(start, start + BLOCK)
             self.norms[rows] = torch.linalg.vector_norm(block, dim=1) ** 2
-            self.nearest[rows] = torch.addmm(squares, block, centres.T, alpha=-2).amin(1)
+            self.nearest[rows] = (squares - 2 * product(block, centres.T)).amin(1)
         self.nearest += self.norms
         self.tolerance = 64 * torch.finfo(X.dtype).eps
         self.nearest[self.nearest < self.tolerance * (self.norms + squares.max())] = 0
@@ -59,7 +60,7 @@ class _Cover:
     def add(self, j: int) -> None:
         """Make row j a centre."""
         centre = self.X[j] - self.mean
-        distances = self.norms + self.norms[j] - 2 * (self.X @ centre - self.mean @ centre)
+        distances = self.norms + self.norms[j] - 2 * (product(self.X, centre) - self.mean @ centre)
         scale = self.norms + self.norms[j] + self.mean.norm() * centre.norm()
         distances[distances < self.tolerance * scale] = 0
         torch.minimum(self.nearest, distances, out=self.nearest)
