@@ -1,0 +1,1 @@
+"""Reads records; never runs anything, never imports torch."""
