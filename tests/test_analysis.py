@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from salutary.analysis.comparison import compare, markdown, paper_accuracies
-from salutary.analysis.runs import last_rounds, read_rounds
+from salutary.analysis.comparison import compare, compare_references, markdown, paper_accuracies
+from salutary.analysis.runs import last_rounds, read_references, read_rounds
 from salutary.errors import SalutaryError
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_with_paper.py"
@@ -56,6 +56,17 @@ def test_paper_numbers_are_complete():
     assert row["paper_mean"] == 70.92 and pd.isna(row["paper_std"])
 
 
+def test_references_are_counted_once_a_seed():
+    rows = [
+        {"dataset": "bank", "seed": seed, "run": f"{strategy}{seed}", "line": "majority", "test_accuracy": a}
+        for strategy in ("margin", "random")
+        for seed, a in enumerate((0.8, 0.9))
+    ]
+    row = compare_references(pd.DataFrame(rows)).iloc[0]
+    assert (row["mean"], row["count"]) == (pytest.approx(85.0), 2)
+    assert "| majority | 85.0 ± 7.1 |" in markdown(compare_references(pd.DataFrame(rows)))
+
+
 def test_reads_finished_runs_only(salutary_run, tmp_path):
     salutary_run("-m", "dataset=breast_cancer", "rounds=2", "strategy=margin,random")
     unfinished = tmp_path / "outputs" / "other.partial"
@@ -64,6 +75,8 @@ def test_reads_finished_runs_only(salutary_run, tmp_path):
     table = last_rounds(read_rounds([tmp_path]))
     assert sorted(table["strategy"]) == ["margin", "random"]
     assert set(table["round"]) == {2}
+    lines = {"majority", "initial", "labeled_and_validation", "fully_supervised"}
+    assert set(read_references([tmp_path])["line"]) == lines
 
 
 def test_damaged_records_are_named(salutary_run, tmp_path):

@@ -65,6 +65,14 @@ def compare(rounds: pd.DataFrame) -> pd.DataFrame:
     return both
 
 
+def compare_references(references: pd.DataFrame) -> pd.DataFrame:
+    """The reference lines in the form of :func:`compare`: mean and std over seeds, nothing of the paper's."""
+    one = references.assign(accuracy=100 * references["test_accuracy"], strategy=references["line"])
+    one = one.drop_duplicates(["strategy", "dataset", "seed"])
+    table = one.groupby(["strategy", "dataset"])["accuracy"].agg(["mean", "std", "count"]).reset_index()
+    return table.assign(paper_mean=np.nan, paper_std=np.nan, differs=False)
+
+
 def markdown(comparison: pd.DataFrame) -> str:
     """A table of strategies by data sets; a cell is "mean ± std (paper)", marked * where it differs."""
     cells = {(row.strategy, row.dataset): _cell(row) for row in comparison.itertuples()}

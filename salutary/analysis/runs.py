@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -15,11 +16,31 @@ def read_rounds(folders: list[Path]) -> pd.DataFrame:
 
     Raises SalutaryError when there is none, or naming a file that is not as docs/records.md says.
     """
-    paths = sorted({marker.parent for folder in folders for marker in folder.rglob("run.json")})
-    paths = [path for path in paths if path.suffix != ".partial"]
+    return pd.concat([_read(path) for path in finished_runs(folders)], ignore_index=True)
+
+
+def read_references(folders: list[Path]) -> pd.DataFrame:
+    """The reference lines of every finished run: columns dataset, seed, run, line, test_accuracy."""
+    rows = []
+    for path in finished_runs(folders):
+        file = path / "run.json"
+        try:
+            facts = json.loads(file.read_text())
+            lines = {line: metrics["accuracy"] for line, metrics in facts["references"].items()}
+            names = {name: facts[name] for name in ("dataset", "seed")}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise SalutaryError(f"{file} cannot be read: {error!r}") from error
+        rows += [{**names, "run": str(path), "line": k, "test_accuracy": v} for k, v in lines.items()]
+    return pd.DataFrame(rows)
+
+
+def finished_runs(folders: list[Path]) -> list[Path]:
+    """Directories of the finished runs below the folders; raises SalutaryError if there is none."""
+    paths = {marker.parent for folder in folders for marker in folder.rglob("run.json")}
+    paths = sorted(path for path in paths if path.suffix != ".partial")
     if not paths:
         raise SalutaryError(f"no finished run below {', '.join(map(str, folders))}")
-    return pd.concat([_read(path) for path in paths], ignore_index=True)
+    return paths
 
 
 def _read(path: Path) -> pd.DataFrame:
