@@ -28,7 +28,8 @@ class FixMatch:
         + l2 / (2 n) ||W||^2,                        p = prediction at weak(x), held constant.
 
     Nesterov momentum, cosine schedule cos(7 pi k / 16 K), exponential moving average of the weights;
-    labelled rows are in the unlabelled set too. Results are the mean over the last ``evaluations``
+    labelled rows are in the unlabelled set too. Features are standardised on all rows given, without
+    which SGD diverges on raw tables; the penalty is on the standardised features' weights. Results are the mean over the last ``evaluations``
     states of the average, spread over the last fifth of the training, not the best one. The share of
     unlabelled rows above the threshold is logged (``mask_rate_``): strongly penalised models rarely
     reach 0.95, and then FixMatch is plain supervised training.
@@ -73,7 +74,7 @@ class FixMatch:
 
     def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
         """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
-        if isinstance(self.l2, str) or not self.l2 >= 0:
+        if isinstance(self.l2, bool) or not isinstance(self.l2, (int, float)) or not self.l2 >= 0:
             raise SalutaryError(f"model.l2 must be a number >= 0 with model=fixmatch, not {self.l2!r}")
         for name in ("ratio", "batch_size", "steps", "learning_rate", "evaluations"):
             if not getattr(self, name) > 0:
@@ -83,8 +84,11 @@ class FixMatch:
 
     def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
         """Train from W = 0, in float32; without ``unlabeled`` rows, on the labelled ones alone."""
-        X, unlabeled = X.float(), None if unlabeled is None else unlabeled.float()
-        U = X if unlabeled is None else torch.cat([X, unlabeled])
+        U = (X if unlabeled is None else torch.cat([X, unlabeled])).float()
+        mean, deviation = U.mean(0), U.std(0)
+        deviation[deviation == 0] = 1
+        U = (U - mean) / deviation
+        X = U[: len(X)]
         augmentation = copy.copy(self.augmentation).fit(U)
         generator = torch.Generator(X.device).manual_seed(self.seed_)
         batches = np.random.default_rng(self.seed_)
@@ -108,7 +112,7 @@ class FixMatch:
             decay = min(self.decay, (1 + k) / (10 + k))  # the average forgets W = 0 quickly
             average = decay * average + (1 - decay) * W
             if self._is_evaluated(k):
-                self.states_.append(LinearSoftmax(average))
+                self.states_.append(LinearSoftmax(average, mean, deviation))
         self.mask_rate_ = masked / self.steps
         if unlabeled is not None:
             log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self.mask_rate_)
@@ -134,12 +138,15 @@ class FixMatch:
 
 
 class LinearSoftmax:
-    """A fitted state: softmax(W x~)."""
+    """A fitted state: softmax(W x~) of standardised features."""
 
-    def __init__(self, coef: Tensor):
+    def __init__(self, coef: Tensor, mean: Tensor, deviation: Tensor):
         self.coef_ = coef
+        self.mean = mean
+        self.deviation = deviation
 
     def predict_proba(self, X: Tensor) -> Tensor:
+        X = (X - self.mean) / self.deviation
         return torch.softmax(linear(X, self.coef_.to(X.dtype)), 1)
 
 
