@@ -29,10 +29,12 @@ class FixMatch:
 
     Nesterov momentum, cosine schedule cos(7 pi k / 16 K), exponential moving average of the weights;
     labelled rows are in the unlabelled set too. Features are standardised on all rows given, without
-    which SGD diverges on raw tables; the penalty is on the standardised features' weights. Results are the mean over the last ``evaluations``
-    states of the average, spread over the last fifth of the training, not the best one. The share of
-    unlabelled rows above the threshold is logged (``mask_rate_``): strongly penalised models rarely
-    reach 0.95, and then FixMatch is plain supervised training.
+    which SGD diverges on raw tables; the penalty is on the standardised features' weights.
+
+    Results are the mean over the last ``evaluations`` states of the average, spread over the last fifth
+    of the training, not the best one. The share of unlabelled rows above the threshold is logged
+    (``mask_rate_``): strongly penalised models rarely reach 0.95, and then FixMatch is plain
+    supervised training.
 
     Sohn et al., "FixMatch: simplifying semi-supervised learning with consistency and confidence",
     NeurIPS 2020.
