@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator
 
 from rich import box
@@ -19,6 +20,13 @@ REFERENCE_NAMES = {
     "labeled_and_validation": "labelled + validation",
     "fully_supervised": "fully supervised",
 }
+
+
+class LogHandler(logging.Handler):
+    """Prints log lines to the standard output of the moment, which puts them above a progress bar."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record))
 
 
 def progress(records: Iterable[Round], rounds: int, identity: Identity) -> Iterator[Round]:

@@ -197,6 +197,25 @@ def test_batchbald_is_greedy_joint_information(kind, budget, posterior):
     assert ours == pytest.approx(total, abs=1e-9)
 
 
+def test_batchbald_permutes_with_the_pool():
+    """The posterior draws do not depend on the pool, so neither does the choice on its order."""
+    model, view = situation("binary")
+    order = torch.as_tensor(rng(5).permutation(80))
+    a = BatchBald().propose(model, view, 8, rng(2)).indices
+    b = BatchBald().propose(model, replace(view, pool=view.pool[order]), 8, rng(2)).indices
+    assert torch.equal(order[b], a)
+
+
+@pytest.mark.parametrize("budget", [1, 30])
+def test_batchbald_on_copies_of_one_point(budget):
+    """All gains are equal at every step: the lowest positions, and an end."""
+    model, view = situation("multiclass")
+    view = replace(view, pool=view.pool[:1].repeat(3000, 1))
+    chosen = BatchBald(draws=10).propose(model, view, budget, rng()).indices.tolist()
+    assert len(set(chosen)) == budget
+    assert chosen[0] == 0
+
+
 def test_sampled_joint_entropies_are_close_to_the_exact_ones():
     random = rng(3)
     probs_K_N_C = torch.as_tensor(random.dirichlet(np.ones(3), size=(20, 9)))

@@ -34,8 +34,8 @@ class BatchBald(Strategy):
     N(W^, H^-1), with the factor of the labelled set's Hessian, or from refits to bootstrap resamples.
 
     Joint entropies are exact while the C^m configurations of the labels chosen so far number at
-    most ``max_configurations``, then estimated from that many sampled configurations, which the
-    log says once. Mutual information is submodular: a gain can only fall as the batch grows, so
+    most ``max_configurations``, then estimated from that many sampled configurations, as the log
+    says at the start. Mutual information is submodular: a gain can only fall as the batch grows, so
     earlier gains bound later ones, and only candidates whose bound reaches the best gain are looked at
     ("lazy greedy"; with exact entropies the choice is the same). I is at most log K, where it no
     longer tells points apart: with small K the last points of a batch are arbitrary.
@@ -61,6 +61,13 @@ class BatchBald(Strategy):
             value = getattr(self, name)
             if not isinstance(value, int) or value < 2:
                 raise SalutaryError(f"strategy.{name} must be a whole number >= 2, not {value!r}")
+
+        log.info(
+            "batchbald: joint entropies are exact for up to %d points of a batch, then estimated from %d"
+            " sampled label configurations",
+            math.log(self.max_configurations) / math.log(model.n_classes) + 1e-9,
+            self.max_configurations,
+        )
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         W_K = self.sample_posterior(model, view, rng)
@@ -196,12 +203,6 @@ class JointLabels:
 
     def _sample(self) -> None:
         """Configurations from the mixture: every draw k gets an equal number of them, up to one."""
-        if not self.sampled:
-            log.info(
-                "batchbald: joint entropies are estimated from %d sampled configurations from point %d on",
-                self.max_configurations,
-                len(self._chosen),
-            )
         self.sampled = True
         K, M = len(self.weights_K_M), self.max_configurations
         source = np.resize(self.rng.permutation(K), M)
