@@ -16,12 +16,12 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 class Device:
     """``name``: ``cpu``, ``cuda``, ``cuda:<n>`` or ``auto`` (cuda if there is one);
-    ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all.
+    ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all of them.
 
     Raises SalutaryError for a device that is not there.
     """
 
-    def __init__(self, name: str = "auto", dtype: str = "float64", threads: int | None = None):
+    def __init__(self, name: str = "auto", dtype: str = "float64", threads: int | None = 1):
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
