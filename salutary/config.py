@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 
 MISTAKES = (
     SalutaryError,
@@ -56,9 +56,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Raises SalutaryError for a value of the wrong type or out of range."""
         for name, smallest in {"seed": 0, "rounds": 0, "budget": 1, "n_init": 1}.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
-                raise SalutaryError(f"{name} must be a whole number >= {smallest}, not {value!r}")
+            require_whole(name, getattr(self, name), smallest)
         if self.seed >= 2**32:
             raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
         if not isinstance(self.output_dir, str) or not self.output_dir:
@@ -158,5 +156,5 @@ def _known_settings() -> list[str]:
 
 
 def _near(word: str, known: list[str]) -> str:
-    matches = difflib.get_close_matches(word, known, n=2)
+    matches = [match for match in difflib.get_close_matches(word, known, n=2) if match != word]
     return f", did you mean {' or '.join(matches)}?" if matches else ""

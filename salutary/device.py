@@ -9,7 +9,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -33,8 +33,7 @@ class Device:
         self.name = name
         self.dtype = DTYPES[dtype]
         if threads is not None:
-            if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-                raise SalutaryError(f"device.threads must be null or a whole number >= 1, not {threads!r}")
+            require_whole("device.threads", threads, 1)
             torch.set_num_threads(threads)
             threadpool_limits(threads)
 

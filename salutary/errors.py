@@ -1,5 +1,22 @@
 """The one exception that means "the input is wrong", as opposed to "the program is"."""
 
+from __future__ import annotations
+
+import math
+
 
 class SalutaryError(Exception):
     """A mistake the user can mend; its text is one line that names the setting, file or row."""
+
+
+def require_whole(name: str, value: object, smallest: int) -> None:
+    """Raises SalutaryError unless the setting is a whole number >= ``smallest``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
+        raise SalutaryError(f"{name} must be a whole number >= {smallest}, not {value!r}")
+
+
+def require_number(name: str, value: object, low: float, high: float = math.inf) -> None:
+    """Raises SalutaryError unless the setting is a finite number in [``low``, ``high``]."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or not low <= value <= high:
+        raise SalutaryError(f"{name} must be a number in [{low:g}, {high:g}], not {value!r}")

@@ -134,7 +134,7 @@ MISTAKES = {
     "intercept": (["model.fit_intercept=maybe"], "model.fit_intercept must be true or false, not 'maybe'"),
     "seed of the tree": (["strategy=ibds", "strategy.tree_seed=a"], "tree_seed must be a whole number"),
     "device of a kind": (["device.name=cudax"], "device.name must be auto, cpu, cuda or cuda:<n>"),
-    "threads": (["device.threads=0"], "device.threads must be null or a whole number >= 1, not 0"),
+    "threads": (["device.threads=0"], "device.threads must be a whole number >= 1, not 0"),
     "generator": (["dataset=waveform_generated", "dataset.draw=-1"], "generated: ValueError"),
     "rows to generate": (["dataset=waveform_generated", "dataset.n=true"], "must be a positive whole number"),
     "penalty beyond the solver": (["model.l2=1e-7", "strategy.solver=cg"], "set strategy.solver=cholesky"),

@@ -76,12 +76,13 @@ def fixmatch(n_classes=3, augmentation=None, **settings):
     return FixMatch(n_classes, augmentation or TableAugmentation(noise=0.0), **settings)
 
 
-def test_without_unlabelled_rows_it_is_softmax_regression():
-    X, y = blobs(120, 4, 3, spread=1.5)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_without_unlabelled_rows_it_is_logistic_regression(n_classes):
+    X, y = blobs(120, 4, n_classes, spread=1.5)
     raw = X * torch.tensor([1e-3, 1.0, 50.0, 1e3]) + 200
-    model = fixmatch(l2=5.0, steps=6000, batch_size=120).fit(raw, y)
+    model = fixmatch(n_classes, l2=5.0, steps=6000, batch_size=120).fit(raw, y)
     standardised = (X - X.mean(0)) / X.std(0)
-    exact = LogisticRegression(3, 5.0).fit(standardised, y)
+    exact = LogisticRegression(n_classes, 5.0).fit(standardised, y)
     assert (model.predict_proba(raw) - exact.predict_proba(standardised)).abs().max() < 0.02
 
 
@@ -125,7 +126,9 @@ def test_results_are_the_mean_over_the_last_states():
     assert torch.equal(model.predict_proba(X), model.states_[-1].predict_proba(X))
 
 
-@pytest.mark.parametrize("setting", [{"l2": "cv"}, {"steps": 0}, {"ratio": -1}, {"l2": -1}])
+@pytest.mark.parametrize(
+    "setting", [{"steps": 0}, {"steps": 2.5}, {"ratio": -1}, {"l2": -1}, {"decay": "a"}, {"momentum": 2}]
+)
 def test_settings_are_checked(setting):
     X, y = blobs(60, 4, 3)
     with pytest.raises(SalutaryError, match=f"model.{next(iter(setting))} must be"):

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from salutary.augmentation import EmbeddingAugmentation, TableAugmentation
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.influence import linear
 
 log = logging.getLogger(__name__)
@@ -76,11 +76,18 @@ class FixMatch:
 
     def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
         """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
-        if isinstance(self.l2, bool) or not isinstance(self.l2, (int, float)) or not self.l2 >= 0:
-            raise SalutaryError(f"model.l2 must be a number >= 0 with model=fixmatch, not {self.l2!r}")
-        for name in ("ratio", "batch_size", "steps", "learning_rate", "evaluations"):
-            if not getattr(self, name) > 0:
-                raise SalutaryError(f"model.{name} must be positive, not {getattr(self, name)!r}")
+        if self.l2 == "cv":
+            raise SalutaryError("model=fixmatch cannot cross-validate: set a number, such as model.l2=1")
+        for name in ("ratio", "batch_size", "steps", "evaluations"):
+            require_whole(f"model.{name}", getattr(self, name), 1)
+        for name in ("l2", "threshold", "unlabeled_weight"):
+            require_number(f"model.{name}", getattr(self, name), 0)
+        for name in ("learning_rate", "momentum", "decay"):
+            require_number(f"model.{name}", getattr(self, name), 0, 1)
+        if not isinstance(self.augmentation, (TableAugmentation, EmbeddingAugmentation)):
+            raise SalutaryError("model.augmentation must name an augmentation with _target_")
+        for name in ("noise", "low", "high"):
+            require_number(f"model.augmentation.{name}", getattr(self.augmentation, name), 0, 1)
         self.seed_ = int(rng.integers(2**31))
         return self
 
@@ -96,7 +103,9 @@ class FixMatch:
         batches = np.random.default_rng(self.seed_)
         W = X.new_zeros(self.n_classes, X.shape[1] + self.fit_intercept)
         velocity, average = torch.zeros_like(W), torch.zeros_like(W)
-        penalty = torch.full_like(W, self.l2 / len(X))
+        # Two opposite rows w/2 and -w/2 stand for the one weight vector w of LogisticRegression.
+        l2 = 2 * self.l2 if self.n_classes == 2 else self.l2
+        penalty = torch.full_like(W, l2 / len(X))
         if self.fit_intercept:
             penalty[:, -1] = 0
         self.states_, masked = [], 0.0
@@ -115,6 +124,8 @@ class FixMatch:
             average = decay * average + (1 - decay) * W
             if self._is_evaluated(k):
                 self.states_.append(LinearSoftmax(average, mean, deviation))
+        if not average.isfinite().all():
+            raise SalutaryError("model=fixmatch diverged: lower model.learning_rate or model.l2")
         self.mask_rate_ = masked / self.steps
         if unlabeled is not None:
             log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self.mask_rate_)

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary import influence
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
 
@@ -106,8 +106,7 @@ class LogisticRegression:
             raise SalutaryError(f"model.fit_intercept must be true or false, not {self.fit_intercept!r}")
         if not isinstance(self.tol, float) or not 0 < self.tol <= 1e-4:
             raise SalutaryError(f"model.tol must be in (0, 1e-4], not {self.tol!r}")
-        if isinstance(self.max_iter, bool) or not isinstance(self.max_iter, int) or self.max_iter < 1:
-            raise SalutaryError(f"model.max_iter must be a whole number >= 1, not {self.max_iter!r}")
+        require_whole("model.max_iter", self.max_iter, 1)
 
     def _penalty(self, X: Tensor, y: Tensor) -> Tensor:
         rows = 1 if self.n_classes == 2 else self.n_classes

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 from salutary.influence import Hessian, linear, probabilities, product, to_probabilities
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, check_convex
@@ -57,11 +57,8 @@ class BatchBald(Strategy):
         check_convex(self, model)
         if self.posterior not in ("laplace", "bootstrap"):
             raise SalutaryError(f"strategy.posterior must be laplace or bootstrap, not {self.posterior!r}")
-        for name in ("draws", "max_configurations"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or value < 2:
-                raise SalutaryError(f"strategy.{name} must be a whole number >= 2, not {value!r}")
-
+        require_whole("strategy.draws", self.draws, 2)
+        require_whole("strategy.max_configurations", self.max_configurations, 2)
         log.info(
             "batchbald: joint entropies are exact for up to %d points of a batch, then estimated from %d"
             " sampled label configurations",
@@ -73,7 +70,7 @@ class BatchBald(Strategy):
         W_K = self.sample_posterior(model, view, rng)
         predictions = Predictions(view.pool, W_K)
         bound = predictions.gains.clone()
-        joint = JointLabels(len(W_K), self.max_configurations, rng, view.pool)
+        joint = JointLabels(len(W_K), self.max_configurations, rng, view.pool.device)
         chosen: list[int] = []
         for _ in range(budget):
             j = _best_candidate(predictions, joint, bound)
@@ -116,9 +113,9 @@ class Predictions:
 
     def __init__(self, X: Tensor, W_K: Tensor):
         self.X = X
-        self.W_K = W_K
+        self.W_K = W_K.double()
         shape = (len(X), len(W_K), max(2, W_K.shape[1]))
-        self._kept = X.new_empty(shape) if math.prod(shape) <= LARGEST_KEPT else None
+        self._kept = self.W_K.new_empty(shape) if math.prod(shape) <= LARGEST_KEPT else None
         summaries = [self._summary(slice(i, i + BLOCK)) for i in range(0, len(X), BLOCK)]
         self.gains, self.conditional = (torch.cat(part) for part in zip(*summaries, strict=True))
 
@@ -127,9 +124,9 @@ class Predictions:
         return self._predict(self.X[rows]) if self._kept is None else self._kept[rows]
 
     def _predict(self, X: Tensor) -> Tensor:
-        """(n, K, C) from one matrix product."""
+        """(n, K, C) from one matrix product, in float64: information is a small difference."""
         K, rows, _ = self.W_K.shape
-        return to_probabilities(linear(X, self.W_K.flatten(0, 1)).reshape(len(X), K, rows))
+        return to_probabilities(linear(X.double(), self.W_K.flatten(0, 1)).reshape(len(X), K, rows))
 
     def _summary(self, block: slice) -> tuple[Tensor, Tensor]:
         probs_N_K_C = self._predict(self.X[block])
@@ -163,11 +160,14 @@ class JointLabels:
     """The joint distribution of the labels of the points chosen so far, under K draws.
 
     ``weights_K_M`` holds p(configuration | W_k) of all M = C^m configurations or, beyond
-    ``max_configurations``, of that many sampled ones (drawn from the mixture over k).
+    ``max_configurations``, of that many sampled ones, divided by exp(``log_scale_M``) so that long
+    batches do not underflow. A sampled configuration belongs to one draw k, each k having an equal
+    number of them up to one, and grows by one label of that draw with every point.
     """
 
-    def __init__(self, n_draws: int, max_configurations: int, rng: np.random.Generator, like: Tensor):
-        self.weights_K_M = like.new_ones(n_draws, 1)
+    def __init__(self, n_draws: int, max_configurations: int, rng: np.random.Generator, device="cpu"):
+        self.weights_K_M = torch.ones(n_draws, 1, dtype=torch.float64, device=device)
+        self.log_scale_M = self.weights_K_M.new_zeros(1)
         self.max_configurations = max_configurations
         self.rng = rng
         self.sampled = False
@@ -177,14 +177,16 @@ class JointLabels:
     def entropy(self) -> Tensor:
         """Joint entropy H(y_1..y_m) of the chosen labels."""
         p_M = self.weights_K_M.mean(0)
-        return -p_M.log().mean() if self.sampled else _entropy(p_M)
+        return -(p_M.log() + self.log_scale_M).mean() if self.sampled else _entropy(p_M)
 
     def add(self, probs_K_C: Tensor) -> None:
         """Take one more point into the batch."""
         self._chosen.append(probs_K_C)
         K, M = self.weights_K_M.shape
-        if self.sampled or M * probs_K_C.shape[1] > self.max_configurations:
-            self._sample()
+        if self.sampled:
+            self._extend(probs_K_C)
+        elif M * probs_K_C.shape[1] > self.max_configurations:
+            self._begin_sampling()
         else:
             self.weights_K_M = (self.weights_K_M[:, :, None] * probs_K_C[:, None, :]).reshape(K, -1)
 
@@ -199,17 +201,24 @@ class JointLabels:
         weight_M = 1 / (len(p_M) * p_M) if self.sampled else torch.ones_like(p_M)
         p_M_NC = product(self.weights_K_M.T, probs_N_K_C.transpose(0, 1).reshape(K, n * C)) / K
         log_p = p_M_NC.clamp(min=TINY).log_()
-        return -(weight_M @ p_M_NC.mul_(log_p)).reshape(n, C).sum(1)
+        scale = self.log_scale_M.mean() if self.sampled else 0.0
+        return -(weight_M @ p_M_NC.mul_(log_p)).reshape(n, C).sum(1) - scale
 
-    def _sample(self) -> None:
-        """Configurations from the mixture: every draw k gets an equal number of them, up to one."""
-        self.sampled = True
+    def _begin_sampling(self) -> None:
         K, M = len(self.weights_K_M), self.max_configurations
-        source = np.resize(self.rng.permutation(K), M)
-        weights = self.weights_K_M.new_ones(K, M)
+        self.sampled = True
+        self._source_M = np.resize(self.rng.permutation(K), M)
+        self.weights_K_M = self.weights_K_M.new_ones(K, M)
+        self.log_scale_M = self.weights_K_M.new_zeros(M)
         for probs_K_C in self._chosen:
-            cumulative = probs_K_C.cumsum(1).numpy(force=True)[source]
-            labels = (self.rng.random((M, 1)) * cumulative[:, -1:] >= cumulative).sum(1)
-            labels = torch.as_tensor(labels.clip(max=probs_K_C.shape[1] - 1), device=weights.device)
-            weights *= probs_K_C[:, labels]
-        self.weights_K_M = weights
+            self._extend(probs_K_C)
+
+    def _extend(self, probs_K_C: Tensor) -> None:
+        """Give every sampled configuration a label of this point, drawn by its own draw k."""
+        cumulative = probs_K_C.cumsum(1).numpy(force=True)[self._source_M]
+        threshold = self.rng.random((len(cumulative), 1)) * cumulative[:, -1:]
+        labels = (threshold >= cumulative).sum(1).clip(max=probs_K_C.shape[1] - 1)
+        weights = self.weights_K_M * probs_K_C[:, torch.as_tensor(labels, device=probs_K_C.device)]
+        largest = weights.amax(0)
+        self.weights_K_M = weights / largest
+        self.log_scale_M = self.log_scale_M + largest.log()

@@ -47,15 +47,16 @@ class _Cover:
         self.mean = X.mean(0)
         centres = centres - self.mean
         squares = (centres**2).sum(1)
+        self.tolerance = 64 * torch.finfo(X.dtype).eps
         self.norms, self.nearest = X.new_empty(len(X)), X.new_empty(len(X))
         for start in range(0, len(X), BLOCK):
             block = X[start : start + BLOCK] - self.mean
             rows = slice(start, start + BLOCK)
             self.norms[rows] = torch.linalg.vector_norm(block, dim=1) ** 2
-            self.nearest[rows] = (squares - 2 * product(block, centres.T)).amin(1)
-        self.nearest += self.norms
-        self.tolerance = 64 * torch.finfo(X.dtype).eps
-        self.nearest[self.nearest < self.tolerance * (self.norms + squares.max())] = 0
+            relative, centre = (squares - 2 * product(block, centres.T)).min(1)
+            distances = relative + self.norms[rows]
+            distances[distances < self.tolerance * (self.norms[rows] + squares[centre])] = 0
+            self.nearest[rows] = distances
 
     def add(self, j: int) -> None:
         """Make row j a centre."""

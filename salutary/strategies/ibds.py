@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.tree import DecisionTreeRegressor
 
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top
 
@@ -40,8 +40,9 @@ class Ibds(InfluenceStrategy):
 
     def check(self, model) -> None:
         super().check(model)
-        if isinstance(self.tree_seed, bool) or not isinstance(self.tree_seed, int) or self.tree_seed < 0:
-            raise SalutaryError(f"strategy.tree_seed must be a whole number >= 0, not {self.tree_seed!r}")
+        require_whole("strategy.tree_seed", self.tree_seed, 0)
+        if not isinstance(self.refit, bool):
+            raise SalutaryError(f"strategy.refit must be true or false, not {self.refit!r}")
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         start, first = view, model
@@ -58,11 +59,18 @@ class Ibds(InfluenceStrategy):
 
 
 def _at_round_zero(view: PoolView) -> PoolView:
-    """The view before the first query: the rows queried since are back in the pool."""
+    """The view before the first query: the rows queried since are back in the pool.
+
+    The pool is in the order of its rows' bytes, the same in every round: another order would change
+    the last bits of the Hessian, and with them the tree, which splits down to single rows.
+    """
     n = view.n_initial
+    pool = torch.cat([view.pool, view.labeled[n:]])
+    rows = np.ascontiguousarray(pool.numpy(force=True))
+    order = np.argsort(rows.view(np.dtype((np.void, rows.itemsize * rows.shape[1])))[:, 0])
     return dataclasses.replace(
         view,
-        pool=torch.cat([view.pool, view.labeled[n:]]),
+        pool=pool[torch.as_tensor(order, device=pool.device)],
         labeled=view.labeled[:n],
         labels=view.labels[:n],
     )

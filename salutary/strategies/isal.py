@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.errors import SalutaryError
+from salutary.errors import require_number, require_whole
 from salutary.influence import SOLVERS, Hessian, gradient, lissa, probabilities, score_labels
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top
@@ -47,9 +47,10 @@ class Isal(InfluenceStrategy):
 
     def check(self, model) -> None:
         super().check(model)
-        for name in ("damping", "scale", "steps", "repeats", "batch_size"):
-            if not getattr(self, name) > 0:
-                raise SalutaryError(f"strategy.{name} must be positive, not {getattr(self, name)!r}")
+        for name in ("steps", "repeats", "batch_size"):
+            require_whole(f"strategy.{name}", getattr(self, name), 1)
+        require_number("strategy.damping", self.damping, 0, 1)
+        require_number("strategy.scale", self.scale, 1e-9)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         predicted = model.predict_proba(view.pool).argmax(dim=1, keepdim=True)

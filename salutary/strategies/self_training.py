@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from salutary.errors import SalutaryError
+from salutary.errors import require_number
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, top
 
@@ -22,8 +22,8 @@ class SelfTraining(Strategy):
         self.threshold = threshold
 
     def check(self, model) -> None:
-        if self.threshold is not None and not 0 <= self.threshold < 1:
-            raise SalutaryError(f"strategy.threshold must be null or in [0, 1), not {self.threshold!r}")
+        if self.threshold is not None:
+            require_number("strategy.threshold", self.threshold, 0, 1)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         confidence, labels = model.predict_proba(view.pool).max(dim=1)
