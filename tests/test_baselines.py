@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from oracles import blobs
+from scipy.stats import chisquare
 from sklearn.linear_model import LogisticRegression as ScikitLearn
 from sklearn.semi_supervised import SelfTrainingClassifier
 from test_strategies_common import problem, rng, situation
@@ -70,6 +71,17 @@ def test_coreset_leaves_copies_for_last():
     assert sorted(chosen[:10]) == list(range(5, 15))
 
 
+def test_coreset_with_one_labelled_outlier():
+    """Its large norm must not make ordinary distances count as rounding error."""
+    model, view = situation("binary")
+    labeled = view.labeled.clone()
+    labeled[0] *= 1e8
+    view = replace(view, labeled=labeled)
+    chosen = CoreSet().propose(model, view, 20, rng()).indices.tolist()
+    expected = greedy_centres(view.pool.numpy(), labeled.numpy(), 20)
+    assert chosen == expected
+
+
 # -- BADGE -----------------------------------------------------------------------------------------
 
 
@@ -127,6 +139,31 @@ def test_badge_draws_as_the_plain_algorithm_does():
         seeding.draw()
         drawn[seeding.chosen[2]] += 1
     assert np.abs(drawn / 4000 - exact).max() < 4 * np.sqrt(0.25 / 4000)
+
+
+@pytest.mark.parametrize("patience", [1, 20])
+def test_badge_law_of_four_draws(patience, monkeypatch):
+    """The fourth point of k-means++ on six points, its law listed exactly; patience 1 forces updates."""
+    monkeypatch.setattr("salutary.strategies.badge.PATIENCE", patience)
+    embeddings = rng(3).standard_normal((6, 2)) * [[3], [2], [1], [1], [2], [0.5]]
+    d2 = distances(embeddings, embeddings) ** 2
+    first = int((embeddings**2).sum(1).argmax())
+    law = np.zeros(6)
+    for second, third, fourth in itertools.permutations(range(6), 3):
+        nearest, probability = d2[first], 1.0
+        for j in (second, third, fourth):
+            probability *= nearest[j] / nearest.sum()
+            nearest = np.minimum(nearest, d2[j])
+        law[fourth] += probability
+    drawn = np.zeros(6)
+    for seed in range(6000):
+        seeding = Seeding(MaterialisedEmbeddings(embeddings), rng(seed))
+        for _ in range(3):
+            seeding.draw()
+        drawn[seeding.chosen[3]] += 1
+    possible = law > 0
+    assert drawn[~possible].sum() == 0
+    assert chisquare(drawn[possible], 6000 * law[possible]).pvalue > 1e-3
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e6])
@@ -230,6 +267,20 @@ def test_sampled_joint_entropies_are_close_to_the_exact_ones():
     assert float(difference) == pytest.approx(float(exact.entropy_with(candidate) - exact.entropy), rel=0.02)
 
 
+def test_long_batches_do_not_underflow():
+    """The joint probability of hundreds of labels is far below the smallest number."""
+    model, view = situation("multiclass")
+    joint = JointLabels(10, 64, rng())
+    probs = torch.stack(
+        [influence.probabilities(view.pool, w * model.coef_) for w in torch.linspace(0.5, 1.5, 10)]
+    )
+    for _ in range(20):
+        for row in range(80):
+            joint.add(probs[:, row])
+    assert joint.entropy > 745  # - log of the smallest float64
+    assert joint.entropy_with(probs[:, :5].transpose(0, 1)).isfinite().all()
+
+
 def test_laplace_draws_have_the_posterior_covariance():
     model, view = situation("binary")
     strategy = BatchBald(draws=20_000)
@@ -267,6 +318,18 @@ def test_lissa_reaches_the_solution_when_its_damping_is_the_penalty(kind):
     whole = [torch.arange(n)] * 2000
     S = influence.lissa(hessian, g, whole, damping=2.0 / (10 * n), scale=10.0)
     torch.testing.assert_close(S, influence.solve(hessian, g, "cholesky"), rtol=1e-6, atol=1e-9)
+
+
+def test_isal_with_lissa_near_the_solution_chooses_as_the_exact_solver():
+    """The sign and unit of the estimate, through the strategy; batches are the whole labelled set."""
+    _, view = situation("multiclass")
+    model = LogisticRegression(4, 2.0, fit_intercept=False).fit(view.labeled, view.labels)
+    n = len(view.labeled)
+    near = {"damping": 2.0 / (10 * n), "scale": 10.0, "steps": 2000, "repeats": 1, "batch_size": n}
+    a = Isal(solver="lissa", **near).propose(model, view, 10, rng())
+    b = Isal(solver="cholesky").propose(model, view, 10, rng())
+    assert torch.equal(a.indices, b.indices)
+    torch.testing.assert_close(a.influence, b.influence, rtol=1e-5, atol=1e-12)
 
 
 def test_isal_with_lissa_is_the_same_for_one_seed_and_checked():

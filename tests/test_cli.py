@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS
+from salutary.loop import Query, Round
+from salutary.metrics import Metrics
+from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS, Identity, RunDirectory, run_name
 
 TIMINGS = {"select_seconds", "fit_seconds"}
 
@@ -61,6 +63,30 @@ def test_records_of_a_run(salutary_run, tmp_path):
 
     assert "round 3" in out and "majority class" in out and "0 human labels bought" in out
     assert str(path.relative_to(tmp_path)) in out
+
+
+def test_records_are_told_apart_and_complete(tmp_path):
+    """Seconds in their own columns, an agreement of zero, and settings that change the run's name."""
+    metrics = Metrics(0.1, 0.2, 0.3, 0.4)
+    query = Query(1, 0, 7, "a", "b", "a", None)
+    config = {"dataset": {}, "device": {"name": "cpu", "dtype": "float64", "threads": 1}, "seed": 0}
+    identity = Identity("d", "s", "m", "p", 0)
+    with RunDirectory(str(tmp_path), identity, config, "") as directory:
+        directory.append(Round(1, 2, 3, metrics, metrics, 0.0, 0.5, 0.25, (query,)))
+    (row,) = rows(directory.partial / "rounds.csv")
+    assert (row["label_agreement"], row["select_seconds"], row["fit_seconds"]) == ("0.0", "0.5", "0.25")
+    (row,) = rows(directory.partial / "queries.csv")
+    assert (row["sample_id"], row["assigned_label"], row["true_label"], row["influence"]) == (
+        "7",
+        "a",
+        "b",
+        "",
+    )
+    single = {**config, "device": {**config["device"], "dtype": "float32"}}
+    elsewhere = {**config, "device": {**config["device"], "name": "cuda", "threads": 4}, "output_dir": "x"}
+    assert run_name(identity, single) != run_name(identity, config) == run_name(identity, elsewhere)
+    own = [{**config, "dataset": {"data_dir": folder}, "data_dir": "x"} for folder in ("A", "B", "x")]
+    assert len({run_name(identity, c) for c in own}) == 3
 
 
 @pytest.mark.parametrize("strategy", ["salutary", "random"])

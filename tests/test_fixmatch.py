@@ -105,6 +105,17 @@ def test_mask_rate_is_the_share_above_the_threshold():
     assert 0.2 < fixmatch(steps=400, l2=0.01, threshold=0.7).fit(X, y, U).mask_rate_ < 1
 
 
+def test_weight_of_the_unlabelled_term():
+    X, y = blobs(60, 4, 3)
+    U, _ = blobs(300, 4, 3, seed=1)
+    fits = [
+        fixmatch(steps=100, threshold=0.0, unlabeled_weight=w).fit(X, y, U).states_[-1].coef_
+        for w in (0, 1, 5)
+    ]
+    assert (fits[0] - fits[1]).norm() > 0.01
+    assert (fits[0] - fits[2]).norm() > (fits[0] - fits[1]).norm()
+
+
 def test_unlabelled_rows_help_where_classes_are_clusters():
     """Two labels a class, well separated clusters in many dimensions: consistency finds the clusters."""
     X, y = blobs(3000, 30, 3, spread=2.5, seed=5)

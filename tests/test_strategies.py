@@ -1,15 +1,18 @@
 """Each strategy's own rule, against the rule written out."""
 
+from dataclasses import replace
+
 import numpy as np
 import oracles
 import pytest
 import torch
+from sklearn.tree import DecisionTreeRegressor
 from test_strategies_common import rng, situation
 
 from salutary.errors import SalutaryError
 from salutary.strategies import ScoreStrategy, top
 from salutary.strategies.entropy import Entropy
-from salutary.strategies.ibds import Ibds
+from salutary.strategies.ibds import Ibds, _at_round_zero
 from salutary.strategies.isal import Isal
 from salutary.strategies.margin import Margin
 from salutary.strategies.salutary import Salutary
@@ -91,14 +94,39 @@ def test_isal_scores_the_predicted_label(kind):
 
 def test_ibds_learns_from_the_initial_set_only():
     """What was queried since is back in the pool, so the tree is that of round 0."""
-    from dataclasses import replace
-
     model, view = situation("multiclass")
     n = view.n_initial
     start = replace(view, labeled=view.labeled[:n], labels=view.labels[:n])
     first = type(model)(4, 1.0).fit(start.labeled, start.labels)
     later = Ibds().propose(model, view, 10, rng())
     assert torch.equal(later.indices, Ibds().propose(first, start, 10, rng()).indices)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_ibds_grows_one_tree_in_a_run(kind):
+    """With the Hessian over the pool too: queried rows go back, in an order that never changes."""
+    model, view = situation(kind)
+    n = view.n_initial
+    start = replace(view, pool=torch.cat([view.labeled[n:], view.pool]), labeled=view.labeled[:n])
+    start = replace(start, labels=view.labels[:n])
+    shuffled = replace(start, pool=start.pool[torch.as_tensor(rng(1).permutation(len(start.pool)))])
+    later = [_at_round_zero(v) for v in (view, start, shuffled)]
+    assert torch.equal(later[0].pool, later[1].pool)
+    assert torch.equal(later[0].pool, later[2].pool)
+    first = type(model)(view.n_classes, 1.0).fit(start.labeled, start.labels)
+    targets = [Ibds("pool").influence(first, v, v.labeled) for v in later]
+    assert torch.equal(targets[0], targets[1]) and torch.equal(targets[0], targets[2])
+
+
+def test_refitted_ibds_learns_from_all_labels_under_the_current_model():
+    model, view = situation("multiclass")
+    X, y = view.labeled, view.labels
+    target = Ibds().influence(model, view, X).gather(1, y[:, None])[:, 0]
+    tree = DecisionTreeRegressor(random_state=42).fit(X, target)
+    predicted = tree.predict(view.pool)
+    chosen = Ibds(refit=True).propose(model, view, 10, rng()).indices.tolist()
+    assert chosen == np.argsort(-predicted, kind="stable")[:10].tolist()
+    assert chosen != Ibds().propose(model, view, 10, rng()).indices.tolist()
 
 
 def test_hessian_of_the_pool_differs_from_that_of_the_labelled_set():

@@ -19,7 +19,16 @@ from salutary.split import PoolView, Split
 from salutary.strategies import Strategy
 
 NAMES = sorted(path.stem for path in Path(config_dir(), "strategy").glob("*.yaml"))
-CASES = ["binary", "multiclass", "missing class", "duplicates", "constant columns"]
+CASES = [
+    "binary",
+    "multiclass",
+    "missing class",
+    "duplicates",
+    "constant columns",
+    "all rows alike",
+    "float32",
+    "confident float32",
+]
 
 
 def rng(seed=0):
@@ -43,7 +52,12 @@ def situation(kind: str) -> tuple[LogisticRegression, PoolView]:
         X_labeled, y_labeled = X_labeled[y_labeled != 2], y_labeled[y_labeled != 2]
     if kind == "duplicates":
         X_pool[40:] = X_pool[:40]
-    model = LogisticRegression(n_classes, 1.0).fit(X_labeled, y_labeled)
+    if kind == "all rows alike":
+        X_pool[:] = X_pool[0]
+    l2 = 1e-3 if kind == "confident float32" else 1.0
+    if "float32" in kind:
+        X, X_labeled, X_pool = X.float(), X_labeled.float(), X_pool.float()
+    model = LogisticRegression(n_classes, l2).fit(X_labeled, y_labeled)
     n_initial = len(y_labeled) - 10
     view = PoolView(X_pool, X_labeled, y_labeled, X[validation], y[validation], n_initial, n_classes)
     return model, view
@@ -58,6 +72,12 @@ def test_proposals_keep_the_contract(strategy, kind, budget):
     if proposal.influence is not None:
         assert proposal.influence.shape == (budget,)
         assert (proposal.influence[:-1] >= proposal.influence[1:]).all()
+
+
+def test_pool_of_one_row(strategy):
+    model, view = situation("multiclass")
+    view = dataclasses.replace(view, pool=view.pool[:1])
+    assert strategy.propose(model, view, 1, rng()).indices.tolist() == [0]
 
 
 def test_same_arguments_same_answer(strategy):

@@ -93,8 +93,11 @@ def _laplace(model, view: PoolView, draws: int, rng: np.random.Generator) -> Ten
         raise SalutaryError(
             f"{W.numel()} parameters are too many for strategy.posterior=laplace; use bootstrap"
         )
-    P = probabilities(view.labeled, W)
-    factor = torch.linalg.cholesky(Hessian(view.labeled, P, model.penalty_).dense())
+    X, W = view.labeled.double(), W.double()
+    hessian = Hessian(X, probabilities(X, W), model.penalty_.double())
+    factor, info = torch.linalg.cholesky_ex(hessian.dense())
+    if info.item():
+        raise SalutaryError("the Hessian is not positive definite: raise model.l2")
     z = torch.as_tensor(rng.standard_normal((W.numel(), draws)), dtype=W.dtype, device=W.device)
     offsets = torch.linalg.solve_triangular(factor.T, z, upper=True)
     return W + offsets.T.reshape(draws, *W.shape)
