@@ -79,16 +79,12 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         if not len(proposal.indices):
             return
 
-        indices = proposal.indices.to(pool.device)
-        rows = pool[indices]
-        labels_given = proposal.labels is not None
-        assigned = proposal.labels.to(pool.device) if labels_given else oracle.label(rows)
+        rows = pool[proposal.indices.to(pool.device)]
+        assigned = _assigned(proposal, rows, oracle)
         predicted = model.predict_proba(problem.X[rows]).argmax(1)
         queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
         labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
-        keep = torch.ones(len(pool), dtype=torch.bool, device=pool.device)
-        keep[indices] = False
-        pool = pool[keep]
+        pool = pool[~torch.isin(pool, rows)]
         fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
         yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
 
@@ -107,6 +103,11 @@ def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int)
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
     if proposal.influence is not None and proposal.influence.shape != (n,):
         raise SalutaryError("the strategy must give each point one influence, or none to all")
+
+
+def _assigned(proposal: Proposal, rows: Tensor, oracle: Oracle) -> Tensor:
+    """The proposal's own labels, or those that the oracle sells."""
+    return oracle.label(rows) if proposal.labels is None else proposal.labels.to(rows.device)
 
 
 def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
