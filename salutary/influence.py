@@ -42,10 +42,15 @@ SOLVERS = ("auto", "cholesky", "cg")
 
 
 def product(A: Tensor, B: Tensor) -> Tensor:
-    """A @ B; on the CPU by NumPy's BLAS, which for tall, thin float64 matrices takes half as long."""
-    if A.device.type == "cpu":
-        return torch.from_numpy(A.numpy() @ B.numpy())
-    return A @ B
+    """A @ B; on the CPU by NumPy's BLAS, which for tall, thin float64 matrices takes half as long.
+
+    A tall float64 product is faster still as the transpose of a flat one.
+    """
+    if A.device.type != "cpu":
+        return A @ B
+    if B.ndim == 2 and A.dtype == torch.float64 and len(A) > 16 * B.shape[1]:
+        return torch.from_numpy(B.T.numpy() @ A.T.numpy()).T.contiguous()
+    return torch.from_numpy(A.numpy() @ B.numpy())
 
 
 def linear(X: Tensor, W: Tensor) -> Tensor:
