@@ -92,6 +92,7 @@ class StratifiedParts:
         self.random_state = random_state
 
     def parts(self, y: np.ndarray) -> Parts:
+        """The parts of rows with classes y (n,); raises SalutaryError if they are too few."""
         rare = np.bincount(y)[y] < RARE
         dealt = {"test": [], "initial": [], "validation": [], "pool": []}
         for c in np.unique(y[rare]):
@@ -122,6 +123,7 @@ class HalvedParts:
         self.halves_state = halves_state
 
     def parts(self, y: np.ndarray) -> Parts:
+        """The parts of rows with classes y (n,)."""
         training, held_out = train_test_split(
             np.arange(len(y)),
             test_size=self.held_out,
@@ -156,6 +158,7 @@ class PaperSplit:
         self.scale_on = scale_on
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
+        """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
         rule = StratifiedParts() if self.parts is None else self.parts
         if not hasattr(rule, "parts"):
             raise SalutaryError(f"recipe.parts must name a class with _target_, not {rule!r}")
@@ -192,6 +195,7 @@ class StandardSplit:
         self.validation = validation
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
+        """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
         for name in ("test", "validation"):
             value = getattr(self, name)
             if not isinstance(value, float) or not 0 < value < 0.5:
