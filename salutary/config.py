@@ -22,7 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError, require_bool, require_whole
 
 MISTAKES = (
     SalutaryError,
@@ -63,13 +63,11 @@ class Settings:
             raise SalutaryError(f"output_dir must be the name of a folder, not {self.output_dir!r}")
         if self.data_dir is not None and (not isinstance(self.data_dir, str) or not self.data_dir):
             raise SalutaryError(f"data_dir must be the name of a folder or null, not {self.data_dir!r}")
-
-        if not isinstance(self.baselines_use_validation, bool):
-            value = self.baselines_use_validation
-            raise SalutaryError(f"baselines_use_validation must be true or false, not {value!r}")
+        require_bool("baselines_use_validation", self.baselines_use_validation)
 
     @classmethod
     def of(cls, config: dict) -> Settings:
+        """The settings of a resolved configuration; raises SalutaryError for a missing one too."""
         names = [field.name for field in fields(cls)]
         for name in names:
             if name not in config:

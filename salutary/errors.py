@@ -9,6 +9,12 @@ class SalutaryError(Exception):
     """A mistake the user can mend; its text is one line that names the setting, file or row."""
 
 
+def require_bool(name: str, value: object) -> None:
+    """Raises SalutaryError unless the setting is true or false."""
+    if not isinstance(value, bool):
+        raise SalutaryError(f"{name} must be true or false, not {value!r}")
+
+
 def require_whole(name: str, value: object, smallest: int) -> None:
     """Raises SalutaryError unless the setting is a whole number >= ``smallest``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < smallest:

@@ -64,13 +64,14 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     strategy.check(model)
     oracle = Oracle(problem.y)
     model.tune(problem.X[labeled], labels, stream(seed, "model"))
-    fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
+    X_pool = problem.X[pool]
+    fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
     yield _round(problem, model, 0, len(labeled), oracle, (), 0.0, fit_seconds)
 
     for number in range(1, rounds + 1):
         if not len(pool):
             return
-        view = _view(problem, pool, labeled, labels)
+        view = _view(problem, X_pool, labeled, labels)
         size = min(budget, len(pool))
         started = time.perf_counter()
         proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
@@ -85,7 +86,8 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
         labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
         pool = pool[~torch.isin(pool, rows)]
-        fit_seconds = _timed_fit(model, problem.X[labeled], labels, problem.X[pool])
+        X_pool = problem.X[pool]
+        fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
         yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
 
 
@@ -110,10 +112,10 @@ def _assigned(proposal: Proposal, rows: Tensor, oracle: Oracle) -> Tensor:
     return oracle.label(rows) if proposal.labels is None else proposal.labels.to(rows.device)
 
 
-def _view(problem: Problem, pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
+def _view(problem: Problem, X_pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
     X_validation, y_validation = problem.part("validation")
     return PoolView(
-        pool=problem.X[pool],
+        pool=X_pool,
         labeled=problem.X[labeled],
         labels=labels.clone(),  # a strategy cannot change what the model trains on
         validation=X_validation,

@@ -18,7 +18,7 @@ import platform
 import shutil
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -31,9 +31,20 @@ if TYPE_CHECKING:  # readers of records need no torch
     from salutary.loop import Round
     from salutary.metrics import Metrics
 
-IDENTITY = ("dataset", "strategy", "model", "protocol", "seed")
+
+@dataclass(frozen=True)
+class Identity:
+    """The names a run is known by: those of its YAML files, and the seed."""
+
+    dataset: str
+    strategy: str
+    model: str
+    protocol: str
+    seed: int
+
+
 ROUND_COLUMNS = (
-    *IDENTITY,
+    *(field.name for field in fields(Identity)),
     "round",
     "n_labeled",
     "n_human_labels",
@@ -57,17 +68,6 @@ QUERY_COLUMNS = (
     "influence",
 )
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The names a run is known by: those of its YAML files, and the seed."""
-
-    dataset: str
-    strategy: str
-    model: str
-    protocol: str
-    seed: int
 
 
 def run_name(identity: Identity, config: dict) -> str:
@@ -103,6 +103,7 @@ class RunDirectory:
         self.identity = identity
         self.config_yaml = config_yaml
         self._rounds: list[Round] = []
+        self._made_output_dir = False
 
     def __enter__(self) -> Self:
         """Raises SalutaryError if the directory can certainly not be made, before any work is done."""
@@ -116,8 +117,9 @@ class RunDirectory:
     def __exit__(self, kind: type | None, *_: object) -> None:
         if kind and issubclass(kind, SalutaryError) and self._rounds:
             shutil.rmtree(self.partial, ignore_errors=True)
-            with contextlib.suppress(OSError):  # unless other runs are in there
-                self.path.parent.rmdir()
+            if self._made_output_dir:
+                with contextlib.suppress(OSError):  # other runs may be in there by now
+                    self.path.parent.rmdir()
 
     def append(self, record: Round) -> None:
         """Add one round; the files on disk are always complete up to some round."""
@@ -150,6 +152,7 @@ class RunDirectory:
 
     def _start(self) -> None:
         try:
+            self._made_output_dir = not self.path.parent.exists()
             shutil.rmtree(self.partial, ignore_errors=True)
             self.partial.mkdir(parents=True)
         except OSError as error:

@@ -264,6 +264,14 @@ def test_failed_run_leaves_an_earlier_record_alone(own_folder, salutary_run, tmp
     assert len(list((tmp_path / "outputs").iterdir())) == 1
 
 
+def test_refused_run_leaves_an_empty_output_folder_alone(salutary_run, tmp_path):
+    """Refused after round 0, when records were begun already; the folder is the user's."""
+    (tmp_path / "mine").mkdir()
+    status, _, _ = salutary_run("output_dir=mine", "model.l2=1e-7", "strategy.solver=cg")
+    assert status == 1
+    assert (tmp_path / "mine").is_dir() and not any((tmp_path / "mine").iterdir())
+
+
 def test_full_disk_is_one_line(salutary_run, monkeypatch, tmp_path):
     """The disk fills up while the second round is written; what was written is removed."""
     from salutary import records

@@ -12,7 +12,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary import influence
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError, require_bool, require_whole
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
 
@@ -102,8 +102,7 @@ class LogisticRegression:
         return influence.probabilities(X, self.coef_)
 
     def _check_settings(self) -> None:
-        if not isinstance(self.fit_intercept, bool):
-            raise SalutaryError(f"model.fit_intercept must be true or false, not {self.fit_intercept!r}")
+        require_bool("model.fit_intercept", self.fit_intercept)
         if not isinstance(self.tol, float) or not 0 < self.tol <= 1e-4:
             raise SalutaryError(f"model.tol must be in (0, 1e-4], not {self.tol!r}")
         require_whole("model.max_iter", self.max_iter, 1)

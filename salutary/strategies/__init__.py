@@ -100,11 +100,11 @@ class InfluenceStrategy(Strategy):
     ``solver``: ``auto``, ``cholesky`` or ``cg``, see :func:`salutary.influence.solve`.
     """
 
+    solvers = SOLVERS
+
     def __init__(self, hessian: str = "labeled", solver: str = "auto"):
         self.hessian = hessian
         self.solver = solver
-
-    solvers = SOLVERS
 
     def check(self, model) -> None:
         check_convex(self, model)

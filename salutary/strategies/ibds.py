@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from sklearn.tree import DecisionTreeRegressor
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import require_bool, require_whole
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top
 
@@ -41,8 +41,7 @@ class Ibds(InfluenceStrategy):
     def check(self, model) -> None:
         super().check(model)
         require_whole("strategy.tree_seed", self.tree_seed, 0)
-        if not isinstance(self.refit, bool):
-            raise SalutaryError(f"strategy.refit must be true or false, not {self.refit!r}")
+        require_bool("strategy.refit", self.refit)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         start, first = view, model

@@ -26,6 +26,8 @@ class Isal(InfluenceStrategy):
     Its published constants, kept as defaults, leave it close to a multiple of the plain gradient.
     """
 
+    solvers = (*SOLVERS, "lissa")
+
     def __init__(
         self,
         hessian: str = "labeled",
@@ -42,8 +44,6 @@ class Isal(InfluenceStrategy):
         self.steps = steps
         self.repeats = repeats
         self.batch_size = batch_size
-
-    solvers = (*SOLVERS, "lissa")
 
     def check(self, model) -> None:
         super().check(model)
