@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from salutary.loop import Round
-from salutary.metrics import Metrics
-from salutary.records import Identity
+if TYPE_CHECKING:
+    from salutary.loop import Round
+    from salutary.metrics import Metrics
+    from salutary.records import Identity
 
 REFERENCE_NAMES = {
     "majority": "majority class",
@@ -29,15 +32,23 @@ class LogHandler(logging.Handler):
         print(self.format(record))
 
 
-def progress(records: Iterable[Round], rounds: int, identity: Identity) -> Iterator[Round]:
-    """Pass the rounds on, showing a bar on standard error if that is a terminal."""
+@contextlib.contextmanager
+def counting_bar(description: str, total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error, if that is a terminal; gives a function that advances it."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(f"{identity.dataset} · {identity.strategy}", total=rounds)
+    disabled = not shown or not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=disabled) as bar:
+        task = bar.add_task(description, total=total)
+        yield lambda n: bar.advance(task, n)
+
+
+def progress(records: Iterable[Round], rounds: int, identity: Identity) -> Iterator[Round]:
+    """Pass the rounds on, showing a bar."""
+    with counting_bar(f"{identity.dataset} · {identity.strategy}", rounds) as advance:
         for record in records:
             yield record
-            bar.update(task, completed=record.round)
+            advance(record.round > 0)
 
 
 def summarise(

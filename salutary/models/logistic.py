@@ -36,7 +36,7 @@ class LogisticRegression:
 
     Attributes
     ----------
-    coef_: (K, D), K = 1 for two classes, C otherwise; D = d (+ 1 with an intercept).
+    coef_: (K, D) float64, K = 1 for two classes, C otherwise; D = d (+ 1 with an intercept).
     penalty_: (K, D), the penalty of each parameter.
     l2_: the penalty in use.
     gradient_norm_: norm of the objective's gradient at ``coef_``.
@@ -74,7 +74,6 @@ class LogisticRegression:
         """
         if not hasattr(self, "l2_"):
             self.l2_ = _checked_l2(self.l2)
-        dtype = X.dtype
         X = X.double()
         self.penalty_ = self._penalty(X, y)
         W = torch.zeros_like(self.penalty_)
@@ -94,7 +93,7 @@ class LogisticRegression:
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
             )
-        self.coef_, self.penalty_ = W.to(dtype), self.penalty_.to(dtype)
+        self.coef_ = W
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:
@@ -123,7 +122,7 @@ class LogisticRegression:
 
     def _newton_step(self, X: Tensor, y: Tensor, W: Tensor, G: Tensor, progress: Tensor) -> Tensor:
         """One Newton step, halved until the objective falls; W itself where rounding hides any fall."""
-        hessian = influence.Hessian(X, influence.probabilities(X, W), self.penalty_)
+        hessian = influence.Hessian.at(W, X, self.penalty_)
         # An inexact direction far from the optimum keeps the steps cheap and the end quadratic.
         S = influence.solve(hessian, G, rtol=0.1 * float(progress.sqrt().clamp(max=0.1)))
         slope = (G * S).sum()

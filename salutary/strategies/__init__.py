@@ -11,6 +11,7 @@ folder given by ``--config-dir``) whose ``_target_`` names the class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.influence import SOLVERS, label_influence
+from salutary.influence import SOLVERS, score_labels, validation_direction
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 
@@ -115,15 +116,22 @@ class InfluenceStrategy(Strategy):
 
     def influence(self, model, view: PoolView, X: Tensor) -> Tensor:
         """Influence of adding each row of ``X`` (n, d) with each label, (n, C)."""
-        return label_influence(
+        return score_labels(model.coef_, self.direction(model, view), X)
+
+    def direction(self, model, view: PoolView) -> Tensor:
+        """S = H^-1 g_V, (K, D), from which all influences follow."""
+        return validation_direction(
             model.coef_,
             model.penalty_,
-            X_pool=X,
-            X_hessian=view.pool if self.hessian == "pool" else view.labeled,
+            X_hessian=self.hessian_rows(view),
             X_validation=view.validation,
             y_validation=view.validation_labels,
             solver=self.solver,
         )
+
+    def hessian_rows(self, view: PoolView) -> Tensor:
+        """The rows that the Hessian is taken over."""
+        return view.pool if self.hessian == "pool" else view.labeled
 
 
 def check_convex(strategy: Strategy, model) -> None:
@@ -146,3 +154,22 @@ def top(scores: Tensor | np.ndarray, budget: int) -> Tensor:
     candidates = torch.nonzero(scores >= threshold)[:, 0]
     order = torch.argsort(scores[candidates], descending=True, stable=True)
     return candidates[order[:budget]]
+
+
+def top_by_bound(bounds: Tensor, scores: Callable[[Tensor], Tensor], budget: int) -> Tensor:
+    """:func:`top` of scores that are dear, given an upper bound of each, (u,).
+
+    ``scores`` maps positions (m,) to their scores (m,). Those with the highest bounds are scored first,
+    until the ``budget``-th best score is above every bound that is left.
+    """
+    size = max(64, 2 * budget)
+    slack = 64 * torch.finfo(bounds.dtype).eps  # bounds and scores are rounded
+    while True:
+        tried = top(bounds, min(size, len(bounds))).sort().values
+        found = scores(tried)
+        best = top(found, budget)
+        rest = bounds.clone()
+        rest[tried] = -torch.inf
+        if len(tried) == len(bounds) or found[best[-1]] > rest.max() * (1 + slack):
+            return tried[best]
+        size *= 4

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+from torch import Tensor
 
+from salutary.errors import SalutaryError, require_whole
+from salutary.influence import best_influence, score_labels
+from salutary.influence.added_point import ESTIMATES, AddedPoint
+from salutary.influence.refit import refitted_fall
 from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, top
+from salutary.strategies import InfluenceStrategy, Proposal, top, top_by_bound
 
 
 class Salutary(InfluenceStrategy):
@@ -13,11 +18,72 @@ class Salutary(InfluenceStrategy):
 
     score(x) = max over c of I(x, c), label(x) = argmax over c of I(x, c) (the lower class of
     equals). Section 4.2 of the paper, eq. (2) and algorithm 1.
+
+    ``estimate``: of the fall of the validation loss; ``gradient`` (the influence, as in the paper),
+    ``newton`` (also sees that the added point changes the Hessian) or ``second_order`` (also that the
+    validation loss bends), see :mod:`salutary.influence.added_point`. They estimate a refit of the
+    labelled set, so the last two mean little with ``hessian=pool``.
+    ``rerank``: the best so many points by the estimate are ranked again by the real fall, the model
+    refitted with each of them and its label; 0 leaves the ranking to the estimate.
     """
 
     is_baseline = False
 
+    def __init__(
+        self, hessian: str = "labeled", solver: str = "auto", estimate: str = "gradient", rerank: int = 0
+    ):
+        super().__init__(hessian, solver)
+        self.estimate = estimate
+        self.rerank = rerank
+
+    def check(self, model) -> None:
+        super().check(model)
+        require_whole("strategy.rerank", self.rerank, 0)
+        if self.estimate not in ESTIMATES:
+            raise SalutaryError(f"strategy.estimate must be {', '.join(ESTIMATES)}, not {self.estimate!r}")
+
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        influence, labels = self.influence(model, view, view.pool).max(dim=1)
-        indices = top(influence, budget)
-        return Proposal(indices, labels[indices], influence[indices])
+        if not self.rerank:
+            return Proposal(*self._best(model, view, budget))
+        indices, labels, _ = self._best(model, view, min(max(self.rerank, budget), len(view.pool)))
+        falls = refitted_fall(
+            model.coef_,
+            model.penalty_,
+            X=view.labeled,
+            y=view.labels,
+            X_new=view.pool[indices],
+            y_new=labels,
+            X_validation=view.validation,
+            y_validation=view.validation_labels,
+        )
+        chosen = top(falls, budget)
+        return Proposal(indices[chosen], labels[chosen], falls[chosen])
+
+    def _best(self, model, view: PoolView, n: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
+        if self.estimate == "gradient":
+            S = self.direction(model, view)
+            indices = top(best_influence(model.coef_, S, view.pool), n)
+            influence = score_labels(model.coef_, S, view.pool[indices])
+        else:
+            point = AddedPoint.at(
+                model.coef_,
+                model.penalty_,
+                X_hessian=self.hessian_rows(view),
+                X_validation=view.validation,
+                y_validation=view.validation_labels,
+                second_order=self.estimate == "second_order",
+            )
+            bound = best_influence(model.coef_, point.S, view.pool) if view.n_classes == 2 else None
+            indices, influence = self._search(point, view.pool, bound, n)
+        falls, labels = influence.max(dim=1)
+        return indices, labels, falls
+
+    def _search(self, point: AddedPoint, pool: Tensor, bound: Tensor | None, n: int) -> tuple[Tensor, Tensor]:
+        """The ``n`` best positions and their falls, (n, C); two classes need only a few rows of the pool."""
+        if bound is None:
+            falls = point.fall(pool)
+            indices = top(falls.amax(1), n)
+            return indices, falls[indices]
+        indices = top_by_bound(bound, lambda rows: point.fall(pool[rows]).amax(1), n)
+        return indices, point.fall(pool[indices])

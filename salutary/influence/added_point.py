@@ -1,0 +1,121 @@
+"""Estimates that see what an added point does to the Hessian and to the curved validation loss.
+
+The influence is the gradient of the validation loss times the step that one more point causes, the
+step taken with the Hessian as it was. Adding x with label c also adds x's own curvature,
+A (x) x x^T with A = diag(p) - p p^T, and Newton's step then is, by Woodbury's identity,
+
+    dW = -H^-1 (I_K (x) x) v,      v = (I + A B)^-1 (p - e_c),      B = (I_K (x) x)^T H^-1 (I_K (x) x),
+
+with the K x K leverage B of x. The predicted fall of the mean validation loss is
+
+    newton         u.v                        with u = S x, as for the gradient estimate
+    second_order   u.v - 1/2 v^T Q v          with Q = (I_K (x) x)^T H^-1 H_V H^-1 (I_K (x) x),
+
+H_V the Hessian of the mean validation loss. For two classes all of these are numbers, and
+
+    second_order <= newton <= gradient        for the label whose gradient estimate is positive.
+
+Cook & Weisberg, "Residuals and influence in regression", 1982; Koh et al., "On the accuracy of influence
+functions for measuring group effects", NeurIPS 2019 (the newton estimate).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+from salutary.influence.hessian import Hessian
+from salutary.influence.scores import score_labels
+from salutary.influence.softmax import gradient, linear, probabilities, residuals, row_blocks
+from salutary.influence.solvers import cholesky
+
+ESTIMATES = ("gradient", "newton", "second_order")
+# Beyond this many parameters the K x K leverages of a pool cost more than they are worth.
+LIMIT = 2000
+
+
+@dataclass(frozen=True)
+class AddedPoint:
+    """The newton and second_order estimates of one model.
+
+    ``W`` (K, D): its parameters. ``S`` (K, D): H^-1 g_V. ``T`` (K, D, K D): basis in which H is the
+    identity and H_V diagonal. ``bend`` (K D,): the diagonal of H_V in that basis, None for ``newton``.
+    """
+
+    W: Tensor
+    S: Tensor
+    T: Tensor
+    bend: Tensor | None
+
+    @classmethod
+    def at(
+        cls,
+        W: Tensor,
+        penalty: Tensor,
+        *,
+        X_hessian: Tensor,
+        X_validation: Tensor,
+        y_validation: Tensor,
+        second_order: bool,
+    ) -> Self:
+        """For the optimum W (K, D) of J; the arguments are those of ``validation_direction``.
+
+        Raises SalutaryError when there are too many parameters for matrices of their square.
+        """
+        if W.numel() > LIMIT:
+            raise SalutaryError(
+                f"this estimate needs {W.numel()} x {W.numel()} matrices, at most {LIMIT} parameters are"
+                " allowed: use strategy.estimate=gradient, with strategy.rerank if you like"
+            )
+        g = gradient(X_validation, y_validation, W) / len(y_validation)
+        factor = cholesky(Hessian.at(W, X_hessian, penalty))
+        S = torch.cholesky_solve(g.reshape(-1, 1), factor).reshape(g.shape)
+        inverse = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
+        if not second_order:
+            return cls(W, S, inverse.T.reshape(*W.shape, -1), None)
+        curvature = Hessian.at(W, X_validation, torch.zeros_like(penalty)).dense() / len(y_validation)
+        bend, rotation = torch.linalg.eigh(inverse @ curvature @ inverse.T)
+        return cls(W, S, (inverse.T @ rotation).reshape(*W.shape, -1), bend)
+
+    def fall(self, X: Tensor) -> Tensor:
+        """Predicted fall of the mean validation loss for each row of X (n, d) and label, (n, C)."""
+        K = len(self.W)
+        result = X.new_empty(len(X), max(K, 2))
+        for rows in row_blocks(X, (K + 2) * self.W.numel()):
+            result[rows] = (self._two_classes if K == 1 else self._many_classes)(X[rows].double())
+        return result
+
+    def _coordinates(self, X: Tensor) -> Tensor:
+        """Y (n, K, K D) with leverages B = Y Y^T and Q = Y diag(bend) Y^T."""
+        d = X.shape[1]
+        Y = torch.stack([X @ T[:d] + (T[d:] if len(T) > d else 0) for T in self.T], 1)
+        return Y
+
+    def _two_classes(self, X: Tensor) -> Tensor:
+        P = probabilities(X, self.W)
+        Y2 = self._coordinates(X)[:, 0].square_()
+        shrink = 1 / (1 + P[:, :1] * P[:, 1:] * Y2.sum(1, keepdim=True))
+        fall = score_labels(self.W, self.S, X) * shrink
+        if self.bend is None:
+            return fall
+        V = torch.cat([P[:, 1:], P[:, :1]], 1) * shrink
+        return fall - 0.5 * V * V * (Y2 @ self.bend)[:, None]
+
+    def _many_classes(self, X: Tensor) -> Tensor:
+        P, U = probabilities(X, self.W), linear(X, self.S)
+        Y = self._coordinates(X)
+        labels = torch.arange(P.shape[1], device=X.device).expand(len(X), -1)
+        R = residuals(P[:, None, :].expand(-1, P.shape[1], -1), labels, len(self.W))
+        A = torch.diag_embed(P) - P[:, :, None] * P[:, None, :]
+        AB = A @ (Y @ Y.transpose(1, 2))
+        AB.diagonal(dim1=1, dim2=2).add_(1)
+        V = torch.linalg.solve(AB, R.transpose(1, 2))
+        fall = (U[:, :, None] * V).sum(1)
+        if self.bend is None:
+            return fall
+        VY = V.transpose(1, 2) @ Y
+        return fall - 0.5 * VY.square_() @ self.bend

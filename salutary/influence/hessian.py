@@ -1,0 +1,123 @@
+"""The Hessian of the objective, as an operator and as a matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from salutary.influence.softmax import (
+    linear,
+    linear_adjoint,
+    probabilities,
+    product,
+    row_blocks,
+)
+
+# Float32 rows up to this many numbers are taken in float64 when a Hessian is made of them.
+SMALL = 2**20
+
+
+@dataclass(frozen=True)
+class Hessian:
+    """Hessian of J over the points X (n, d), whose class probabilities are P (n, C).
+
+    ``hessian @ V`` costs O(n d C) and builds nothing; :meth:`dense` costs O(n d^2 C^2). With
+    unpenalised intercepts, adding one constant to all of them changes nothing, so the softmax
+    Hessian is singular along it and a Cholesky factor "succeeds" with a silently wrong solution.
+    Both forms add 1 1^T to the intercept block, which is exact: every right-hand side that occurs
+    is orthogonal to that direction. (A small ridge would not be exact.)
+    """
+
+    X: Tensor
+    P: Tensor
+    penalty: Tensor
+
+    @classmethod
+    def at(cls, W: Tensor, X: Tensor, penalty: Tensor) -> Self:
+        """The Hessian at the parameters W (K, D).
+
+        A labelled set of float32 rows is taken in float64, since the weaker the penalty, the more a
+        rounded Hessian spoils the solution; a pool stays as it is, its own curvature steadies it.
+        """
+        X = X.double() if X.numel() <= SMALL else X
+        return cls(X, probabilities(X, W), penalty)
+
+    @cached_property
+    def _shift_is_free(self) -> bool:
+        K, D = self.penalty.shape
+        return K > 1 and self.X.shape[1] < D and not bool(self.penalty[:, -1].any())
+
+    @cached_property
+    def _predicted(self) -> Tensor:
+        return self.P.argmax(1, keepdim=True)
+
+    @cached_property
+    def _X_by_column(self) -> Tensor:
+        """X; a small one stored by column, which makes each of many products V X^T 1.7 times as fast."""
+        return self.X.T.contiguous().T if self.X.numel() <= SMALL else self.X
+
+    def curvature(self, V: Tensor) -> Tensor:
+        """Product of the summed loss's Hessian, without the penalty, with V (K, D)."""
+        G = torch.zeros_like(V)
+        for rows in row_blocks(self.X, 6 * len(V)):
+            P, U = self.P[rows], linear(self._X_by_column[rows], V)
+            if len(V) == 1:
+                R = P[:, :1] * P[:, 1:] * U
+            else:
+                # Softmax quantities do not change under a shift of U, and without this one differences
+                # between the predicted class and the mean cancel in float32 (error 8e-3, not 6e-7).
+                U = U.sub_(U.gather(1, self._predicted[rows]))
+                R = U.sub_((P * U).sum(1, keepdim=True)).mul_(P)
+            G += linear_adjoint(self.X[rows], R, V.shape[1])
+        return G
+
+    def __matmul__(self, V: Tensor) -> Tensor:
+        """Product with V (K, D), shape (K, D)."""
+        result = self.curvature(V) + self.penalty * V
+        if self._shift_is_free:
+            result[:, -1] += V[:, -1].sum()
+        return result
+
+    def dense(self) -> Tensor:
+        """The matrix, (K D, K D), rows ordered as W.flatten()."""
+        K, D = self.penalty.shape
+        H = torch.zeros(K, D, K, D, dtype=torch.float64, device=self.X.device)
+        for rows in row_blocks(self.X, (K + 1) * D):
+            X, P = self.X[rows], self.P[rows]
+            if X.shape[1] < D:
+                X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
+            if K > 1:
+                _subtract_gram_of_means(H, X, P)
+            for k in range(K):
+                H[k, :, k] += _gram(X * _variance(P, k, K)[:, None].sqrt())
+        if self._shift_is_free:
+            H[:, -1, :, -1] += 1
+        H = H.reshape(K * D, K * D)
+        H.diagonal().add_(self.penalty.flatten())
+        return H
+
+
+def _variance(P: Tensor, k: int, n_rows: int) -> Tensor:
+    """p (1 - p) of class k, (n,), its second factor from the other classes, so that nothing cancels."""
+    if n_rows == 1:
+        return P[:, 0] * P[:, 1]
+    return P[:, k] * torch.cat([P[:, :k], P[:, k + 1 :]], 1).sum(1)
+
+
+def _gram(A: Tensor) -> Tensor:
+    """A^T A in float64; of a matrix with itself BLAS computes one half."""
+    return product(A.T, A).double()
+
+
+def _subtract_gram_of_means(H: Tensor, X: Tensor, P: Tensor) -> None:
+    """Take sum over rows of p_i p_j x x^T from all blocks H[i, :, j] but those of i = j."""
+    n_classes, D = P.shape[1], X.shape[1]
+    means = (P[:, :, None] * X[:, None, :]).reshape(len(X), n_classes * D)
+    blocks = _gram(means).reshape(n_classes, D, n_classes, D)
+    for k in range(n_classes):
+        blocks[k, :, k] = 0
+    H -= blocks

@@ -1,0 +1,101 @@
+"""Influences of many points with every label, from one matrix product."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from salutary.influence.hessian import Hessian
+from salutary.influence.softmax import (
+    gradient,
+    linear,
+    row_blocks,
+    to_probabilities,
+)
+from salutary.influence.solvers import solve
+
+
+def validation_direction(
+    W: Tensor,
+    penalty: Tensor,
+    *,
+    X_hessian: Tensor,
+    X_validation: Tensor,
+    y_validation: Tensor,
+    solver: str = "auto",
+) -> Tensor:
+    """S = H^-1 g_V (K, D), g_V the gradient of the **mean** validation loss.
+
+    ``W`` (K, D) must be an optimum of J with this ``penalty`` (K, D). ``X_hessian`` are the
+    points the Hessian is taken over: the labelled set (the paper's equation) or the pool (the
+    authors' code). ``y_validation`` are class numbers. Section 4.2 of the paper, eq. (2).
+    """
+    g = gradient(X_validation, y_validation, W) / len(y_validation)
+    return solve(Hessian.at(W, X_hessian, penalty), g, solver)
+
+
+def influence_of_logits(P: Tensor, U: Tensor) -> Tensor:
+    """I(x, c) for every class, (n, C), from probabilities P (n, C) and U = X S^T (n, K)."""
+    if U.shape[1] == 1:
+        return torch.cat([P[:, 1:] * U, -P[:, :1] * U], 1)
+    U = U - U.gather(1, P.argmax(1, keepdim=True))  # see Hessian.curvature
+    return (P * U).sum(1, keepdim=True) - U
+
+
+def score_labels(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
+    """I(x, c) of every row of X (n, d) with every label, (n, C), from S = H^-1 g (K, D).
+
+    One matrix product serves the predictions and the influences. The unit is that of g.
+    """
+    K = len(W)
+    scores = X.new_empty(max(K, 2), len(X)).T
+    for rows in row_blocks(X, 8 * K):
+        Z = linear(X[rows], torch.cat([W, S]))
+        scores[rows] = influence_of_logits(to_probabilities(Z[:, :K]), Z[:, K:])
+    return scores
+
+
+def best_influence(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
+    """max over c of I(x, c) = p.u - min u, (n,): :func:`score_labels` without keeping the labels.
+
+    Every term of sum over c of p_c (u_c - min u) is positive, so that nothing cancels.
+    """
+    K, WS = len(W), torch.cat([W, S])
+    best = X.new_empty(len(X))
+    for rows in row_blocks(X, 4 * K):
+        Z = linear(X[rows], WS)
+        Z, U = Z[:, :K], Z[:, K:]
+        if K == 1:  # the label against the prediction: p_1 u if u > 0, else -p_0 u
+            P = torch.sigmoid(torch.where(U > 0, Z, -Z)[:, 0])
+            torch.mul(P, U[:, 0].abs(), out=best[rows])
+            continue
+        E = Z.sub_(Z.amax(1, keepdim=True)).exp_()
+        total = E.sum(1)
+        gain = U.sub_(U.amin(1, keepdim=True)).mul_(E).sum(1)
+        torch.div(gain, total, out=best[rows])
+    return best
+
+
+def label_influence(
+    W: Tensor,
+    penalty: Tensor,
+    *,
+    X_pool: Tensor,
+    X_hessian: Tensor,
+    X_validation: Tensor,
+    y_validation: Tensor,
+    solver: str = "auto",
+) -> Tensor:
+    """Predicted fall of the mean validation loss for every pool point and label, (n, C).
+
+    The other arguments are those of :func:`validation_direction`.
+    """
+    S = validation_direction(
+        W,
+        penalty,
+        X_hessian=X_hessian,
+        X_validation=X_validation,
+        y_validation=y_validation,
+        solver=solver,
+    )
+    return score_labels(W, S, X_pool)

@@ -1,0 +1,97 @@
+"""Predictions, losses and gradients of logistic and softmax regression, over blocks of rows.
+
+Matrices with a column per class are stored class by class: an operation over the classes of many rows
+then runs along contiguous rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+# Bytes of one block of rows and of what is built of it: on the CPU the size of its cache.
+BLOCK_BYTES = {"cpu": 8 * 2**20, "cuda": 256 * 2**20}
+
+
+def row_blocks(X: Tensor, width: int) -> Iterator[slice]:
+    """Slices of the rows of X (n, d), such that a block and ``width`` columns built of it stay in cache."""
+    row = (X.shape[1] + width) * X.element_size()
+    size = max(64, BLOCK_BYTES.get(X.device.type, BLOCK_BYTES["cpu"]) // row)
+    return (slice(start, min(start + size, len(X))) for start in range(0, len(X), size))
+
+
+def product(A: Tensor, B: Tensor) -> Tensor:
+    """A @ B; on the CPU by NumPy's BLAS, which for tall, thin float64 matrices takes half as long.
+
+    A tall product is faster still as the transpose of a flat one, and is returned as that.
+    """
+    if A.device.type != "cpu":
+        return A @ B
+    if B.ndim == 2 and len(A) > 16 * B.shape[1]:
+        return torch.from_numpy(B.T.numpy() @ A.T.numpy()).T
+    return torch.from_numpy(A.numpy() @ B.numpy())
+
+
+def linear(X: Tensor, W: Tensor) -> Tensor:
+    """X (n, d) times W (K, D) transposed, plus W's last column if it is an intercept: (n, K)."""
+    W, d = W.to(X.dtype), X.shape[1]
+    Z = product(W[:, :d], X.T)
+    if W.shape[1] > d:
+        Z += W[:, d:]
+    return Z.T
+
+
+def linear_adjoint(X: Tensor, R: Tensor, n_columns: int) -> Tensor:
+    """Adjoint of :func:`linear`: R (n, K) to (K, ``n_columns``), in float64."""
+    G = product(R.T, X)
+    if n_columns > X.shape[1]:
+        G = torch.cat([G, R.sum(0)[:, None]], 1)
+    return G.double()
+
+
+def to_probabilities(Z: Tensor) -> Tensor:
+    """Logits (..., K) to class probabilities (..., C). Both tails keep full relative precision."""
+    if Z.shape[-1] == 1:
+        return torch.sigmoid(torch.cat([-Z, Z], -1))
+    E = (Z - Z.amax(-1, keepdim=True)).exp_()
+    return E.div_(E.sum(-1, keepdim=True))
+
+
+def probabilities(X: Tensor, W: Tensor) -> Tensor:
+    """Class probabilities (n, C) of the model W (K, D) at X (n, d)."""
+    return to_probabilities(linear(X, W))
+
+
+def loss(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
+    """Negative log-likelihood of each point, (n,), without the penalty."""
+    return loss_of_logits(linear(X, W), y)
+
+
+def loss_of_logits(Z: Tensor, y: Tensor) -> Tensor:
+    """Negative log-likelihood (...,) from logits Z (..., K) and class numbers y (...,)."""
+    if Z.shape[-1] == 1:
+        return torch.nn.functional.softplus(torch.where(y == 1, -Z[..., 0], Z[..., 0]))
+    return torch.logsumexp(Z, -1) - Z.gather(-1, y[..., None])[..., 0]
+
+
+def residuals(P: Tensor, y: Tensor, n_rows: int) -> Tensor:
+    """Gradient of each point's loss with respect to its logits, (..., K): P - onehot(y).
+
+    The entry of the true class is minus the sum of the others, not p - 1, which would cancel
+    for a confident fit.
+    """
+    if n_rows == 1:
+        return torch.where(y == 1, -P[..., 0], P[..., 1])[..., None]
+    others = P.scatter(-1, y[..., None], 0)
+    return others.scatter(-1, y[..., None], -others.sum(-1, keepdim=True))
+
+
+def gradient(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
+    """Gradient of the **summed** loss over (X, y) at W, without the penalty: (K, D), float64."""
+    G = torch.zeros(W.shape, dtype=torch.float64, device=X.device)
+    for rows in row_blocks(X, 4 * len(W)):
+        R = residuals(probabilities(X[rows], W), y[rows], len(W))
+        G += linear_adjoint(X[rows], R, W.shape[1])
+    return G

@@ -1,0 +1,93 @@
+"""Ways to solve H S = G."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+from salutary.influence.hessian import Hessian
+
+# Up to this many parameters a dense factor is cheaper than conjugate gradients.
+DENSE_LIMIT = 300
+SOLVERS = ("auto", "cholesky", "cg")
+# Iterations between looks at the residual: looking makes a CUDA device wait, on the CPU it costs nothing.
+LOOK_EVERY = {"cpu": 1, "cuda": 8}
+
+
+def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10) -> Tensor:
+    """S with H S = G, shape (K, D).
+
+    ``method`` is ``cholesky`` (dense factor), ``cg`` (matrix-free conjugate gradients, to a
+    residual of ``rtol`` relative to G) or ``auto``, the first for small problems.
+    Raises SalutaryError when H is not positive definite to working precision, or when conjugate
+    gradients do not converge.
+    """
+    if method not in SOLVERS:
+        raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
+    if method == "cg" or (method == "auto" and G.numel() > DENSE_LIMIT):
+        return conjugate_gradients(hessian, G, rtol)
+    return torch.cholesky_solve(G.reshape(-1, 1), cholesky(hessian)).reshape(G.shape)
+
+
+def cholesky(hessian: Hessian) -> Tensor:
+    """Lower factor of the dense H, (K D, K D).
+
+    Raises SalutaryError when H is not positive definite to working precision.
+    """
+    factor, info = torch.linalg.cholesky_ex(hessian.dense())
+    if info.item():
+        raise SalutaryError("the Hessian is not positive definite: raise model.l2")
+    return factor
+
+
+def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int | None = None) -> Tensor:
+    """Solve H S = G without forming H, in O(n d C) an iteration.
+
+    Raises SalutaryError if the residual is not below ``rtol`` (at least 100 times the machine
+    precision of the rows) of G after ``max_iter`` iterations, by default ten times the number of unknowns.
+    """
+    rtol = max(rtol, 100 * torch.finfo(hessian.X.dtype).eps)
+    look_every = LOOK_EVERY.get(G.device.type, 1)
+    S = torch.zeros_like(G)
+    residual = G.clone()
+    direction = G.clone()
+    energy = (residual * residual).sum()
+    target = rtol**2 * energy
+    for iteration in range(max_iter or 10 * G.numel()):
+        if iteration % look_every == 0 and energy <= target:
+            return S
+        image = hessian @ direction
+        step = _ratio(energy, (direction * image).sum())
+        S = S + step * direction
+        residual = residual - step * image
+        previous, energy = energy, (residual * residual).sum()
+        direction = residual + _ratio(energy, previous) * direction
+    if energy <= target:
+        return S
+    raise SalutaryError(
+        "conjugate gradients did not converge: raise model.l2 or set strategy.solver=cholesky"
+    )
+
+
+def _ratio(a: Tensor, b: Tensor) -> Tensor:
+    """a / b, and 0 once both are 0: iterations after an exact solution change nothing."""
+    return torch.where(b == 0, 0.0, a / b)
+
+
+def lissa(hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float) -> Tensor:
+    """Stochastic estimate of H^-1 G by the recursion S <- G + (1 - damping) S - H_B S / scale.
+
+    H_B is the mean loss Hessian of the rows of ``hessian`` in each batch, and the result is
+    S / scale / n, in the unit of :func:`solve`. Agarwal, Bullins & Hazan, JMLR 2017; as used by ISAL,
+    with the penalty left to the damping: unless scale * damping is small against H, the answer is far
+    from H^-1 G (by default it is close to G / (scale * damping)).
+    """
+    S = G.clone()
+    none = torch.zeros_like(hessian.penalty)
+    for rows in batches:
+        batch = Hessian(hessian.X[rows], hessian.P[rows], none)
+        S = G + (1 - damping) * S - batch.curvature(S) / (len(rows) * scale)
+    return S / (scale * len(hessian.X))
