@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import sys
 import time
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -12,13 +15,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from salutary.config import Settings, build, config_dir, one_line_errors
 
+if TYPE_CHECKING:
+    from salutary.datasets import Table
+
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
 @one_line_errors
 def run(cfg: DictConfig) -> None:
     """One run. Heavy imports wait until here, so that ``--help`` does not."""
     from salutary import loop, terminal
-    from salutary.datasets import load
     from salutary.problem import Problem
     from salutary.records import Identity, RunDirectory
     from salutary.references import reference_lines
@@ -34,7 +39,7 @@ def run(cfg: DictConfig) -> None:
         settings.output_dir, identity, config, OmegaConf.to_yaml(cfg, resolve=True)
     ) as directory:
         device, strategy = build(cfg, "device"), build(cfg, "strategy")
-        table = load(build(cfg, "dataset"), identity.dataset)
+        table = shared_table(json.dumps(config["dataset"]), identity.dataset)
         split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
         if settings.baselines_use_validation and strategy.is_baseline:
             split = split.with_validation_as_labels()
@@ -51,6 +56,14 @@ def run(cfg: DictConfig) -> None:
         directory.finish(references, table, device.description, seconds)
     twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
     terminal.summarise(identity, records, references, twins, seconds, directory.path)
+
+
+@functools.lru_cache(maxsize=16)
+def shared_table(dataset: str, name: str) -> Table:
+    """The table of a resolved configuration, as JSON; the runs of a sweep load it once."""
+    from salutary.datasets import load
+
+    return load(build(OmegaConf.create({"dataset": json.loads(dataset)}), "dataset"), name)
 
 
 def main() -> None:

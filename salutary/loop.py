@@ -16,6 +16,9 @@ from salutary.seeding import stream
 from salutary.split import Oracle, PoolView
 from salutary.strategies import Proposal, Strategy
 
+# Rows moved at a time when the pool is closed up.
+CLOSE_UP_ROWS = 2048
+
 
 @dataclass(frozen=True)
 class Query:
@@ -65,13 +68,15 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     oracle = Oracle(problem.y)
     model.tune(problem.X[labeled], labels, stream(seed, "model"))
     X_pool = problem.X[pool]
+    # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
+    seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
     fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-    yield _round(problem, model, 0, len(labeled), oracle, (), 0.0, fit_seconds)
+    yield _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
 
     for number in range(1, rounds + 1):
         if not len(pool):
             return
-        view = _view(problem, X_pool, labeled, labels)
+        view = _view(problem, X_pool, labeled, labels, seen)
         size = min(budget, len(pool))
         started = time.perf_counter()
         proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
@@ -85,10 +90,9 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         predicted = model.predict_proba(problem.X[rows]).argmax(1)
         queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
         labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
-        pool = pool[~torch.isin(pool, rows)]
-        X_pool = problem.X[pool]
+        X_pool, pool = without_rows(X_pool, pool, proposal.indices.to(pool.device))
         fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-        yield _round(problem, model, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
+        yield _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
 
 
 def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int) -> None:
@@ -112,8 +116,25 @@ def _assigned(proposal: Proposal, rows: Tensor, oracle: Oracle) -> Tensor:
     return oracle.label(rows) if proposal.labels is None else proposal.labels.to(rows.device)
 
 
-def _view(problem: Problem, X_pool: Tensor, labeled: Tensor, labels: Tensor) -> PoolView:
-    X_validation, y_validation = problem.part("validation")
+def without_rows(X: Tensor, rows: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
+    """X (n, d) and its row numbers (n,) without the positions ``gone``, the others in order.
+
+    X is closed up in its own memory, block by block: a copy of a large pool takes longer than scoring it.
+    """
+    kept = torch.ones(len(X), dtype=torch.bool, device=X.device)
+    kept[gone] = False
+    source = kept.nonzero()[:, 0]
+    # Rows only move down, to where rows have already been moved from.
+    for start in range(int(gone.min()), len(source), CLOSE_UP_ROWS):
+        block = source[start : start + CLOSE_UP_ROWS]
+        X[start : start + len(block)] = X[block]
+    return X[: len(source)], rows[source]
+
+
+def _view(
+    problem: Problem, X_pool: Tensor, labeled: Tensor, labels: Tensor, validation: tuple[Tensor, Tensor]
+) -> PoolView:
+    X_validation, y_validation = validation
     return PoolView(
         pool=X_pool,
         labeled=problem.X[labeled],
@@ -149,8 +170,8 @@ def _queries(
 
 
 def _round(
-    problem: Problem,
     model,
+    measured: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
     number: int,
     n_labeled: int,
     oracle: Oracle,
@@ -158,13 +179,14 @@ def _round(
     select_seconds: float,
     fit_seconds: float,
 ) -> Round:
+    validation, test = measured
     agreed = [query.assigned_label == query.true_label for query in queries]
     return Round(
         round=number,
         n_labeled=n_labeled,
         n_human_labels=oracle.n_sold,
-        validation=evaluate(model, *problem.part("validation")),
-        test=evaluate(model, *problem.part("test")),
+        validation=evaluate(model, *validation),
+        test=evaluate(model, *test),
         label_agreement=sum(agreed) / len(agreed) if agreed else None,
         select_seconds=select_seconds,
         fit_seconds=fit_seconds,

@@ -34,10 +34,11 @@ class Problem:
             if len(present) < 2:
                 names = ", ".join(table.class_names[c] for c in present)
                 raise SalutaryError(f"the {part} set holds a single class ({names or 'no rows'})")
-        X = table.X
         if len(split.scaling):
-            X = StandardScaler().fit(X[split.scaling]).transform(X)
-        return cls(device.features(X), device.labels(table.y), split, table.class_names)
+            X = StandardScaler().fit(table.X[split.scaling]).transform(table.X)
+        else:
+            X = table.X.copy()  # other runs may share the table
+        return cls(device.features(X), device.labels(table.y.copy()), split, table.class_names)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""

@@ -70,6 +70,7 @@ def salutary_run(monkeypatch, capsys, tmp_path):
     def run(*arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["salutary-run", *arguments])
         GlobalHydra.instance().clear()
+        cli.shared_table.cache_clear()  # tests change files between runs
         status = 0
         try:
             cli.main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -37,7 +38,8 @@ class Table:
         names = self.class_names
         if isinstance(names, str) or len(set(map(str, names))) != len(names):
             raise SalutaryError(f"class names must be a list of different names, not {names!r}")
-        X, y = np.array(X, np.float64, order="C"), np.array(y, np.int64)  # copies, so that all is ours
+        X, y = np.array(X, np.float64, order="C"), np.array(y, np.int64)  # copies, so that all is ours,
+        X.flags.writeable = y.flags.writeable = False  # and the runs of a sweep can share them
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "class_names", tuple(map(str, names)))
@@ -57,7 +59,7 @@ class Table:
     def n_classes(self) -> int:
         return len(self.class_names)
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Checksum of features and labels as loaded, so that two runs can be seen to share data."""
         digest = hashlib.sha256(self.X.tobytes())
