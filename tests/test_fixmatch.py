@@ -21,7 +21,7 @@ def generator(seed=0):
 
 def test_one_hot_blocks_of_bank_are_groups(data_dir):
     """9 numeric, job (11), married, education (7), 4 yes/no, month (10), day (5), outcome (3), age."""
-    X = torch.as_tensor(build(composed("dataset=bank", f"data_dir={data_dir}"), "dataset").load().X)
+    X = torch.tensor(build(composed("dataset=bank", f"data_dir={data_dir}"), "dataset").load().X)
     X = (X - X.mean(0)) / X.std(0)
     two_valued = ((X.amax(0) == X) | (X.amin(0) == X)).all(0)
     sizes = column_groups(X, two_valued).bincount().tolist()

@@ -12,7 +12,7 @@ from test_strategies_common import rng, situation
 from salutary.errors import SalutaryError
 from salutary.strategies import ScoreStrategy, top
 from salutary.strategies.entropy import Entropy
-from salutary.strategies.ibds import Ibds, _at_round_zero
+from salutary.strategies.ibds import Ibds, _at_round_zero, _rounded
 from salutary.strategies.isal import Isal
 from salutary.strategies.margin import Margin
 from salutary.strategies.salutary import Salutary
@@ -121,12 +121,20 @@ def test_ibds_grows_one_tree_in_a_run(kind):
 def test_refitted_ibds_learns_from_all_labels_under_the_current_model():
     model, view = situation("multiclass")
     X, y = view.labeled, view.labels
-    target = Ibds().influence(model, view, X).gather(1, y[:, None])[:, 0]
+    target = _rounded(Ibds().influence(model, view, X).gather(1, y[:, None])[:, 0])
     tree = DecisionTreeRegressor(random_state=42).fit(X, target)
     predicted = tree.predict(view.pool)
     chosen = Ibds(refit=True).propose(model, view, 10, rng()).indices.tolist()
     assert chosen == np.argsort(-predicted, kind="stable")[:10].tolist()
     assert chosen != Ibds().propose(model, view, 10, rng()).indices.tolist()
+
+
+def test_ibds_does_not_turn_on_the_last_bits():
+    model, view = situation("multiclass")
+    target = Ibds().influence(model, view, view.labeled)[:, 0]
+    noise = torch.as_tensor(rng(5).uniform(-1e-14, 1e-14, len(target)))
+    assert torch.equal(_rounded(target), _rounded(target + target.abs().max() * noise))
+    torch.testing.assert_close(_rounded(target), target, rtol=0, atol=1e-9 * target.abs().max().item())
 
 
 def test_hessian_of_the_pool_differs_from_that_of_the_labelled_set():

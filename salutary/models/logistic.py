@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -15,6 +16,15 @@ from salutary import influence
 from salutary.errors import SalutaryError, require_bool, require_whole
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
+
+
+@dataclass(frozen=True)
+class _Iterate:
+    """Parameters W (K, D), their logits Z (n, K) and objective."""
+
+    W: Tensor
+    Z: Tensor
+    objective: float
 
 
 class LogisticRegression:
@@ -76,24 +86,24 @@ class LogisticRegression:
             self.l2_ = _checked_l2(self.l2)
         X = X.double()
         self.penalty_ = self._penalty(X, y)
-        W = torch.zeros_like(self.penalty_)
-        scale = self._objective_gradient(X, y, W).norm().clamp(min=1e-30)
-        previous = float("inf")
+        at = self._evaluate(X, y, torch.zeros_like(self.penalty_))
+        P, G = self._gradient(X, y, at)
+        scale, previous = max(float(G.norm()), 1e-30), float("inf")
         for _ in range(self.max_iter):
-            G = self._objective_gradient(X, y, W)
-            norm = G.norm()
+            norm = float(G.norm())
             # Beyond tol, go on while it pays: an error in the gradient is one of 1 / l2 in W.
             if norm <= self.tol * scale and (norm <= self.tol * self.l2_ * scale or norm > previous / 2):
                 break
             previous = norm
-            W = self._newton_step(X, y, W, G, norm / scale)
-        self.gradient_norm_ = float(self._objective_gradient(X, y, W).norm())
+            at = self._newton_step(X, y, at, P, G, norm / scale)
+            P, G = self._gradient(X, y, at)
+        self.gradient_norm_ = float(G.norm())
         if self.gradient_norm_ > 1e3 * self.tol * scale:
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
             )
-        self.coef_ = W
+        self.coef_ = at.W
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:
@@ -114,26 +124,35 @@ class LogisticRegression:
             penalty[:, -1] *= always or lacks_a_class(y, self.n_classes)
         return penalty
 
-    def _objective(self, X: Tensor, y: Tensor, W: Tensor) -> Tensor:
-        return influence.loss(X, y, W).sum() + 0.5 * (self.penalty_ * W**2).sum()
+    def _evaluate(self, X: Tensor, y: Tensor, W: Tensor) -> _Iterate:
+        Z = influence.linear(X, W)
+        penalty = 0.5 * (self.penalty_ * W * W).sum()
+        return _Iterate(W, Z, float(influence.loss_of_logits(Z, y).sum() + penalty))
 
-    def _objective_gradient(self, X: Tensor, y: Tensor, W: Tensor) -> Tensor:
-        return influence.gradient(X, y, W) + self.penalty_ * W
+    def _gradient(self, X: Tensor, y: Tensor, at: _Iterate) -> tuple[Tensor, Tensor]:
+        """Probabilities (n, C) and the objective's gradient (K, D)."""
+        P = influence.to_probabilities(at.Z)
+        R = influence.residuals(P, y, len(at.W))
+        return P, influence.linear_adjoint(X, R, at.W.shape[1]) + self.penalty_ * at.W
 
-    def _newton_step(self, X: Tensor, y: Tensor, W: Tensor, G: Tensor, progress: Tensor) -> Tensor:
-        """One Newton step, halved until the objective falls; W itself where rounding hides any fall."""
-        hessian = influence.Hessian.at(W, X, self.penalty_)
+    def _newton_step(
+        self, X: Tensor, y: Tensor, at: _Iterate, P: Tensor, G: Tensor, progress: float
+    ) -> _Iterate:
+        """One Newton step, halved until the objective falls; ``at`` where rounding hides any fall.
+
+        ``progress``: the norm of the gradient G relative to that at W = 0.
+        """
         # An inexact direction far from the optimum keeps the steps cheap and the end quadratic.
-        S = influence.solve(hessian, G, rtol=0.1 * float(progress.sqrt().clamp(max=0.1)))
-        slope = (G * S).sum()
-        start = self._objective(X, y, W)
+        rtol = 0.1 * min(progress**0.5, 0.1)
+        S = influence.solve(influence.Hessian(X, P, self.penalty_), G, rtol=rtol)
+        slope = float((G * S).sum())
         t = 1.0
         while t > 1e-8:
-            candidate = W - t * S
-            if self._objective(X, y, candidate) <= start - 1e-4 * t * slope + 1e-14 * start.abs():
+            candidate = self._evaluate(X, y, at.W - t * S)
+            if candidate.objective <= at.objective - 1e-4 * t * slope + 1e-14 * abs(at.objective):
                 return candidate
             t /= 2
-        return W
+        return at
 
     def _cross_validated(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> float:
         n_folds = min(5, int(y.bincount().max()))

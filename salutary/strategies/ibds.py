@@ -8,6 +8,7 @@ import dataclasses
 import numpy as np
 import torch
 from sklearn.tree import DecisionTreeRegressor
+from torch import Tensor
 
 from salutary.errors import require_bool, require_whole
 from salutary.split import PoolView
@@ -49,7 +50,7 @@ class Ibds(InfluenceStrategy):
             start = _at_round_zero(view)
             first = copy.copy(model).fit(start.labeled, start.labels)
         X, y = start.labeled, start.labels
-        target = self.influence(first, start, X).gather(1, y[:, None])[:, 0]
+        target = _rounded(self.influence(first, start, X).gather(1, y[:, None])[:, 0])
         tree = DecisionTreeRegressor(random_state=self.tree_seed)
         tree.fit(X.numpy(force=True), target.numpy(force=True))
         predicted = torch.as_tensor(tree.predict(view.pool.numpy(force=True)), device=X.device)
@@ -73,3 +74,14 @@ def _at_round_zero(view: PoolView) -> PoolView:
         labeled=view.labeled[:n],
         labels=view.labels[:n],
     )
+
+
+def _rounded(target: Tensor) -> Tensor:
+    """Target to nine digits of its largest value: the last bits differ between machines.
+
+    A tree split down to single rows turns on them, and accuracies with it, by up to 7 points on celeba.
+    """
+    target = target.double()
+    largest = target.abs().amax().clamp(min=torch.finfo(torch.float64).tiny)
+    unit = 10.0 ** (largest.log10().floor() - 9)
+    return (target / unit).round() * unit
