@@ -13,7 +13,8 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from salutary.config import Settings, build, config_dir, one_line_errors
+from salutary.config import Settings, build, one_line_errors
+from salutary.config_dir import config_dir
 
 if TYPE_CHECKING:
     from salutary.datasets import Table
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
 @one_line_errors
 def run(cfg: DictConfig) -> None:
-    """One run. Heavy imports wait until here, so that ``--help`` does not."""
+    """One run. Heavy imports wait until here, so that mistakes in the command line are told at once."""
     from salutary import loop, terminal
     from salutary.problem import Problem
     from salutary.records import Identity, RunDirectory
@@ -67,11 +68,7 @@ def shared_table(dataset: str, name: str) -> Table:
 
 
 def main() -> None:
-    """Entry point of ``salutary-run``."""
+    """Hand the command line to Hydra; see ``__main__`` for ``--help``."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to one_line_errors
     sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
     one_line_errors(run)()
-
-
-if __name__ == "__main__":
-    main()

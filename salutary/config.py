@@ -1,4 +1,4 @@
-"""Where conf/ is, the settings at its top, and one-line explanations of mistakes in a command."""
+"""The settings at the top of conf/, the objects it names, and mistakes explained in one line."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError, require_bool, require_whole
 
 MISTAKES = (
@@ -32,13 +33,6 @@ MISTAKES = (
     UnicodeDecodeError,
     OSError,
 )
-
-
-def config_dir() -> str:
-    """Absolute path of conf/: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).parent
-    installed = package / "conf"
-    return str(installed if installed.is_dir() else package.parent / "conf")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from threadpoolctl import threadpool_limits
 
-from salutary.config import build, config_dir
+from salutary.config import build
+from salutary.config_dir import config_dir
 
 torch.set_num_threads(1)
 threadpool_limits(1)
@@ -62,7 +63,7 @@ def prepared():
 @pytest.fixture
 def salutary_run(monkeypatch, capsys, tmp_path):
     """``salutary-run`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
-    from salutary import cli
+    from salutary import __main__, cli
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
@@ -73,7 +74,7 @@ def salutary_run(monkeypatch, capsys, tmp_path):
         cli.shared_table.cache_clear()  # tests change files between runs
         status = 0
         try:
-            cli.main()
+            __main__.main()
         except SystemExit as stop:
             status = stop.code
         out, err = capsys.readouterr()

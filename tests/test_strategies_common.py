@@ -12,7 +12,8 @@ from conftest import composed
 from oracles import blobs
 
 from salutary import loop
-from salutary.config import build, config_dir
+from salutary.config import build
+from salutary.config_dir import config_dir
 from salutary.models.logistic import LogisticRegression
 from salutary.problem import Problem
 from salutary.split import PoolView, Split
