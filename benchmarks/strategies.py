@@ -11,15 +11,11 @@ during one query above that before it (Linux).
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.metadata
-import platform
-import statistics
-import time
 from collections.abc import Callable
 
 import numpy as np
 import torch
+from measure import interleaved, memory, print_table, use_threads, versions, write_csv
 from skactiveml.base import SkactivemlClassifier
 from skactiveml.classifier import SklearnClassifier
 from skactiveml.pool import Badge as PeerBadge
@@ -27,7 +23,6 @@ from skactiveml.pool import BatchBALD as PeerBatchBald
 from skactiveml.pool import CoreSet as PeerCoreSet
 from skactiveml.pool import UncertaintySampling as PeerUncertainty
 from sklearn.linear_model import LogisticRegression as ScikitLearn
-from threadpoolctl import threadpool_limits
 
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
@@ -132,43 +127,21 @@ def contestants(model, view: PoolView, X: np.ndarray, y: np.ndarray) -> dict[str
     }
 
 
-def memory(function: Callable) -> float:
-    """MB of resident memory that one call needs at its highest, above what there was before."""
-
-    def status(key: str) -> float:
-        with open("/proc/self/status") as file:
-            (line,) = (line for line in file if line.startswith(key))
-        return int(line.split()[1]) / 1024
-
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # forget the highest resident size so far
-    before = status("VmRSS")
-    function()
-    return status("VmHWM") - before
-
-
 def measure(calls: dict[str, dict[str, Callable]], repeats: int) -> list[dict]:
-    seconds = {(name, who): [] for name, each in calls.items() for who in each}
-    for name, each in calls.items():  # warms up, and shows that memory is freed between calls
-        for who, call in each.items():
-            seconds[name, who, "MB"] = memory(call)
-    for _ in range(repeats):
-        for name, each in calls.items():
-            for who, call in each.items():
-                started = time.perf_counter()
-                call()
-                seconds[name, who].append(time.perf_counter() - started)
-                print(f"{name}, {who}: {seconds[name, who][-1]:.3f} s", flush=True)
-    bare = statistics.median(seconds["bare predict_proba", "salutary"])
+    flat = {(name, who): call for name, each in calls.items() for who, call in each.items()}
+    megabytes = {key: memory(call) for key, call in flat.items()}  # warms up, too
+    median = interleaved(flat, repeats)
+    bare = median["bare predict_proba", "salutary"]
     rows = []
     for name, each in calls.items():
-        median = {who: statistics.median(seconds[name, who]) for who in each}
-        row = {"strategy": name, "salutary s": median["salutary"], "/ bare": median["salutary"] / bare}
-        row["salutary MB"] = seconds[name, "salutary", "MB"]
+        ours = median[name, "salutary"]
+        row = {"strategy": name, "salutary s": ours, "/ bare": ours / bare}
+        row["salutary MB"] = megabytes[name, "salutary"]
         if "scikit-activeml" in each:
-            row["scikit-activeml s"] = median["scikit-activeml"]
-            row["scikit-activeml MB"] = seconds[name, "scikit-activeml", "MB"]
-            row["times faster"] = median["scikit-activeml"] / median["salutary"]
+            theirs = name, "scikit-activeml"
+            row["scikit-activeml s"] = median[theirs]
+            row["scikit-activeml MB"] = megabytes[theirs]
+            row["times faster"] = median[theirs] / ours
         rows.append(row)
     return rows
 
@@ -179,22 +152,14 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--csv", help="also write the table to this file")
     options = parser.parse_args()
-    torch.set_num_threads(1)
-    threadpool_limits(1)
+    use_threads(1)
     calls = contestants(*situation(options.rows, options.features, options.classes))
     rows = measure(calls, options.repeats)
-    columns = list(rows[-1])
-    print(f"\n{options.rows:,} x {options.features}, {options.classes} classes, batch {BATCH}")
-    print("Python", platform.python_version(), *(f"{p} {importlib.metadata.version(p)}" for p in PACKAGES))
-    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
-    for row in rows:
-        cells = [f"{v:.3g}" if isinstance(v := row.get(c, ""), float) else v for c in columns]
-        print("| " + " | ".join(cells) + " |")
+    print(f"{options.rows:,} x {options.features}, {options.classes} classes, batch {BATCH}")
+    print(versions(PACKAGES))
+    print_table(rows)
     if options.csv:
-        with open(options.csv, "w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(rows)
+        write_csv(rows, options.csv)
 
 
 if __name__ == "__main__":

@@ -86,14 +86,14 @@ class Hessian:
         """The matrix, (K D, K D), rows ordered as W.flatten()."""
         K, D = self.penalty.shape
         H = torch.zeros(K, D, K, D, dtype=torch.float64, device=self.X.device)
-        for rows in row_blocks(self.X, (K + 1) * D):
+        for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
             X, P = self.X[rows], self.P[rows]
             if X.shape[1] < D:
                 X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
-            if K > 1:
-                _subtract_gram_of_means(H, X, P)
-            for k in range(K):
-                H[k, :, k] += _gram(X * _variance(P, k, K)[:, None].sqrt())
+            if K == 1:
+                H[0, :, 0] += _gram(X * (P[:, :1] * P[:, 1:]).sqrt())
+            else:
+                _add_curvature(H, X, P)
         if self._shift_is_free:
             H[:, -1, :, -1] += 1
         H = H.reshape(K * D, K * D)
@@ -101,23 +101,19 @@ class Hessian:
         return H
 
 
-def _variance(P: Tensor, k: int, n_rows: int) -> Tensor:
-    """p (1 - p) of class k, (n,), its second factor from the other classes, so that nothing cancels."""
-    if n_rows == 1:
-        return P[:, 0] * P[:, 1]
-    return P[:, k] * torch.cat([P[:, :k], P[:, k + 1 :]], 1).sum(1)
-
-
 def _gram(A: Tensor) -> Tensor:
     """A^T A in float64; of a matrix with itself BLAS computes one half."""
     return product(A.T, A).double()
 
 
-def _subtract_gram_of_means(H: Tensor, X: Tensor, P: Tensor) -> None:
-    """Take sum over rows of p_i p_j x x^T from all blocks H[i, :, j] but those of i = j."""
+def _add_curvature(H: Tensor, X: Tensor, P: Tensor) -> None:
+    """Add sum over rows of (diag(p) - p p^T) (x) x x^T to H (C, D, C, D)."""
     n_classes, D = P.shape[1], X.shape[1]
-    means = (P[:, :, None] * X[:, None, :]).reshape(len(X), n_classes * D)
-    blocks = _gram(means).reshape(n_classes, D, n_classes, D)
-    for k in range(n_classes):
-        blocks[k, :, k] = 0
+    means = P[:, :, None] * X[:, None, :]
+    blocks = _gram(means.reshape(len(X), -1)).reshape(H.shape)
+    # p (1 - p) on the diagonal, its second factor from the other classes, so that nothing cancels.
+    others = P @ (1 - torch.eye(n_classes, dtype=P.dtype, device=P.device))
+    diagonal = product((means * others[:, :, None]).reshape(len(X), -1).T, X).double()
+    classes = torch.arange(n_classes, device=X.device)
+    blocks[classes, :, classes] = -diagonal.reshape(n_classes, D, D)
     H -= blocks

@@ -55,8 +55,9 @@ def to_probabilities(Z: Tensor) -> Tensor:
     """Logits (..., K) to class probabilities (..., C). Both tails keep full relative precision."""
     if Z.shape[-1] == 1:
         return torch.sigmoid(torch.cat([-Z, Z], -1))
-    E = (Z - Z.amax(-1, keepdim=True)).exp_()
-    return E.div_(E.sum(-1, keepdim=True))
+    if Z.stride(-1) == 1:
+        return torch.softmax(Z, -1)
+    return torch.softmax(Z.transpose(-1, -2), -2).transpose(-1, -2)  # keeps the storage by class
 
 
 def probabilities(X: Tensor, W: Tensor) -> Tensor:
@@ -84,8 +85,9 @@ def residuals(P: Tensor, y: Tensor, n_rows: int) -> Tensor:
     """
     if n_rows == 1:
         return torch.where(y == 1, -P[..., 0], P[..., 1])[..., None]
-    others = P.scatter(-1, y[..., None], 0)
-    return others.scatter(-1, y[..., None], -others.sum(-1, keepdim=True))
+    true = torch.arange(n_rows, device=y.device)[:, None] == y[..., None, :]
+    R = P.transpose(-1, -2).masked_fill(true, 0)
+    return torch.where(true, -R.sum(-2, keepdim=True), R).transpose(-1, -2)
 
 
 def gradient(X: Tensor, y: Tensor, W: Tensor) -> Tensor:

@@ -147,11 +147,13 @@ def top(scores: Tensor | np.ndarray, budget: int) -> Tensor:
     Raises SalutaryError for a score that is not a number.
     """
     scores = torch.as_tensor(scores)
-    if scores.isnan().any():
+    best = torch.topk(scores, budget).values  # a NaN counts as the highest
+    if best[0].isnan():
         raise SalutaryError("a strategy returned a score that is not a number")
+    if scores.device.type != "cpu":  # sorting all of them is cheaper there than waiting for a count
+        return torch.argsort(scores, descending=True, stable=True)[:budget]
     # topk settles ties as it likes: take all that reach its last value, then sort stably.
-    threshold = torch.topk(scores, budget).values[-1]
-    candidates = torch.nonzero(scores >= threshold)[:, 0]
+    candidates = torch.nonzero(scores >= best[-1])[:, 0]
     order = torch.argsort(scores[candidates], descending=True, stable=True)
     return candidates[order[:budget]]
 

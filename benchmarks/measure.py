@@ -1,0 +1,85 @@
+"""What the benchmarks share: interleaved times, memory, tables."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import platform
+import statistics
+import time
+from collections.abc import Callable, Iterable
+
+import torch
+from threadpoolctl import threadpool_limits
+
+
+def use_threads(n: int) -> None:
+    torch.set_num_threads(n)
+    threadpool_limits(n)
+
+
+def interleaved(calls: dict[str, Callable], repeats: int, device: str = "cpu") -> dict[str, float]:
+    """Median seconds of each call, after one to warm up; every round runs all of them once."""
+    seconds = {name: [] for name in calls}
+    for call in calls.values():
+        call()
+    for _ in range(repeats):
+        for name, call in calls.items():
+            seconds[name].append(once(call, device))
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def once(call: Callable, device: str = "cpu") -> float:
+    """Seconds of one call; on CUDA the device's own clock, between two events."""
+    if device == "cpu":
+        started = time.perf_counter()
+        call()
+        return time.perf_counter() - started
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    call()
+    end.record()
+    torch.cuda.synchronize()
+    return start.elapsed_time(end) / 1e3
+
+
+def memory(call: Callable, device: str = "cpu") -> float:
+    """MB that one call needs at its highest, above what there was before (resident memory; Linux)."""
+    if device != "cpu":
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        call()
+        return (torch.cuda.max_memory_allocated() - before) / 2**20
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")  # forget the highest resident size so far
+    before = _status("VmRSS")
+    call()
+    return _status("VmHWM") - before
+
+
+def _status(key: str) -> float:
+    with open("/proc/self/status") as file:
+        (line,) = (line for line in file if line.startswith(key))
+    return int(line.split()[1]) / 1024
+
+
+def print_table(rows: list[dict]) -> None:
+    """A Markdown table; columns are the keys in order of appearance."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for row in rows:
+        cells = [f"{v:.3g}" if isinstance(v := row.get(c, ""), float) else str(v) for c in columns]
+        print("| " + " | ".join(cells) + " |")
+
+
+def write_csv(rows: list[dict], path: str) -> None:
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    with open(path, "w", newline="") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def versions(packages: Iterable[str]) -> str:
+    named = (f"{name} {importlib.metadata.version(name)}" for name in packages)
+    return ", ".join([f"Python {platform.python_version()}", *named])
