@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import ctypes
+import gc
 import importlib.metadata
 import platform
 import statistics
@@ -19,28 +21,36 @@ def use_threads(n: int) -> None:
 
 
 def interleaved(calls: dict[str, Callable], repeats: int, device: str = "cpu") -> dict[str, float]:
-    """Median seconds of each call, after one to warm up; every round runs all of them once."""
+    """Median seconds of each call, after one to warm up; every round has a turn of each.
+
+    A turn is as many calls as fit into 20 ms, so that a short call is not measured with the caches that
+    a long one has left behind.
+    """
     seconds = {name: [] for name in calls}
-    for call in calls.values():
+    turns = {}
+    for name, call in calls.items():
         call()
+        turns[name] = max(1, int(0.02 / max(once(call, device), 1e-6)))
     for _ in range(repeats):
         for name, call in calls.items():
-            seconds[name].append(once(call, device))
+            seconds[name].append(once(call, device, turns[name]))
     return {name: statistics.median(times) for name, times in seconds.items()}
 
 
-def once(call: Callable, device: str = "cpu") -> float:
-    """Seconds of one call; on CUDA the device's own clock, between two events."""
+def once(call: Callable, device: str = "cpu", times: int = 1) -> float:
+    """Seconds of one call, the mean of several; on CUDA by the device's own clock, between two events."""
     if device == "cpu":
         started = time.perf_counter()
-        call()
-        return time.perf_counter() - started
+        for _ in range(times):
+            call()
+        return (time.perf_counter() - started) / times
     start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
     start.record()
-    call()
+    for _ in range(times):
+        call()
     end.record()
     torch.cuda.synchronize()
-    return start.elapsed_time(end) / 1e3
+    return start.elapsed_time(end) / 1e3 / times
 
 
 def memory(call: Callable, device: str = "cpu") -> float:
@@ -50,14 +60,17 @@ def memory(call: Callable, device: str = "cpu") -> float:
         before = torch.cuda.memory_allocated()
         call()
         return (torch.cuda.max_memory_allocated() - before) / 2**20
+    gc.collect()
+    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed before is not there for free
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")  # forget the highest resident size so far
-    before = _status("VmRSS")
+    before = resident("VmRSS")
     call()
-    return _status("VmHWM") - before
+    return resident("VmHWM") - before
 
 
-def _status(key: str) -> float:
+def resident(key: str = "VmHWM") -> float:
+    """Resident MB of this process: now (VmRSS) or at its highest (VmHWM)."""
     with open("/proc/self/status") as file:
         (line,) = (line for line in file if line.startswith(key))
     return int(line.split()[1]) / 1024

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError, require_whole
-from salutary.influence import best_influence, score_labels
+from salutary.influence import best_influence, best_labels
 from salutary.strategies import top
 from salutary.terminal import counting_bar
 
@@ -210,9 +210,8 @@ def best_points(
                 rows, influence, X_best = _merged(rows, influence, X_best, budget)
             start += len(block)
             advance(len(block))
-    (rows,), _, (X_best,) = _merged(rows, influence, X_best, budget)
-    falls, labels = score_labels(W, S, X_best).max(dim=1)
-    return BestPoints(rows, labels, falls)
+    (rows,), (influence,), (X_best,) = _merged(rows, influence, X_best, budget)
+    return BestPoints(rows, best_labels(S, X_best), influence)
 
 
 def _merged(

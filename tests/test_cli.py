@@ -368,6 +368,34 @@ def test_mistakes_in_own_code_are_told_in_one_line(override, message, own_folder
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_sweep_loads_a_table_once(salutary_run, tmp_path):
+    (tmp_path / "counted.py").write_text(COUNTED)
+    (tmp_path / "my_conf/dataset").mkdir(parents=True)
+    (tmp_path / "my_conf/dataset/counted.yaml").write_text("_target_: counted.Counted\nextra: 0\n")
+    command = ["-m", "--config-dir", "my_conf", "dataset=counted", "n_init=20", "rounds=1"]
+    status, *_ = salutary_run(*command, "strategy=random,salutary", "seed=0,1", "dataset.extra=0,1")
+    assert status == 0
+    assert (tmp_path / "loads").read_text() == "01"
+    assert len(list((tmp_path / "outputs").glob("counted-*"))) == 8
+
+
+COUNTED = """
+from pathlib import Path
+
+from salutary.datasets.embedded import Embedded
+
+
+class Counted:
+    def __init__(self, extra):
+        self.extra = extra
+
+    def load(self):
+        with Path("loads").open("a") as file:
+            file.write(str(self.extra))
+        return Embedded("breast_cancer").load()
+"""
+
+
 # -- the installed command ---------------------------------------------------------------------------
 
 

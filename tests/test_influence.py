@@ -1,5 +1,8 @@
 """The ladder: autograd, dense solves, brute force over (point, label), and real retraining."""
 
+import re
+from pathlib import Path
+
 import oracles
 import pytest
 import torch
@@ -47,8 +50,7 @@ def without_shift(hessian: influence.Hessian) -> torch.Tensor:
     """The dense matrix without the 1 1^T that makes it regular."""
     H = hessian.dense()
     K, D = hessian.penalty.shape
-    if hessian._shift_is_free:
-        H.reshape(K, D, K, D)[:, -1, :, -1] -= 1
+    H.reshape(K, D, K, D)[:, -1, :, -1] -= hessian._free_shift
     return H
 
 
@@ -155,20 +157,94 @@ def test_conjugate_gradients_that_stall_say_so(case):
         influence.conjugate_gradients(hessian, influence.gradient(X, y, model.coef_ + 1), 1e-12, max_iter=1)
 
 
+@pytest.mark.parametrize("hessian", ["labeled", "pool"])
 @pytest.mark.parametrize("n_classes", [2, 6])
 @pytest.mark.parametrize("l2", [50, 0.01, 1e-4])
-def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2):
+def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2, hessian):
     """Without the shift by the predicted class, relative errors reach 1e-2 at l2 = 1e-4."""
     X, y = blobs(150, 20, n_classes, seed=1)
-    model = LogisticRegression(n_classes, l2).fit(X, y)
-    pool, _ = blobs(2000, 20, n_classes, seed=2)
+    pool, _ = blobs(20_000, 20, n_classes, seed=2)
     X_validation, y_validation = blobs(500, 20, n_classes, seed=3)
-    single = LogisticRegression(n_classes, l2)
-    single.coef_, single.penalty_ = model.coef_.float(), model.penalty_.float()
-    exact = scores((model, X, y, pool, X_validation, y_validation), solver="cholesky")
-    rough = scores((single, X.float(), y, pool.float(), X_validation.float(), y_validation), solver="cg")
-    assert (rough - exact).norm() < 1e-4 * exact.norm()
-    assert (rough.argmax(1) == exact.argmax(1)).double().mean() > 0.999
+    found = {}
+    for dtype, solver in ((torch.float64, "cholesky"), (torch.float32, "cg"), (torch.float32, "cholesky")):
+        rows = X.to(dtype)
+        model = LogisticRegression(n_classes, l2).fit(rows, y)
+        S = influence.validation_direction(
+            model.coef_,
+            model.penalty_,
+            X_hessian=rows if hessian == "labeled" else pool.to(dtype),
+            X_validation=X_validation.to(dtype),
+            y_validation=y_validation,
+            solver=solver,
+        )
+        found[dtype, solver] = influence.score_labels(model.coef_, S, pool.to(dtype)).double()
+    exact = found.pop((torch.float64, "cholesky"))
+    for rough in found.values():
+        assert (rough - exact).norm() < 1e-5 * exact.norm()
+        assert torch.equal(rough.argmax(1), exact.argmax(1))
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_best_influence_is_the_highest_of_all_labels(case, dtype):
+    model, X, _, pool, X_validation, y_validation = case
+    W = model.coef_
+    S = influence.solve(
+        influence.Hessian.at(W, X, model.penalty_), influence.gradient(X_validation, y_validation, W)
+    )
+    every = influence.score_labels(W, S, pool)
+    best = influence.best_influence(W, S, pool.to(dtype))
+    assert best.dtype == dtype
+    close(best.double(), every.amax(1), 1e-9 if dtype == torch.float64 else 1e-5)
+    assert torch.equal(influence.best_labels(S, pool.to(dtype)), every.argmax(1))
+
+
+def test_best_influence_of_certain_points():
+    """Logits of a thousand, and a direction in which nothing can be gained."""
+    X = torch.tensor([[1000.0, 0.0], [-1000.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    for W in (torch.eye(2).double()[:1], torch.eye(3, 2).double()):
+        for S in (torch.ones_like(W), -torch.ones_like(W), torch.zeros_like(W)):
+            best = influence.best_influence(W, S, X)
+            assert torch.isfinite(best).all() and (best >= 0).all()
+            close(best, influence.score_labels(W, S, X).amax(1))
+
+
+def test_blocks_of_rows_change_nothing(case, monkeypatch):
+    model, X, _, pool, X_validation, y_validation = case
+    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    V = torch.randn(model.coef_.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+
+    def everything():
+        S = V + 0.1
+        return [
+            influence.gradient(X_validation, y_validation, V),
+            hessian.curvature(V),
+            hessian.dense(),
+            influence.score_labels(V, S, pool),
+            influence.best_influence(V, S, pool),
+        ]
+
+    whole = everything()
+    monkeypatch.setattr("salutary.influence.softmax.MIN_ROWS", 7)
+    monkeypatch.setitem(influence.softmax.BLOCK_BYTES, "cpu", 1)
+    for blocked, expected in zip(everything(), whole, strict=True):
+        close(blocked, expected)
+
+
+def test_nothing_of_the_size_of_the_pool_is_built():
+    """Scoring 400,000 x 100 (320 MB) needs a few per cent of that besides."""
+    generator = torch.Generator().manual_seed(0)
+    pool = torch.randn(400_000, 100, generator=generator, dtype=torch.float64)
+    W, S = torch.randn(2, 8, 100, generator=generator, dtype=torch.float64)
+    influence.best_influence(W, S, pool[:1000])
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")
+
+    def resident(key):
+        return int(re.search(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+
+    before = resident("VmRSS")
+    influence.best_influence(W, S, pool)
+    assert resident("VmHWM") - before < 0.15 * pool.numel() * 8
 
 
 def test_influence_predicts_retraining_on_bank(data_dir, prepared):

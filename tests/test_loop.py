@@ -156,6 +156,16 @@ def test_proposals_may_be_lists_or_arrays():
         loop.check_proposal(None, 10, 2, 3)
 
 
+@pytest.mark.parametrize("gone", [[0], [9], [3, 4, 8], list(range(10)), [7, 0, 2]])
+def test_rows_are_removed_in_place_and_in_order(gone, monkeypatch):
+    monkeypatch.setattr(loop, "CLOSE_UP_ROWS", 2)
+    X = torch.arange(20.0).reshape(10, 2)
+    left, rows = loop.without_rows(X.clone(), torch.arange(100, 110), torch.tensor(gone))
+    kept = [row for row in range(10) if row not in gone]
+    assert torch.equal(left, X[kept])
+    assert rows.tolist() == [100 + row for row in kept]
+
+
 def test_metrics_equal_scikit_learn():
     p = np.random.default_rng(0).dirichlet(np.ones(4), size=200)
     y = np.random.default_rng(1).integers(3, size=200)  # class 3 never occurs

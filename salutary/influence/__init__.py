@@ -33,6 +33,7 @@ References: Koh & Liang, "Understanding black-box predictions via influence func
 from salutary.influence.hessian import Hessian
 from salutary.influence.scores import (
     best_influence,
+    best_labels,
     influence_of_logits,
     label_influence,
     score_labels,
@@ -55,6 +56,7 @@ __all__ = [
     "SOLVERS",
     "Hessian",
     "best_influence",
+    "best_labels",
     "conjugate_gradients",
     "gradient",
     "influence_of_logits",

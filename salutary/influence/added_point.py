@@ -89,25 +89,24 @@ class AddedPoint:
             result[rows] = (self._two_classes if K == 1 else self._many_classes)(X[rows].double())
         return result
 
-    def _coordinates(self, X: Tensor) -> Tensor:
-        """Y (n, K, K D) with leverages B = Y Y^T and Q = Y diag(bend) Y^T."""
-        d = X.shape[1]
-        Y = torch.stack([X @ T[:d] + (T[d:] if len(T) > d else 0) for T in self.T], 1)
-        return Y
+    def best(self, X: Tensor) -> Tensor:
+        """The fall of each row of X (n, d) with its best label, (n,)."""
+        return self.fall(X).amax(1)
 
     def _two_classes(self, X: Tensor) -> Tensor:
         P = probabilities(X, self.W)
-        Y2 = self._coordinates(X)[:, 0].square_()
-        shrink = 1 / (1 + P[:, :1] * P[:, 1:] * Y2.sum(1, keepdim=True))
+        squares = linear(X, self.T[0].T).square_().T  # (D, m)
+        shrink = 1 / (1 + P[:, 0] * P[:, 1] * squares.sum(0))[:, None]
         fall = score_labels(self.W, self.S, X) * shrink
         if self.bend is None:
             return fall
-        V = torch.cat([P[:, 1:], P[:, :1]], 1) * shrink
-        return fall - 0.5 * V * V * (Y2 @ self.bend)[:, None]
+        V = P.flip(1) * shrink
+        return fall - 0.5 * V * V * (self.bend @ squares)[:, None]
 
     def _many_classes(self, X: Tensor) -> Tensor:
         P, U = probabilities(X, self.W), linear(X, self.S)
-        Y = self._coordinates(X)
+        # The leverages are B = Y Y^T and Q = Y diag(bend) Y^T.
+        Y = torch.stack([linear(X, T.T) for T in self.T], 1)
         labels = torch.arange(P.shape[1], device=X.device).expand(len(X), -1)
         R = residuals(P[:, None, :].expand(-1, P.shape[1], -1), labels, len(self.W))
         A = torch.diag_embed(P) - P[:, :, None] * P[:, None, :]

@@ -47,9 +47,12 @@ class Hessian:
         return cls(X, probabilities(X, W), penalty)
 
     @cached_property
-    def _shift_is_free(self) -> bool:
+    def _free_shift(self) -> Tensor | float:
+        """1 if adding one constant to all intercepts changes nothing, else 0."""
         K, D = self.penalty.shape
-        return K > 1 and self.X.shape[1] < D and not bool(self.penalty[:, -1].any())
+        if K == 1 or self.X.shape[1] == D:
+            return 0.0
+        return (self.penalty[:, -1] == 0).all().double()  # not a bool: a device would make the host wait
 
     @cached_property
     def _predicted(self) -> Tensor:
@@ -78,8 +81,7 @@ class Hessian:
     def __matmul__(self, V: Tensor) -> Tensor:
         """Product with V (K, D), shape (K, D)."""
         result = self.curvature(V) + self.penalty * V
-        if self._shift_is_free:
-            result[:, -1] += V[:, -1].sum()
+        result[:, -1] += self._free_shift * V[:, -1].sum()
         return result
 
     def dense(self) -> Tensor:
@@ -94,8 +96,7 @@ class Hessian:
                 H[0, :, 0] += _gram(X * (P[:, :1] * P[:, 1:]).sqrt())
             else:
                 _add_curvature(H, X, P)
-        if self._shift_is_free:
-            H[:, -1, :, -1] += 1
+        H[:, -1, :, -1] += self._free_shift
         H = H.reshape(K * D, K * D)
         H.diagonal().add_(self.penalty.flatten())
         return H

@@ -76,6 +76,12 @@ def best_influence(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
     return best
 
 
+def best_labels(S: Tensor, X: Tensor) -> Tensor:
+    """argmax over c of I(x, c), which is argmin of u_c, (n,); the lower class of equals."""
+    U = linear(X, S)
+    return (U[:, 0] < 0).long() if len(S) == 1 else U.argmin(1)
+
+
 def label_influence(
     W: Tensor,
     penalty: Tensor,

@@ -13,12 +13,13 @@ from torch import Tensor
 
 # Bytes of one block of rows and of what is built of it: on the CPU the size of its cache.
 BLOCK_BYTES = {"cpu": 8 * 2**20, "cuda": 256 * 2**20}
+MIN_ROWS = 64
 
 
 def row_blocks(X: Tensor, width: int) -> Iterator[slice]:
     """Slices of the rows of X (n, d), such that a block and ``width`` columns built of it stay in cache."""
     row = (X.shape[1] + width) * X.element_size()
-    size = max(64, BLOCK_BYTES.get(X.device.type, BLOCK_BYTES["cpu"]) // row)
+    size = max(MIN_ROWS, BLOCK_BYTES.get(X.device.type, BLOCK_BYTES["cpu"]) // row)
     return (slice(start, min(start + size, len(X))) for start in range(0, len(X), size))
 
 
@@ -85,9 +86,9 @@ def residuals(P: Tensor, y: Tensor, n_rows: int) -> Tensor:
     """
     if n_rows == 1:
         return torch.where(y == 1, -P[..., 0], P[..., 1])[..., None]
-    true = torch.arange(n_rows, device=y.device)[:, None] == y[..., None, :]
-    R = P.transpose(-1, -2).masked_fill(true, 0)
-    return torch.where(true, -R.sum(-2, keepdim=True), R).transpose(-1, -2)
+    R, true = P.transpose(-1, -2).clone(), y[..., None, :]
+    R.scatter_(-2, true, 0)
+    return R.scatter_(-2, true, -R.sum(-2, keepdim=True)).transpose(-1, -2)
 
 
 def gradient(X: Tensor, y: Tensor, W: Tensor) -> Tensor:

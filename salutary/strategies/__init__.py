@@ -161,17 +161,15 @@ def top(scores: Tensor | np.ndarray, budget: int) -> Tensor:
 def top_by_bound(bounds: Tensor, scores: Callable[[Tensor], Tensor], budget: int) -> Tensor:
     """:func:`top` of scores that are dear, given an upper bound of each, (u,).
 
-    ``scores`` maps positions (m,) to their scores (m,). Those with the highest bounds are scored first,
-    until the ``budget``-th best score is above every bound that is left.
+    ``scores`` maps positions (m,) to their scores (m,). The ``budget``-th best of the points with the
+    highest bounds is a score that every chosen point reaches, so only bounds above it need a score.
     """
-    size = max(64, 2 * budget)
-    slack = 64 * torch.finfo(bounds.dtype).eps  # bounds and scores are rounded
-    while True:
-        tried = top(bounds, min(size, len(bounds))).sort().values
-        found = scores(tried)
-        best = top(found, budget)
-        rest = bounds.clone()
-        rest[tried] = -torch.inf
-        if len(tried) == len(bounds) or found[best[-1]] > rest.max() * (1 + slack):
-            return tried[best]
-        size *= 4
+    slack = 1 + 64 * torch.finfo(bounds.dtype).eps  # bounds and scores are rounded
+    rows = top(bounds, min(max(64, 2 * budget), len(bounds)))
+    for size in (512, len(bounds)):
+        reached = torch.topk(scores(rows), budget).values[-1]
+        rows = torch.nonzero(bounds * slack >= reached)[:, 0]
+        if len(rows) <= 8 * size:
+            break
+        rows = rows[top(bounds[rows], size)]  # a better threshold is cheaper than so many scores
+    return rows[top(scores(rows), budget)]

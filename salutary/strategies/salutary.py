@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from salutary.errors import SalutaryError, require_whole
-from salutary.influence import best_influence, score_labels
+from salutary.influence import best_influence, best_labels
 from salutary.influence.added_point import ESTIMATES, AddedPoint
 from salutary.influence.refit import refitted_fall
 from salutary.split import PoolView
@@ -63,27 +63,23 @@ class Salutary(InfluenceStrategy):
         """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
         if self.estimate == "gradient":
             S = self.direction(model, view)
-            indices = top(best_influence(model.coef_, S, view.pool), n)
-            influence = score_labels(model.coef_, S, view.pool[indices])
-        else:
-            point = AddedPoint.at(
-                model.coef_,
-                model.penalty_,
-                X_hessian=self.hessian_rows(view),
-                X_validation=view.validation,
-                y_validation=view.validation_labels,
-                second_order=self.estimate == "second_order",
-            )
-            bound = best_influence(model.coef_, point.S, view.pool) if view.n_classes == 2 else None
-            indices, influence = self._search(point, view.pool, bound, n)
-        falls, labels = influence.max(dim=1)
+            influence = best_influence(model.coef_, S, view.pool)
+            indices = top(influence, n)
+            return indices, best_labels(S, view.pool[indices]), influence[indices]
+        point = AddedPoint.at(
+            model.coef_,
+            model.penalty_,
+            X_hessian=self.hessian_rows(view),
+            X_validation=view.validation,
+            y_validation=view.validation_labels,
+            second_order=self.estimate == "second_order",
+        )
+        indices = _search(point, view.pool, n) if view.n_classes == 2 else top(point.best(view.pool), n)
+        falls, labels = point.fall(view.pool[indices]).max(dim=1)
         return indices, labels, falls
 
-    def _search(self, point: AddedPoint, pool: Tensor, bound: Tensor | None, n: int) -> tuple[Tensor, Tensor]:
-        """The ``n`` best positions and their falls, (n, C); two classes need only a few rows of the pool."""
-        if bound is None:
-            falls = point.fall(pool)
-            indices = top(falls.amax(1), n)
-            return indices, falls[indices]
-        indices = top_by_bound(bound, lambda rows: point.fall(pool[rows]).amax(1), n)
-        return indices, point.fall(pool[indices])
+
+def _search(point: AddedPoint, pool: Tensor, n: int) -> Tensor:
+    """Positions of the ``n`` highest falls of two classes: none is above the gradient estimate."""
+    bounds = best_influence(point.W, point.S, pool)
+    return top_by_bound(bounds, lambda rows: point.best(pool[rows]), n)
