@@ -42,6 +42,8 @@ def run(cfg: DictConfig) -> None:
         device, strategy = build(cfg, "device"), build(cfg, "strategy")
         table = shared_table(json.dumps(config["dataset"]), identity.dataset)
         split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
+        if settings.n_validation is not None:
+            split = split.with_fewer_validation_rows(table.y, settings.n_validation, settings.seed)
         if settings.baselines_use_validation and strategy.is_baseline:
             split = split.with_validation_as_labels()
         problem = Problem.prepare(table, split, device)

@@ -43,6 +43,7 @@ class Settings:
     rounds: int
     budget: int
     n_init: int
+    n_validation: int | None
     baselines_use_validation: bool
     output_dir: str
     data_dir: str | None
@@ -51,6 +52,8 @@ class Settings:
         """Raises SalutaryError for a value of the wrong type or out of range."""
         for name, smallest in {"seed": 0, "rounds": 0, "budget": 1, "n_init": 1}.items():
             require_whole(name, getattr(self, name), smallest)
+        if self.n_validation is not None:
+            require_whole("n_validation", self.n_validation, 2)
         if self.seed >= 2**32:
             raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
         if not isinstance(self.output_dir, str) or not self.output_dir:

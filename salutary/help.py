@@ -28,7 +28,9 @@ Settings (name=value)
   baselines_use_validation
               train every strategy but salutary and salutary_gt on the validation set too
   output_dir  where each run gets a directory of its own
-  model.l2    penalty of logistic regression, or cv
+  n_validation
+              validation rows, drawn per seed from the validation part; all of them by default
+  model.l2    penalty of logistic regression; cv or validation: tuned by cross-validation, on that set
 
 Your own data sets and strategies: --config-dir FOLDER (see README).
 Flags of the command line itself: --hydra-help."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -38,6 +38,7 @@ class Round:
     """The state after a round; round 0 is the initial model, before any query.
 
     ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
+    ``stop``: why the strategy added fewer points than the budget, if it did.
     """
 
     round: int
@@ -49,13 +50,14 @@ class Round:
     select_seconds: float
     fit_seconds: float
     queries: tuple[Query, ...]
+    stop: str | None = None
 
 
 def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int) -> Iterator[Round]:
     """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
 
     The last round takes what is left of the pool; the run ends early when nothing is left, or when
-    the strategy proposes nothing.
+    the strategy proposes nothing: then its last round adds no point, and says why.
     Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
     round 0, or if a strategy breaks its contract.
     """
@@ -66,12 +68,13 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
     strategy.check(model)
     oracle = Oracle(problem.y)
-    model.tune(problem.X[labeled], labels, stream(seed, "model"))
+    model.tune(problem.X[labeled], labels, stream(seed, "model"), problem.part("validation"))
     X_pool = problem.X[pool]
     # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
     seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
     fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-    yield _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
+    last = _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
+    yield last
 
     for number in range(1, rounds + 1):
         if not len(pool):
@@ -83,6 +86,7 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         select_seconds = time.perf_counter() - started
         check_proposal(proposal, len(pool), size, problem.n_classes)
         if not len(proposal.indices):
+            yield _idle(last, number, select_seconds, proposal.stop or "the strategy proposes nothing")
             return
 
         rows = pool[proposal.indices.to(pool.device)]
@@ -92,7 +96,15 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
         X_pool, pool = without_rows(X_pool, pool, proposal.indices.to(pool.device))
         fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-        yield _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
+        last = _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
+        last = replace(last, stop=proposal.stop)
+        yield last
+
+
+def _idle(last: Round, number: int, select_seconds: float, why: str) -> Round:
+    """A round that adds nothing: the model stays as it was."""
+    nothing = {"queries": (), "label_agreement": None, "fit_seconds": 0.0}
+    return replace(last, round=number, select_seconds=select_seconds, stop=why, **nothing)
 
 
 def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int) -> None:

@@ -57,6 +57,7 @@ ROUND_COLUMNS = (
     "label_agreement",
     "select_seconds",
     "fit_seconds",
+    "stop",
 )
 QUERY_COLUMNS = (
     "round",
@@ -174,6 +175,7 @@ class RunDirectory:
             "label_agreement": record.label_agreement,
             "select_seconds": record.select_seconds,
             "fit_seconds": record.fit_seconds,
+            "stop": record.stop,
         }
 
     def _write(self, name: str, text: str) -> None:

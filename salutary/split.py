@@ -38,6 +38,23 @@ class Split:
         """The same split, with the validation rows also in the initial set (after the others)."""
         return dataclasses.replace(self, initial=np.concatenate([self.initial, self.validation]))
 
+    def with_fewer_validation_rows(self, y: np.ndarray, n: int, seed: int) -> Split:
+        """The same split with ``n`` of the validation rows, a stratified draw; the others are put aside.
+
+        Raises SalutaryError if there are fewer, or too few for every class.
+        """
+        if n > len(self.validation):
+            have = len(self.validation)
+            raise SalutaryError(f"n_validation={n} is more than the validation part, {have} rows")
+        if n == len(self.validation):
+            return self
+        state = int(stream(seed, "validation").integers(2**31))
+        try:
+            _, drawn = _draw(self.validation, y, n, state)
+        except SalutaryError:
+            raise SalutaryError(f"n_validation={n} is too few for every class to be drawn") from None
+        return dataclasses.replace(self, validation=drawn)
+
 
 @dataclass(frozen=True)
 class PoolView:

@@ -372,7 +372,9 @@ def test_self_training_equals_scikit_learn(n_classes, options):
 
 def test_self_training_stops_when_nothing_is_sure():
     records = list(loop.run(problem(), LogisticRegression(3, 1.0), SelfTraining(0.999999), 5, 10, 0))
-    assert len(records) == 1
+    assert len(records) == 2
+    assert records[1].stop == "the strategy proposes nothing"
+    assert (records[1].n_labeled, records[1].test) == (records[0].n_labeled, records[0].test)
 
 
 # -- training on the validation set ----------------------------------------------------------------

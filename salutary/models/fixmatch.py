@@ -74,10 +74,16 @@ class FixMatch:
         self.evaluations = evaluations
         self.seed_ = 0
 
-    def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
+    def tune(
+        self,
+        X: Tensor,
+        y: Tensor,
+        rng: np.random.Generator,
+        validation: tuple[Tensor, Tensor] | None = None,
+    ) -> Self:
         """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
-        if self.l2 == "cv":
-            raise SalutaryError("model=fixmatch cannot cross-validate: set a number, such as model.l2=1")
+        if self.l2 in ("cv", "validation"):
+            raise SalutaryError("model=fixmatch cannot tune its penalty: set a number, such as model.l2=1")
         for name in ("ratio", "batch_size", "steps", "evaluations"):
             require_whole(f"model.{name}", getattr(self, name), 1)
         for name in ("l2", "threshold", "unlabeled_weight"):

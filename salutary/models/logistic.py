@@ -16,6 +16,8 @@ from salutary import influence
 from salutary.errors import SalutaryError, require_bool, require_whole
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
+# Rows to fit to and rows to measure on: X, y, X, y.
+Fold = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class LogisticRegression:
     Parameters
     ----------
     n_classes: C; probabilities are always over all of them.
-    l2: penalty > 0, or ``"cv"``: chosen once, on the initial set, by stratified 5-fold cross-validated
-        log-loss over 10^-3 .. 10^4 (ties go to the stronger penalty).
+    l2: penalty > 0, or chosen once, on the initial set, by the lowest log-loss over 10^-3 .. 10^4 (ties go
+        to the stronger penalty): ``"cv"``, stratified 5-fold cross-validated, or ``"validation"``, on the
+        validation set.
     fit_intercept: whether the last column of ``coef_`` is an intercept.
     tol: gradient norm at which the fit stops, relative to the gradient at W = 0.
     max_iter: Newton steps allowed.
@@ -66,14 +69,25 @@ class LogisticRegression:
         self.tol = tol
         self.max_iter = max_iter
 
-    def tune(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> Self:
+    def tune(
+        self,
+        X: Tensor,
+        y: Tensor,
+        rng: np.random.Generator,
+        validation: tuple[Tensor, Tensor] | None = None,
+    ) -> Self:
         """Settle ``l2_``, and for good whether intercepts are penalised because a class is missing.
 
         Raises SalutaryError for a setting that makes no sense.
         """
         self._check_settings()
         self.penalise_intercept_ = lacks_a_class(y, self.n_classes)
-        self.l2_ = self._cross_validated(X, y, rng) if self.l2 == "cv" else _checked_l2(self.l2)
+        if self.l2 == "cv":
+            self.l2_ = self._best_l2(_folds(X, y, rng))
+        elif self.l2 == "validation" and validation is not None:
+            self.l2_ = self._best_l2([(X, y, *validation)])
+        else:
+            self.l2_ = _checked_l2(self.l2)
         return self
 
     def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
@@ -103,6 +117,23 @@ class LogisticRegression:
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
             )
+        self.coef_ = at.W
+        return self
+
+    def update(self, X: Tensor, y: Tensor) -> Self:
+        """Follow a small change of the fitted set (X, y): Newton steps from ``coef_``, usually one.
+
+        Ends when the gradient is a tenth of what it was; :meth:`fit` ends at the optimum.
+        """
+        X = X.double()
+        at = self._evaluate(X, y, self.coef_)
+        P, G = self._gradient(X, y, at)
+        target = 0.1 * float(G.norm())
+        for _ in range(self.max_iter):
+            at = self._newton_step(X, y, at, P, G, 1e-16)
+            P, G = self._gradient(X, y, at)
+            if float(G.norm()) <= target:
+                break
         self.coef_ = at.W
         return self
 
@@ -154,25 +185,29 @@ class LogisticRegression:
             t /= 2
         return at
 
-    def _cross_validated(self, X: Tensor, y: Tensor, rng: np.random.Generator) -> float:
-        n_folds = min(5, int(y.bincount().max()))
-        if n_folds < 2:
-            raise SalutaryError("model.l2=cv needs a class with two labels or more: set a number")
-        splitter = StratifiedKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class")  # then some folds lack it
-            folds = list(splitter.split(X.cpu(), y.cpu()))
-        return min(sorted(L2_GRID, reverse=True), key=lambda l2: self._held_out_loss(X, y, l2, folds))
+    def _best_l2(self, folds: list[Fold]) -> float:
+        """The penalty of the lowest log-loss on what is held out; of equals the strongest."""
+        return min(sorted(L2_GRID, reverse=True), key=lambda l2: self._held_out_loss(l2, folds))
 
-    def _held_out_loss(self, X: Tensor, y: Tensor, l2: float, folds: list) -> float:
+    def _held_out_loss(self, l2: float, folds: list[Fold]) -> float:
         trial = copy.copy(self)
         trial.l2_ = l2
-        total = 0.0
-        for rows, held_out in folds:
-            rows, held_out = (torch.as_tensor(a, device=X.device) for a in (rows, held_out))
-            trial.fit(X[rows], y[rows])
-            total += float(influence.loss(X[held_out], y[held_out], trial.coef_).sum())
-        return total
+        return sum(
+            float(influence.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
+            for X, y, X_held_out, y_held_out in folds
+        )
+
+
+def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:
+    n_folds = min(5, int(y.bincount().max()))
+    if n_folds < 2:
+        raise SalutaryError("model.l2=cv needs a class with two labels or more: set a number")
+    splitter = StratifiedKFold(n_folds, shuffle=True, random_state=int(rng.integers(2**31)))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # then some folds lack it
+        folds = list(splitter.split(X.cpu(), y.cpu()))
+    rows = ((torch.as_tensor(a, device=X.device), torch.as_tensor(b, device=X.device)) for a, b in folds)
+    return [(X[fitted], y[fitted], X[held_out], y[held_out]) for fitted, held_out in rows]
 
 
 def lacks_a_class(y: Tensor, n_classes: int) -> bool:
@@ -182,5 +217,5 @@ def lacks_a_class(y: Tensor, n_classes: int) -> bool:
 
 def _checked_l2(l2: float | str) -> float:
     if isinstance(l2, bool) or not isinstance(l2, (int, float)) or not 0 < l2 < float("inf"):
-        raise SalutaryError(f"model.l2 must be a positive number or cv, not {l2!r}")
+        raise SalutaryError(f"model.l2 must be a positive number, cv or validation, not {l2!r}")
     return float(l2)

@@ -31,11 +31,13 @@ class Proposal:
     ``indices`` (b,): positions in ``view.pool``. ``labels`` (b,): class numbers to assign, or None
     to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the mean
     validation loss each point was chosen for, or None for strategies that do not estimate it.
+    ``stop``: why fewer points than the budget, if so.
     """
 
     indices: Tensor
     labels: Tensor | None = None
     influence: Tensor | None = None
+    stop: str | None = None
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for what is not whole numbers, or not a number."""

@@ -1,0 +1,140 @@
+"""How sure an influence is: its standard error over the validation points.
+
+The influence is a mean over the n_V validation points of g_v . H^-1 . grad loss(x, c), g_v the gradient of
+one point's loss. Another validation set of the same kind would give another mean, off by about
+
+    se(x, c)^2 = grad loss(x, c)^T H^-1 Cov_V(g_v) H^-1 grad loss(x, c) / n_V = r^T Q(x) r / n_V,
+
+with r = p - e_c and the K x K matrix Q(x) = (I_K (x) x)^T M (I_K (x) x), M = H^-1 Cov_V H^-1. So one D x D
+matrix serves all points and labels of two classes, C^2 of them those of C; the influences of single
+validation points, (n, C, n_V) of them, are never built. Beyond ``DENSE`` parameters M is replaced by a
+sketch F F^T of rank ``SKETCH``: F = H^-1 G^T Omega with the centred gradients G (n_V, K D) and random signs
+Omega (n_V, rank), right in the mean and within about sqrt(2 / rank) of each se^2 (Johnson & Lindenstrauss).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from salutary.influence.hessian import Hessian
+from salutary.influence.scores import score_labels
+from salutary.influence.softmax import (
+    gradient,
+    linear,
+    linear_adjoint,
+    probabilities,
+    product,
+    residuals,
+    row_blocks,
+)
+from salutary.influence.solvers import cholesky, conjugate_gradients
+
+DENSE = 2000
+SKETCH = 64
+
+
+@dataclass(frozen=True)
+class ConfidentInfluence:
+    """Influences at the parameters ``W`` (K, D) with their standard errors.
+
+    ``S`` (K, D): H^-1 g_V. ``n_validation``: n_V. ``M`` (K, D, K, D), or its factor ``F`` (K, D, rank).
+    """
+
+    W: Tensor
+    S: Tensor
+    n_validation: int
+    M: Tensor | None = None
+    F: Tensor | None = None
+
+    @classmethod
+    def at(
+        cls,
+        W: Tensor,
+        hessian: Hessian,
+        X_validation: Tensor,
+        y_validation: Tensor,
+        rng: np.random.Generator,
+    ) -> Self:
+        """At an optimum W with this Hessian; ``rng`` is drawn from only if a sketch is needed."""
+        n = len(y_validation)
+        g = gradient(X_validation, y_validation, W) / n
+        if W.numel() > DENSE:
+            columns = _sketch(X_validation, y_validation, W, rng)
+            F = torch.stack([conjugate_gradients(hessian, z, 1e-6) for z in columns], -1)
+            return cls(W, conjugate_gradients(hessian, g, 1e-10), n, F=F)
+        inverse = torch.cholesky_inverse(cholesky(hessian))
+        M = inverse @ gradient_covariance(X_validation, y_validation, W) @ inverse
+        return cls(W, (inverse @ g.flatten()).reshape(g.shape), n, M=M.reshape(*g.shape, *g.shape))
+
+    def lower_bound(self, X: Tensor, confidence: float) -> Tensor:
+        """I(x, c) - confidence * se(x, c) for each row of X (n, d) and label, (n, C)."""
+        influence = score_labels(self.W, self.S, X)
+        return influence - confidence * self.standard_error(X) if confidence else influence
+
+    def standard_error(self, X: Tensor) -> Tensor:
+        """se(x, c) of each row of X (n, d) with each label, (n, C)."""
+        K = len(self.W)
+        result = X.new_empty(len(X), max(K, 2))
+        for rows in row_blocks(X, 2 * K * K * self.W.shape[1]):
+            x = X[rows].double()
+            P, Q = probabilities(x, self.W), self._spread(x)
+            if K == 1:
+                variance = P.flip(1) ** 2 * Q[:, 0]
+            else:
+                R = _residuals_of_every_label(P)
+                variance = torch.einsum("mck,mkj,mcj->mc", R, Q, R)
+            result[rows] = (variance.clamp(min=0) / self.n_validation).sqrt()
+        return result
+
+    def _spread(self, X: Tensor) -> Tensor:
+        """Q(x) of each row, (n, K, K)."""
+        if self.M is None:
+            Y = torch.stack([linear(X, F.T) for F in self.F], 1)
+            return Y @ Y.transpose(1, 2)
+        if X.shape[1] < self.M.shape[1]:
+            X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
+        K, D = self.W.shape
+        XM = product(X, self.M.transpose(0, 1).reshape(D, -1)).reshape(len(X), K, K, D)
+        return (XM @ X[:, None, :, None])[..., 0]
+
+
+def gradient_covariance(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
+    """Covariance of the gradients of single points' losses, (K D, K D), divided by n - 1."""
+    K, D = W.shape
+    total = torch.zeros(K * D, K * D, dtype=torch.float64, device=X.device)
+    sums = torch.zeros(K * D, dtype=torch.float64, device=X.device)
+    for rows in row_blocks(X, D if K == 1 else 12 * K * D):
+        G = _gradients(X[rows], y[rows], W)
+        total += product(G.T, G)
+        sums += G.sum(0)
+    return (total - torch.outer(sums, sums) / len(y)) / (len(y) - 1)
+
+
+def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
+    """Gradient of each point's loss, (n, K D)."""
+    R = residuals(probabilities(X, W), y, len(W)).double()
+    if X.shape[1] < W.shape[1]:
+        X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
+    return (R[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+
+
+def _sketch(X: Tensor, y: Tensor, W: Tensor, rng: np.random.Generator) -> list[Tensor]:
+    """Columns z_k (K, D) of G^T Omega / sqrt(rank (n - 1)), G the centred gradients."""
+    n = len(y)
+    R = residuals(probabilities(X, W), y, len(W))
+    signs = torch.as_tensor(rng.choice([-1.0, 1.0], (SKETCH, n)), dtype=X.dtype, device=X.device)
+    signs -= signs.mean(1, keepdim=True)  # centres G
+    scale = (SKETCH * (n - 1)) ** -0.5
+    return [scale * linear_adjoint(X, R * row[:, None], W.shape[1]) for row in signs]
+
+
+def _residuals_of_every_label(P: Tensor) -> Tensor:
+    """p - e_c for every label c of each row of P (n, C), (n, C, C)."""
+    n, C = P.shape
+    labels = torch.arange(C, device=P.device).expand(n, -1)
+    return residuals(P[:, None, :].expand(-1, C, -1), labels, C)
