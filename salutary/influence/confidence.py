@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from salutary.influence.hessian import Hessian
-from salutary.influence.scores import score_labels
+from salutary.influence.scores import influence_of_logits
 from salutary.influence.softmax import (
     gradient,
     linear,
@@ -31,6 +31,7 @@ from salutary.influence.softmax import (
     product,
     residuals,
     row_blocks,
+    to_probabilities,
 )
 from salutary.influence.solvers import cholesky, conjugate_gradients
 
@@ -62,34 +63,33 @@ class ConfidentInfluence:
     ) -> Self:
         """At an optimum W with this Hessian; ``rng`` is drawn from only if a sketch is needed."""
         n = len(y_validation)
-        g = gradient(X_validation, y_validation, W) / n
         if W.numel() > DENSE:
+            g = gradient(X_validation, y_validation, W) / n
             columns = _sketch(X_validation, y_validation, W, rng)
             F = torch.stack([conjugate_gradients(hessian, z, 1e-6) for z in columns], -1)
             return cls(W, conjugate_gradients(hessian, g, 1e-10), n, F=F)
+        g, covariance = gradient_moments(X_validation, y_validation, W)
         inverse = torch.cholesky_inverse(cholesky(hessian))
-        M = inverse @ gradient_covariance(X_validation, y_validation, W) @ inverse
-        return cls(W, (inverse @ g.flatten()).reshape(g.shape), n, M=M.reshape(*g.shape, *g.shape))
+        M = inverse @ covariance @ inverse
+        return cls(W, (inverse @ g).reshape(W.shape), n, M=M.reshape(*W.shape, *W.shape))
 
-    def lower_bound(self, X: Tensor, confidence: float) -> Tensor:
-        """I(x, c) - confidence * se(x, c) for each row of X (n, d) and label, (n, C)."""
-        influence = score_labels(self.W, self.S, X)
-        return influence - confidence * self.standard_error(X) if confidence else influence
-
-    def standard_error(self, X: Tensor) -> Tensor:
-        """se(x, c) of each row of X (n, d) with each label, (n, C)."""
+    def score(self, X: Tensor) -> tuple[Tensor, Tensor]:
+        """I(x, c) and se(x, c) of each row of X (n, d) with each label, both (n, C)."""
         K = len(self.W)
-        result = X.new_empty(len(X), max(K, 2))
+        influence, error = X.new_empty(2, len(X), max(K, 2))
+        WS = torch.cat([self.W, self.S])
         for rows in row_blocks(X, 2 * K * K * self.W.shape[1]):
             x = X[rows].double()
-            P, Q = probabilities(x, self.W), self._spread(x)
+            Z = linear(x, WS)
+            P, Q = to_probabilities(Z[:, :K]), self._spread(x)
             if K == 1:
                 variance = P.flip(1) ** 2 * Q[:, 0]
             else:
                 R = _residuals_of_every_label(P)
                 variance = torch.einsum("mck,mkj,mcj->mc", R, Q, R)
-            result[rows] = (variance.clamp(min=0) / self.n_validation).sqrt()
-        return result
+            influence[rows] = influence_of_logits(P, Z[:, K:])
+            error[rows] = (variance.clamp(min=0) / self.n_validation).sqrt()
+        return influence, error
 
     def _spread(self, X: Tensor) -> Tensor:
         """Q(x) of each row, (n, K, K)."""
@@ -103,16 +103,17 @@ class ConfidentInfluence:
         return (XM @ X[:, None, :, None])[..., 0]
 
 
-def gradient_covariance(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
-    """Covariance of the gradients of single points' losses, (K D, K D), divided by n - 1."""
+def gradient_moments(X: Tensor, y: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (K D,) and covariance (K D, K D), divided by n - 1, of the gradients of single points' losses."""
     K, D = W.shape
-    total = torch.zeros(K * D, K * D, dtype=torch.float64, device=X.device)
-    sums = torch.zeros(K * D, dtype=torch.float64, device=X.device)
+    products = torch.zeros(K * D, K * D, dtype=torch.float64, device=X.device)
+    total = torch.zeros(K * D, dtype=torch.float64, device=X.device)
     for rows in row_blocks(X, D if K == 1 else 12 * K * D):
         G = _gradients(X[rows], y[rows], W)
-        total += product(G.T, G)
-        sums += G.sum(0)
-    return (total - torch.outer(sums, sums) / len(y)) / (len(y) - 1)
+        products += product(G.T, G)
+        total += G.sum(0)
+    n = len(y)
+    return total / n, (products - torch.outer(total, total) / n) / (n - 1)
 
 
 def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:

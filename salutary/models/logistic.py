@@ -123,12 +123,12 @@ class LogisticRegression:
     def update(self, X: Tensor, y: Tensor) -> Self:
         """Follow a small change of the fitted set (X, y): Newton steps from ``coef_``, usually one.
 
-        Ends when the gradient is a tenth of what it was; :meth:`fit` ends at the optimum.
+        Ends when the gradient is under a third of what it was; :meth:`fit` ends at the optimum.
         """
         X = X.double()
         at = self._evaluate(X, y, self.coef_)
         P, G = self._gradient(X, y, at)
-        target = 0.1 * float(G.norm())
+        target = float(G.norm()) / 3
         for _ in range(self.max_iter):
             at = self._newton_step(X, y, at, P, G, 1e-16)
             P, G = self._gradient(X, y, at)

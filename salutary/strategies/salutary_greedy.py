@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import require_bool, require_number
-from salutary.influence import Hessian, best_influence, gradient, score_labels, solve
+from salutary.influence import Hessian, best_influence, best_labels, gradient, solve
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, check_convex, top, top_by_bound
@@ -69,20 +69,24 @@ class SalutaryGreedy(Strategy):
         W, validation = growing.W, (view.validation, view.validation_labels)
         if self.confidence == 0:
             g = gradient(*validation, W) / len(view.validation)
-            scorer = ConfidentInfluence(W, solve(growing.hessian(), g), len(view.validation))
-        else:
-            scorer = ConfidentInfluence.at(W, growing.hessian(), *validation, rng)
-        influence = best_influence(W, scorer.S, view.pool).where(free, -torch.inf)
+            S = solve(growing.hessian(), g)
+            influence = best_influence(W, S, view.pool).where(free, -torch.inf)
+            best = top(influence, 1)
+            bound, label = influence[best], best_labels(S, view.pool[best])
+            return _Pick(int(best), int(label), float(bound)) if bound > 0 else None
+        scorer = ConfidentInfluence.at(W, growing.hessian(), *validation, rng)
 
-        def lower_bound(rows: Tensor) -> Tensor:
-            return scorer.lower_bound(view.pool[rows], self.confidence).amax(1).where(free[rows], -torch.inf)
+        def lower_bounds(rows: Tensor) -> Tensor:
+            influence, error = scorer.score(view.pool[rows])
+            return (influence - self.confidence * error).amax(1)
 
-        best = top_by_bound(influence, lower_bound, 1) if self.confidence else top(influence, 1)
-        lower, label = scorer.lower_bound(view.pool[best], self.confidence)[0].max(0)
-        if not lower > 0 or not free[best]:
+        bounds = best_influence(W, scorer.S, view.pool).where(free, -torch.inf)
+        best = top_by_bound(bounds, lambda rows: lower_bounds(rows).where(free[rows], -torch.inf), 1)
+        influence, error = (values[0] for values in scorer.score(view.pool[best]))
+        lower, label = (influence - self.confidence * error).max(0)
+        if not free[best] or not lower > 0:
             return None
-        value = score_labels(W, scorer.S, view.pool[best])[0, label]
-        return _Pick(int(best), int(label), float(value))
+        return _Pick(int(best), int(label), float(influence[label]))
 
 
 @dataclass(frozen=True)
