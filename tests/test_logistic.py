@@ -86,6 +86,19 @@ def test_cross_validation_takes_the_best_of_the_grid():
     assert copy.copy(model).fit(X, y).l2_ == model.l2_
 
 
+def test_validation_set_takes_the_best_of_the_grid():
+    X, y = blobs(60, 20, 2, seed=5, spread=4.0)
+    X_validation, y_validation = blobs(200, 20, 2, seed=6, spread=4.0)
+    model = LogisticRegression(2, "validation").tune(X, y, None, (X_validation, y_validation))
+    everything, rows = torch.cat([X, X_validation]).numpy(), np.arange(60)
+    labels = torch.cat([y, y_validation]).numpy()
+    folds = [(rows, np.arange(60, 260))]
+    losses = {l2: _held_out(everything, labels, l2, folds) for l2 in L2_GRID}
+    assert model.l2_ == min(losses, key=losses.get)
+    with pytest.raises(SalutaryError, match="must be a positive number, cv or validation"):
+        LogisticRegression(2, "validation").tune(X, y, None)
+
+
 def _folds(y, rng):
     from sklearn.model_selection import StratifiedKFold
 

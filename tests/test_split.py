@@ -105,3 +105,25 @@ def test_standard_protocol_scales_on_the_training_part():
     split = StandardSplit().split(labels(), 30, 0)
     assert np.array_equal(split.scaling, split.training)
     assert len(split.training) == len(split.initial) + len(split.pool)
+
+
+def test_fewer_validation_rows():
+    y = labels()
+    whole = StandardSplit().split(y, 30, 0)
+    few, again, other = (whole.with_fewer_validation_rows(y, 20, seed) for seed in (0, 0, 1))
+    assert same(few, whole) == {"initial": True, "pool": True, "validation": False, "test": True}
+    assert len(few.validation) == 20
+    assert np.isin(few.validation, whole.validation).all()
+    assert all(same(few, again).values())
+    assert not same(few, other)["validation"]
+    assert np.ptp(np.bincount(y[few.validation]) / 20 - np.bincount(y[whole.validation]) / 80) < 0.1
+    assert whole.with_fewer_validation_rows(y, 80, 0) is whole
+
+
+@pytest.mark.parametrize(
+    "n, message", [(81, "more than the validation part, 80 rows"), (2, "too few for every")]
+)
+def test_impossible_validation_sizes_are_refused(n, message):
+    y = labels()
+    with pytest.raises(SalutaryError, match=f"n_validation={n} is {message}"):
+        StandardSplit().split(y, 30, 0).with_fewer_validation_rows(y, n, 0)

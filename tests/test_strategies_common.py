@@ -170,6 +170,8 @@ def test_human_labels_are_those_that_were_asked_for(strategy):
 
 
 def test_last_round_takes_what_is_left(strategy):
+    if isinstance(strategy, SalutaryGreedy):
+        strategy = SalutaryGreedy(confidence=0)  # otherwise it stops by itself
     records = finished(strategy, problem(), rounds=9, budget=30)
     assert [r.n_labeled for r in records] == [40, 70, 100, 130, 140]
     assert len({q.sample_id for r in records for q in r.queries}) == 100

@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.influence import SOLVERS, score_labels, validation_direction
+from salutary.influence import SOLVERS, best_influence, score_labels, validation_direction
+from salutary.influence.confidence import ConfidentInfluence
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 
@@ -175,3 +176,25 @@ def top_by_bound(bounds: Tensor, scores: Callable[[Tensor], Tensor], budget: int
             break
         rows = rows[top(bounds[rows], size)]  # a better threshold is cheaper than so many scores
     return rows[top(scores(rows), budget)]
+
+
+def top_confident(
+    scorer: ConfidentInfluence, pool: Tensor, confidence: float, n: int, free: Tensor | None = None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """The ``n`` points of the highest lower bound max over c of I(x, c) - confidence * se(x, c).
+
+    Their positions in ``pool`` (u, d), labels, influences and lower bounds, all (n,), best first. The
+    influence itself bounds them all, so that few standard errors are needed. ``free`` (u,): points that
+    may be taken; those that may not come last.
+    """
+
+    def lower_bounds(rows: Tensor) -> Tensor:
+        influence, error = scorer.score(pool[rows])
+        lower = (influence - confidence * error).amax(1)
+        return lower if free is None else lower.where(free[rows], -torch.inf)
+
+    bounds = best_influence(scorer.W, scorer.S, pool)
+    indices = top_by_bound(bounds if free is None else bounds.where(free, -torch.inf), lower_bounds, n)
+    influence, error = scorer.score(pool[indices])
+    lower, labels = (influence - confidence * error).max(1)
+    return indices, labels, influence.gather(1, labels[:, None])[:, 0], lower

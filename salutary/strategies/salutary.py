@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
-from salutary.errors import SalutaryError, require_whole
-from salutary.influence import best_influence, best_labels
+from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.influence import Hessian, best_influence, best_labels
 from salutary.influence.added_point import ESTIMATES, AddedPoint
+from salutary.influence.confidence import ConfidentInfluence
 from salutary.influence.refit import refitted_fall
 from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, top, top_by_bound
+from salutary.strategies import InfluenceStrategy, Proposal, top, top_by_bound, top_confident
 
 
 class Salutary(InfluenceStrategy):
@@ -25,27 +26,38 @@ class Salutary(InfluenceStrategy):
     labelled set, so the last two mean little with ``hessian=pool``.
     ``rerank``: the best so many points by the estimate are ranked again by the real fall, the model
     refitted with each of them and its label; 0 leaves the ranking to the estimate.
+    ``confidence``: standard errors of I over the validation points that are taken off before points and
+    labels are compared, see :mod:`salutary.influence.confidence`; 0 as in the paper.
     """
 
     is_baseline = False
 
     def __init__(
-        self, hessian: str = "labeled", solver: str = "auto", estimate: str = "gradient", rerank: int = 0
+        self,
+        hessian: str = "labeled",
+        solver: str = "auto",
+        estimate: str = "gradient",
+        rerank: int = 0,
+        confidence: float = 0,
     ):
         super().__init__(hessian, solver)
+        self.confidence = confidence
         self.estimate = estimate
         self.rerank = rerank
 
     def check(self, model) -> None:
         super().check(model)
         require_whole("strategy.rerank", self.rerank, 0)
+        require_number("strategy.confidence", self.confidence, 0)
         if self.estimate not in ESTIMATES:
             raise SalutaryError(f"strategy.estimate must be {', '.join(ESTIMATES)}, not {self.estimate!r}")
+        if self.confidence and self.estimate != "gradient":
+            raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:
-            return Proposal(*self._best(model, view, budget))
-        indices, labels, _ = self._best(model, view, min(max(self.rerank, budget), len(view.pool)))
+            return Proposal(*self._best(model, view, budget, rng))
+        indices, labels, _ = self._best(model, view, min(max(self.rerank, budget), len(view.pool)), rng)
         falls = refitted_fall(
             model.coef_,
             model.penalty_,
@@ -59,8 +71,13 @@ class Salutary(InfluenceStrategy):
         chosen = top(falls, budget)
         return Proposal(indices[chosen], labels[chosen], falls[chosen])
 
-    def _best(self, model, view: PoolView, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _best(self, model, view: PoolView, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
+        if self.confidence:
+            hessian = Hessian.at(model.coef_, self.hessian_rows(view), model.penalty_)
+            validation = view.validation, view.validation_labels
+            scorer = ConfidentInfluence.at(model.coef_, hessian, *validation, rng)
+            return top_confident(scorer, view.pool, self.confidence, n)[:3]
         if self.estimate == "gradient":
             S = self.direction(model, view)
             influence = best_influence(model.coef_, S, view.pool)

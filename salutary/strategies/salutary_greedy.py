@@ -13,7 +13,7 @@ from salutary.errors import require_bool, require_number
 from salutary.influence import Hessian, best_influence, best_labels, gradient, solve
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, check_convex, top, top_by_bound
+from salutary.strategies import Proposal, Strategy, check_convex, top, top_confident
 
 
 class SalutaryGreedy(Strategy):
@@ -75,18 +75,11 @@ class SalutaryGreedy(Strategy):
             bound, label = influence[best], best_labels(S, view.pool[best])
             return _Pick(int(best), int(label), float(bound)) if bound > 0 else None
         scorer = ConfidentInfluence.at(W, growing.hessian(), *validation, rng)
-
-        def lower_bounds(rows: Tensor) -> Tensor:
-            influence, error = scorer.score(view.pool[rows])
-            return (influence - self.confidence * error).amax(1)
-
-        bounds = best_influence(W, scorer.S, view.pool).where(free, -torch.inf)
-        best = top_by_bound(bounds, lambda rows: lower_bounds(rows).where(free[rows], -torch.inf), 1)
-        influence, error = (values[0] for values in scorer.score(view.pool[best]))
-        lower, label = (influence - self.confidence * error).max(0)
-        if not free[best] or not lower > 0:
+        pick = top_confident(scorer, view.pool, self.confidence, 1, free)
+        row, label, influence, lower = (value[0] for value in pick)
+        if not free[row] or not lower > 0:
             return None
-        return _Pick(int(best), int(label), float(influence[label]))
+        return _Pick(int(row), int(label), float(influence))
 
 
 @dataclass(frozen=True)
