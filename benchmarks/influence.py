@@ -24,6 +24,7 @@ from estimates import estimates
 from large_pool import large_pool
 from measure import interleaved, memory, print_table, use_threads, versions, write_csv
 from peers import beside_the_authors, peer
+from picks import picks
 from situations import BUDGET, SHAPES, Situation
 from torch import Tensor
 
@@ -32,7 +33,8 @@ from salutary.influence import Hessian
 from salutary.strategies.salutary import Salutary
 
 PENALTIES = {"B": (50.0,), "W": (50.0,), "M": (50.0, 1.0, 0.01)}
-PARTS = ("engine", "authors", "estimates", "growth", "pool")
+ON_CUDA = ("engine", "estimates", "growth")
+PARTS = ("engine", "authors", "estimates", "picks", "growth", "pool")
 
 
 def product(A: Tensor, X: Tensor) -> Callable[[], object]:
@@ -52,8 +54,9 @@ def engine(repeats: int, device: str) -> list[dict]:
             exact = Situation.make(*shape, l2=l2)
             expected = influence.score_labels(exact.model.coef_, exact.direction("cholesky"), exact.X_pool)
             for dtype in (torch.float64, torch.float32):
-                rows.append(_engine_row(name, exact.to(dtype, device), expected, repeats, device))
-                print(f"engine {name}, l2 = {l2:g}, {rows[-1]['dtype']}", flush=True)
+                for where in dict.fromkeys(("cpu", device)):
+                    rows.append(_engine_row(name, exact.to(dtype, where), expected, repeats, where))
+                    print(f"engine {name}, l2 = {l2:g}, {rows[-1]['dtype']}, {where}", flush=True)
     return rows
 
 
@@ -120,7 +123,7 @@ def growth(repeats: int, device: str) -> list[dict]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default=",".join(PARTS), help=f"parts to run, of {', '.join(PARTS)}")
+    parser.add_argument("--only", help=f"parts to run, of {', '.join(PARTS)}; on cuda {', '.join(ON_CUDA)}")
     parser.add_argument("--peer", action="store_true", help="also time pyDVL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1)
@@ -129,8 +132,14 @@ def main() -> None:
     parser.add_argument("--csv", help="also write the tables to this file")
     options = parser.parse_args()
     use_threads(options.threads)
-    wanted = options.only.split(",")
-    measured = {"engine": engine, "authors": beside_the_authors, "estimates": estimates, "growth": growth}
+    wanted = options.only.split(",") if options.only else ON_CUDA if options.device == "cuda" else PARTS
+    measured = {
+        "engine": engine,
+        "authors": beside_the_authors,
+        "estimates": estimates,
+        "picks": picks,
+        "growth": growth,
+    }
     tables = {n: f(options.repeats, options.device) for n, f in measured.items() if n in wanted}
     if "pool" in wanted:
         tables["pool"] = large_pool(options.pool_rows)

@@ -26,7 +26,7 @@ Settings (name=value)
   n_init      labelled points before the first round
   data_dir    folder of the raw data files [$SALUTARY_DATA_DIR, else the user's cache]
   baselines_use_validation
-              train every strategy but salutary and salutary_gt on the validation set too
+              train every strategy but the salutary ones on the validation set too
   output_dir  where each run gets a directory of its own
   n_validation
               validation rows, drawn per seed from the validation part; all of them by default

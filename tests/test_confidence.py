@@ -72,8 +72,11 @@ def test_moments_of_the_gradients(case):
     np.testing.assert_allclose(covariance, np.cov(np.array(each).T), rtol=1e-9, atol=1e-12)
 
 
-def test_standard_error_is_that_of_the_mean_over_validation_points(case):
-    model, view = case
+@pytest.mark.parametrize("n_validation", [3, 9, 60])
+@pytest.mark.parametrize("n_classes", [2, 3, 5])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_standard_error_is_that_of_the_mean_over_validation_points(n_classes, fit_intercept, n_validation):
+    model, view = situation(n_classes, fit_intercept, n_validation=n_validation)
     influence, error = scorer(model, view).score(view.pool)
     each = each_validation_point(model, view)
     torch.testing.assert_close(influence, each.mean(0), rtol=1e-7, atol=1e-11)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -36,8 +37,9 @@ def read_references(folders: list[Path]) -> pd.DataFrame:
 
 def finished_runs(folders: list[Path]) -> list[Path]:
     """Directories of the finished runs below the folders; raises SalutaryError if there is none."""
-    paths = {marker.parent for folder in folders for marker in folder.rglob("run.json")}
-    paths = sorted(path for path in paths if path.suffix != ".partial")
+    # os.walk does not mind directories that a running sweep renames meanwhile.
+    found = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
+    paths = sorted(path for path in found if path.suffix != ".partial")
     if not paths:
         raise SalutaryError(f"no finished run below {', '.join(map(str, folders))}")
     return paths

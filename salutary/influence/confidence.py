@@ -37,6 +37,7 @@ from salutary.influence.solvers import cholesky, conjugate_gradients
 
 DENSE = 2000
 SKETCH = 64
+SKETCH_RTOL = 1e-3  # far below the error of the sketch itself
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,14 @@ class ConfidentInfluence:
         if W.numel() > DENSE:
             g = gradient(X_validation, y_validation, W) / n
             columns = _sketch(X_validation, y_validation, W, rng)
-            F = torch.stack([conjugate_gradients(hessian, z, 1e-6) for z in columns], -1)
+            F = torch.stack([conjugate_gradients(hessian, z, SKETCH_RTOL) for z in columns], -1)
             return cls(W, conjugate_gradients(hessian, g, 1e-10), n, F=F)
+        if n < W.numel():  # fewer points than parameters: F = H^-1 G^T / sqrt(n - 1) is M's factor itself
+            G = _gradients(X_validation, y_validation, W)
+            g = G.mean(0)
+            solved = torch.cholesky_solve(torch.cat([g[None], G - g]).T, cholesky(hessian))
+            F = solved[:, 1:].reshape(*W.shape, n) / (n - 1) ** 0.5
+            return cls(W, solved[:, 0].reshape(W.shape), n, F=F)
         g, covariance = gradient_moments(X_validation, y_validation, W)
         inverse = torch.cholesky_inverse(cholesky(hessian))
         M = inverse @ covariance @ inverse

@@ -1,0 +1,152 @@
+"""The study of docs/confidence.md: how sure to be of an influence, by the size of the validation set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+from scipy.stats import wilcoxon
+
+from salutary.analysis.comparison import DATASETS
+from salutary.analysis.runs import last_rounds, read_rounds
+from salutary.errors import SalutaryError
+
+CELL = ["protocol", "dataset", "n_validation"]
+OURS = "greedy 1"
+# Methods in the order of the table; the last three know nothing of n_validation.
+METHODS = ["L + V", "salutary", "greedy 0", "greedy 0.5", "greedy 1", "greedy 2"]
+COLOURS = {
+    "L + V": "black",
+    "salutary": "tab:red",
+    "greedy 0": "#9ecae1",
+    "greedy 1": "#2171b5",
+    "greedy 2": "#08306b",
+}
+WITHOUT_VALIDATION = ["margin", "random", "self_training"]
+
+
+def read_study(folders: list[Path]) -> pd.DataFrame:
+    """One row per run and reference line: protocol, dataset, n_validation (inf: all), seed, method,
+    test_loss, test_accuracy, added.
+    """
+    rounds = read_rounds(folders)
+    last = last_rounds(rounds).set_index("run")
+    added = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
+    rows = []
+    for path, run in last.iterrows():
+        settings, references = _facts(Path(path))
+        cell = {name: run[name] for name in ("protocol", "dataset", "seed")}
+        cell["n_validation"] = settings["n_validation"] or np.inf
+        method = run["strategy"]
+        if method == "salutary_greedy":
+            method = f"greedy {settings['strategy']['confidence']:g}"
+        measured = {"test_loss": run["test_loss"], "test_accuracy": run["test_accuracy"]}
+        rows.append({**cell, "method": method, **measured, "added": added[path]})
+        for line, name in {"initial": "initial", "labeled_and_validation": "L + V"}.items():
+            metrics = references[line]
+            measured = {"test_loss": metrics["loss"], "test_accuracy": metrics["accuracy"]}
+            rows.append({**cell, "method": name, **measured, "added": 0})
+    return pd.DataFrame(rows).drop_duplicates([*CELL, "seed", "method"])
+
+
+def _facts(path: Path) -> tuple[dict, dict]:
+    try:
+        settings = yaml.safe_load((path / "config.yaml").read_text())
+        return settings, json.loads((path / "run.json").read_text())["references"]
+    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
+        raise SalutaryError(f"{path} cannot be read: {error!r}") from error
+
+
+def differences(study: pd.DataFrame, value: str = "test_loss") -> pd.DataFrame:
+    """Each method's ``value`` minus the initial model's on the same seed: rows by cell and seed."""
+    wide = study.pivot_table(index=[*CELL, "seed"], columns="method", values=value)
+    for name in wide.columns.intersection(WITHOUT_VALIDATION):  # the same for every n_validation
+        wide[name] = wide[name].groupby(level=["protocol", "dataset", "seed"]).transform("max")
+    return wide.sub(wide["initial"], axis=0).drop(columns="initial")
+
+
+def cells(study: pd.DataFrame) -> pd.DataFrame:
+    """For every cell: mean change of the test loss by each method, our picks, and paired tests.
+
+    ``standard error``: of our mean change. ``p against m``: Wilcoxon's signed ranks over the seeds, ours
+    against method m, corrected by Holm over all cells of the protocol.
+    """
+    change = differences(study)
+    table = change.groupby(level=CELL).mean()
+    table["standard error"] = change[OURS].groupby(level=CELL).sem()
+    ours = study[study["method"] == OURS]
+    table["picks"] = ours.groupby(CELL)["added"].mean()
+    for other in ("initial", "salutary", "L + V"):
+        gap = change[OURS] - (change[other] if other != "initial" else 0)
+        p = gap.groupby(level=CELL).apply(lambda values: wilcoxon(values).pvalue if values.any() else 1.0)
+        table[f"p against {other}"] = p.groupby(level="protocol", group_keys=False).apply(holm)
+    return table.dropna(subset=[OURS])
+
+
+def holm(p: pd.Series) -> pd.Series:
+    """Holm's correction of a family of p-values."""
+    order = np.argsort(p.to_numpy())
+    scaled = np.maximum.accumulate(p.to_numpy()[order] * np.arange(len(p), 0, -1))
+    result = np.empty(len(p))
+    result[order] = np.minimum(scaled, 1)
+    return pd.Series(result, index=p.index)
+
+
+def verdict(table: pd.DataFrame) -> pd.DataFrame:
+    """In how many cells ours is better or worse than the others, by protocol; sure: after Holm, p < 0.05."""
+    rows = []
+    for protocol, each in table.groupby(level="protocol"):
+        row = {"protocol": protocol, "cells": len(each)}
+        row["worse than initial by more than one se"] = int((each[OURS] > each["standard error"]).sum())
+        for other in ("initial", "salutary", "L + V"):
+            gap = each[OURS] - (each[other] if other != "initial" else 0)
+            sure = each[f"p against {other}"] < 0.05
+            row[f"better than {other}"] = f"{(gap < 0).sum()} ({(sure & (gap < 0)).sum()} sure)"
+            row[f"worse than {other}"] = f"{(gap > 0).sum()} ({(sure & (gap > 0)).sum()} sure)"
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("protocol").T
+
+
+def markdown_cells(table: pd.DataFrame, protocol: str) -> str:
+    """Mean change of the test loss in thousandths, a row per table and n_validation; the lowest is bold."""
+    columns = [name for name in [*METHODS, *WITHOUT_VALIDATION] if name in table]
+    lines = ["| | n_V | " + " | ".join(columns) + " | picks |", "|---" * (len(columns) + 3) + "|"]
+    for dataset in DATASETS:
+        if (protocol, dataset) not in table.index.droplevel(2):
+            continue
+        for n, row in table.loc[protocol, dataset].sort_index().iterrows():
+            best = row[METHODS].min()
+            texts = [f"{1000 * row[name]:+.0f}" for name in columns]
+            texts = [f"**{t}**" if row[c] == best else t for t, c in zip(texts, columns, strict=True)]
+            size = "all" if np.isinf(n) else f"{n:.0f}"
+            lines.append(f"| {dataset} | {size} | " + " | ".join(texts) + f" | {row['picks']:.0f} |")
+    return "\n".join(lines)
+
+
+def draw(table: pd.DataFrame, protocol: str) -> Figure:
+    """Change of the test loss against n_validation, a panel per table."""
+    names = [name for name in DATASETS if (protocol, name) in table.index.droplevel(2)]
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    axes = figure.subplots(2, 4)
+    for axis, name in zip(axes.flat, names, strict=False):
+        rows = table.loc[protocol, name].sort_index()
+        sizes = ["all" if np.isinf(n) else f"{n:.0f}" for n in rows.index]
+        for method, colour in COLOURS.items():
+            style = "--" if method in ("L + V", "salutary") else "-"
+            axis.plot(sizes, rows[method], style, color=colour, marker="o", markersize=3, label=method)
+        if "margin" in rows:
+            axis.plot(sizes, rows["margin"], ":", color="tab:green", label="margin, 100 human labels")
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set_title(DATASETS[name])
+        axis.set_xlabel("validation rows")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("change of test loss")
+    for axis in list(axes.flat)[len(names) :]:
+        axis.axis("off")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="lower right", frameon=False)
+    figure.suptitle(f"protocol={protocol}: test loss minus that of the initial model, mean of the seeds")
+    return figure

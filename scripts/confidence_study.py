@@ -1,0 +1,22 @@
+"""The tables and figures of docs/confidence.md from the records of its runs.
+
+python scripts/confidence_study.py FOLDER FIGURES
+"""
+
+import sys
+from pathlib import Path
+
+from salutary.analysis.confidence import cells, draw, markdown_cells, read_study, verdict
+from salutary.errors import SalutaryError
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(f"usage: python {sys.argv[0]} FOLDER FIGURES")
+    try:
+        table = cells(read_study([Path(sys.argv[1])]))
+    except SalutaryError as error:
+        sys.exit(f"confidence_study: {error}")
+    print(verdict(table).to_string())
+    for protocol in table.index.unique("protocol"):
+        print(f"\n{protocol}\n\n{markdown_cells(table, protocol)}")
+        draw(table, protocol).savefig(Path(sys.argv[2], f"confidence-{protocol}.png"), dpi=110)
