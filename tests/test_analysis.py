@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 
 from salutary.analysis import confidence
 from salutary.analysis.comparison import compare, compare_references, markdown, paper_accuracies
@@ -132,11 +133,12 @@ def test_cells_of_the_study():
     assert bank["margin"] == pytest.approx(-0.05)  # knows no n_validation
     assert bank["standard error"] == pytest.approx(np.std(np.arange(6) * 1e-4, ddof=1) / 6**0.5)
     assert bank["picks"] == 10
-    assert bank["p against initial"] == pytest.approx(4 * 2 / 2**6)  # the smallest p of six pairs, times four
+    differences = -0.02 + np.arange(6) * 1e-4
+    assert bank["p against initial"] == pytest.approx(4 * ttest_1samp(differences, 0).pvalue)  # of four cells
     found = confidence.verdict(table)["standard"]
     assert found["worse than initial by more than one se"] == 2
-    assert found["better than salutary"] == "2 (0 sure)"
-    assert found["worse than L + V"] == "4 (0 sure)"
+    assert found["better than salutary"] == "2 (2 sure)"
+    assert found["worse than L + V"] == "4 (4 sure)"
     text = confidence.markdown_cells(table, "standard").splitlines()
     assert text[2] == "| bank | 50 | **-100** | -40 | -10 | -10 | -20 | -10 | -50 | 10 |"
     assert len(text) == 6
