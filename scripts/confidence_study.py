@@ -13,10 +13,13 @@ if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(f"usage: python {sys.argv[0]} FOLDER FIGURES")
     try:
-        table = cells(read_study([Path(sys.argv[1])]))
+        study = read_study([Path(sys.argv[1])])
     except SalutaryError as error:
         sys.exit(f"confidence_study: {error}")
+    table, accuracy = cells(study), cells(study, "test_accuracy")
     print(verdict(table).to_string())
     for protocol in table.index.unique("protocol"):
-        print(f"\n{protocol}\n\n{markdown_cells(table, protocol)}")
+        print(f"\n{protocol}, test loss, thousandths\n\n{markdown_cells(table, protocol)}")
+        text = markdown_cells(accuracy, protocol, "{:+.1f}", -1e-2)
+        print(f"\n{protocol}, test accuracy, percentage points\n\n{text}")
         draw(table, protocol).savefig(Path(sys.argv[2], f"confidence-{protocol}.png"), dpi=110)

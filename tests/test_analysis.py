@@ -116,6 +116,7 @@ def study():
                 noise = seed * 1e-4
                 losses = {"initial": 1.0, "L + V": 0.9, "salutary": 1.0 + 2 * change, "greedy 2": 0.99}
                 losses |= {"greedy 0": 0.99, "greedy 0.5": 0.99, "greedy 1": 1.0 + change + noise}
+                losses["greedy auto"] = losses["greedy 1"]
                 if n == np.inf:
                     losses["margin"] = 0.95
                 rows += [
@@ -142,6 +143,8 @@ def test_cells_of_the_study():
     text = confidence.markdown_cells(table, "standard").splitlines()
     assert text[2] == "| bank | 50 | **-100** | -40 | -10 | -10 | -20 | -10 | -50 | 10 |"
     assert len(text) == 6
+    higher = confidence.markdown_cells(table, "standard", "{:+.1f}", -1e-2).splitlines()
+    assert higher[2].startswith("| bank | 50 | -10.0 | -4.0 | **-1.0** |")
 
 
 def test_holm():
@@ -154,8 +157,8 @@ def test_study_reads_records(salutary_run, tmp_path):
     assert salutary_run(*command, "strategy=salutary_greedy", "strategy.confidence=0,1")[0] == 0
     assert salutary_run(*command, "strategy=salutary")[0] == 0
     found = confidence.read_study([tmp_path / "outputs"])
-    assert set(found["method"]) == {"initial", "L + V", "salutary", "greedy 0", "greedy 1"}
-    assert len(found) == 2 * 2 * 5
+    assert set(found["method"]) == {"initial", "L + V", "salutary", "greedy 0", "greedy 1", "greedy auto"}
+    assert len(found) == 2 * 2 * 5 + 2  # auto is greedy 1 where all validation rows are used
     picks = found[found["method"] == "greedy 0"]
     assert set(picks["n_validation"]) == {40, np.inf} and (picks["added"] == 20).all()
     assert found[found["method"] == "initial"].groupby("seed")["test_loss"].nunique().eq(1).all()

@@ -169,6 +169,13 @@ def test_nothing_is_certain_enough():
     assert records[1].test == records[0].test
 
 
+@pytest.mark.parametrize("n_validation, kappa", [(60, 2), (299, 2), (300, 1)])
+def test_automatic_confidence(n_validation, kappa):
+    model, view = situation(3, n_validation=n_validation)
+    auto, fixed = (s.propose(model, view, 8, None) for s in (SalutaryGreedy(), SalutaryGreedy(kappa)))
+    assert torch.equal(auto.indices, fixed.indices) and auto.stop == fixed.stop
+
+
 def test_stop_is_recorded(salutary_run, tmp_path):
     assert salutary_run("strategy=salutary_greedy", "strategy.confidence=1000000")[0] == 0
     (path,) = tmp_path.glob("outputs/*/rounds.csv")

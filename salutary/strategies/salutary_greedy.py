@@ -15,6 +15,9 @@ from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, check_convex, top, top_confident
 
+# Fewer validation rows than this are few: one standard error then is not enough.
+FEW = 300
+
 
 class SalutaryGreedy(Strategy):
     """One point after the other, each the best for the model that the ones before it make; no human.
@@ -29,18 +32,20 @@ class SalutaryGreedy(Strategy):
     Picks nothing more when no candidate has a positive bound, and says so. The Hessian is that of the
     labelled set, whatever the protocol says: it is a refit of that set whose effect is wanted.
 
-    ``confidence``: 0 trusts the validation set; 1 is the default. ``exact``: refit after every pick.
+    ``confidence``: 0 trusts the validation set; ``auto`` is 1, and 2 if that set has fewer than 300 rows
+    (docs/confidence.md). ``exact``: refit after every pick.
     """
 
     is_baseline = False
 
-    def __init__(self, confidence: float = 1.0, exact: bool = False):
+    def __init__(self, confidence: float | str = "auto", exact: bool = False):
         self.confidence = confidence
         self.exact = exact
 
     def check(self, model) -> None:
         check_convex(self, model)
-        require_number("strategy.confidence", self.confidence, 0)
+        if self.confidence != "auto":
+            require_number("strategy.confidence", self.confidence, 0)
         require_bool("strategy.exact", self.exact)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
@@ -62,12 +67,18 @@ class SalutaryGreedy(Strategy):
             stop=None if len(picks) == budget else "no point with a positive lower bound",
         )
 
+    def _standard_errors(self, view: PoolView) -> float:
+        if self.confidence != "auto":
+            return self.confidence
+        return 2 if len(view.validation) < FEW else 1
+
     def _pick(
         self, growing: _GrowingSet, view: PoolView, free: Tensor, rng: np.random.Generator
     ) -> _Pick | None:
         """The free candidate of the highest lower bound, None if that is not positive."""
+        confidence = self._standard_errors(view)
         W, validation = growing.W, (view.validation, view.validation_labels)
-        if self.confidence == 0:
+        if confidence == 0:
             g = gradient(*validation, W) / len(view.validation)
             S = solve(growing.hessian(), g)
             influence = best_influence(W, S, view.pool).where(free, -torch.inf)
@@ -75,7 +86,7 @@ class SalutaryGreedy(Strategy):
             bound, label = influence[best], best_labels(S, view.pool[best])
             return _Pick(int(best), int(label), float(bound)) if bound > 0 else None
         scorer = ConfidentInfluence.at(W, growing.hessian(), *validation, rng)
-        pick = top_confident(scorer, view.pool, self.confidence, 1, free)
+        pick = top_confident(scorer, view.pool, confidence, 1, free)
         row, label, influence, lower = (value[0] for value in pick)
         if not free[row] or not lower > 0:
             return None
