@@ -2,7 +2,7 @@
 # make test   set everything up and run the tests; make test-all adds the slow ones
 PYTHON ?= python3
 VENV := .venv
-ARGS ?= dataset=digits strategy=salutary
+ARGS ?= dataset=digits strategy=salutary_greedy
 
 .PHONY: run test test-all lint clean
 
