@@ -110,11 +110,12 @@ def _gram(A: Tensor) -> Tensor:
 def _add_curvature(H: Tensor, X: Tensor, P: Tensor) -> None:
     """Add sum over rows of (diag(p) - p p^T) (x) x x^T to H (C, D, C, D)."""
     n_classes, D = P.shape[1], X.shape[1]
+    P = P.contiguous()  # by row, and with it all that follows
     means = P[:, :, None] * X[:, None, :]
     blocks = _gram(means.reshape(len(X), -1)).reshape(H.shape)
     # p (1 - p) on the diagonal, its second factor from the other classes, so that nothing cancels.
     others = P @ (1 - torch.eye(n_classes, dtype=P.dtype, device=P.device))
-    diagonal = product((means * others[:, :, None]).reshape(len(X), -1).T, X).double()
+    diagonal = product(means.mul_(others[:, :, None]).reshape(len(X), -1).T, X).double()
     classes = torch.arange(n_classes, device=X.device)
     blocks[classes, :, classes] = -diagonal.reshape(n_classes, D, D)
     H -= blocks
