@@ -61,7 +61,8 @@ def _defaults(config: Path) -> dict[str, str]:
 
 
 def _group(name: str, folders: list[Path], defaults: dict[str, str]) -> str:
-    files = sorted((file for f in folders for file in (f / name).glob("*.yaml")), key=lambda file: file.stem)
+    found = {file.stem: file for f in reversed(folders) for file in (f / name).glob("*.yaml")}
+    files = [found[stem] for stem in sorted(found)]
     width = max(len(file.stem) for file in files) + 2
     lines = [f"{name}="]
     for file in files:

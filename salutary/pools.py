@@ -80,6 +80,8 @@ class NpyPool(FilePool):
             whole = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise SalutaryError(f"{path} is not a whole .npy file: {error}") from error
+        if not isinstance(whole, np.ndarray):
+            raise SalutaryError(f"{path} is an archive, not a single .npy array")
         if whole.ndim != 2 or not whole.size or whole.dtype.kind not in "biuf":
             raise SalutaryError(f"{path} holds {whole.dtype} {whole.shape}, not a matrix of real numbers")
         if not whole.flags.c_contiguous:
@@ -115,7 +117,8 @@ class ParquetPool(FilePool):
             from pyarrow.parquet import ParquetFile
         except ImportError as error:
             raise SalutaryError("Parquet needs pyarrow: pip install 'salutary[parquet]'") from error
-        paths = sorted(self.path.glob("*.parquet")) if self.path.is_dir() else [self.path]
+        inside = sorted(path for path in self.path.glob("*.parquet") if path.is_file())
+        paths = inside if self.path.is_dir() else [self.path]
         if not paths:
             raise SalutaryError(f"{path} holds no .parquet file")
         self._files: list[ParquetFile] = []
@@ -144,11 +147,11 @@ class ParquetPool(FilePool):
         start = 0
         for file in self._files:
             for batch in file.iter_batches(batch_size=size, use_threads=False):
-                yield np.column_stack([self._numbers(batch, name, start) for name in self._columns])
+                yield np.column_stack([self._numbers(batch, i, start) for i in range(self.n_features)])
                 start += batch.num_rows
 
-    def _numbers(self, batch, name: str, start: int) -> np.ndarray:
-        column = batch.column(name)
+    def _numbers(self, batch, position: int, start: int) -> np.ndarray:
+        column, name = batch.column(position), self._columns[position]
         if column.null_count:
             row = start + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
             raise SalutaryError(f"{self.path}: column {name!r} is missing in row {row} (counted from 0)")
@@ -166,9 +169,9 @@ def open_pool(path: str | Path) -> FilePool:
     path = Path(path)
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
-    if path.is_dir() or path.suffix == ".parquet":
+    if path.is_dir() or path.suffix.lower() == ".parquet":
         return ParquetPool(path)
-    if path.suffix == ".npy":
+    if path.suffix.lower() == ".npy":
         return NpyPool(path)
     raise SalutaryError(f"a pool is a .npy or .parquet file or a folder of .parquet files, not {path}")
 
@@ -192,6 +195,9 @@ def best_points(
     require_whole("budget", budget, 1)
     if budget > len(pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
+    if S.shape != W.shape or dtype not in (None, torch.float32, torch.float64):
+        shapes = f"W {tuple(W.shape)} and S {tuple(S.shape)}"
+        raise SalutaryError(f"{shapes} must be alike, and dtype float32 or float64, not {dtype}")
     if W.shape[1] - pool.n_features not in (0, 1):
         raise SalutaryError(f"{pool.path} has {pool.n_features} features, the model has {W.shape[1]}")
     rows, influence, X_best = [], [], []
@@ -224,7 +230,9 @@ def _merged(
 
 def _tensor(block: np.ndarray, dtype: torch.dtype | None, device: torch.device) -> Tensor:
     single = block.dtype == np.float32 if dtype is None else dtype == torch.float32
-    return torch.from_numpy(np.array(block, np.float32 if single else np.float64, order="C")).to(device)
+    with np.errstate(over="ignore"):  # what is too large for float32 is reported with its row
+        rows = np.array(block, np.float32 if single else np.float64, order="C")
+    return torch.from_numpy(rows).to(device)
 
 
 def _not_finite(pool: FilePool, block: np.ndarray, influence: Tensor, start: int) -> str:

@@ -41,7 +41,8 @@ class Split:
     def with_fewer_validation_rows(self, y: np.ndarray, n: int, seed: int) -> Split:
         """The same split with ``n`` of the validation rows, a stratified draw; the others are put aside.
 
-        Raises SalutaryError if there are fewer, or too few for every class.
+        A class with a single validation row is among the others. Raises SalutaryError if there are fewer
+        rows, or too few of either kind for every class.
         """
         if n > len(self.validation):
             have = len(self.validation)
@@ -52,7 +53,10 @@ class Split:
         try:
             _, drawn = _draw(self.validation, y, n, state)
         except SalutaryError:
-            raise SalutaryError(f"n_validation={n} is too few for every class to be drawn") from None
+            raise SalutaryError(
+                f"n_validation={n}: {n} of {len(self.validation)} rows cannot be drawn with every class in"
+                " both parts"
+            ) from None
         return dataclasses.replace(self, validation=drawn)
 
 

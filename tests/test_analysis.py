@@ -147,6 +147,16 @@ def test_cells_of_the_study():
     assert higher[2].startswith("| bank | 50 | -10.0 | -4.0 | **-1.0** |")
 
 
+def test_study_of_default_runs(salutary_run, tmp_path):
+    command = ["-m", "dataset=breast_cancer", "rounds=1", "seed=0,1"]
+    assert salutary_run(*command, "strategy=salutary_greedy")[0] == 0
+    with pytest.raises(SalutaryError, match="needs runs of salutary"):
+        confidence.read_study([tmp_path / "outputs"])
+    assert salutary_run(*command, "strategy=salutary")[0] == 0
+    table = confidence.cells(confidence.read_study([tmp_path / "outputs"]))
+    assert {"greedy auto", "salutary", "L + V"} <= set(table)
+
+
 def test_holm():
     corrected = confidence.holm(pd.Series([0.01, 0.04, 0.03, 0.005]))
     assert corrected.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])

@@ -177,7 +177,7 @@ MISTAKES = {
     "budget above pool": (["budget=1078"], "budget=1078 is larger than the pool, 977 rows"),
     "n_init above training part": (["n_init=2000"], "n_init=2000 leaves no pool: the training part has 1077"),
     "n_validation above the part": (["n_validation=361"], "n_validation=361 is more than the"),
-    "n_validation of two classes": (["n_validation=5"], "n_validation=5 is too few for every class"),
+    "n_validation of two classes": (["n_validation=5"], "n_validation=5: 5 of 360 rows cannot be drawn"),
     "n_validation no number": (["n_validation=many"], "n_validation must be a whole number"),
     "n_init below classes": (["n_init=9"], "n_init=9 is smaller than the number of classes, 10"),
     "penalty zero": (["model.l2=0"], "model.l2 must be a positive number, cv or validation, not 0"),
@@ -423,9 +423,11 @@ def test_help_shows_every_choice_at_once(tmp_path):
 def test_help_lists_choices_of_a_config_dir(salutary_run, tmp_path):
     (tmp_path / "my_conf/strategy").mkdir(parents=True)
     (tmp_path / "my_conf/strategy/mine.yaml").write_text("# The best. Really.\n_target_: nowhere\n")
+    (tmp_path / "my_conf/strategy/salutary.yaml").write_text("# Hydra prefers the one it knows.\n")
     for arguments in (["--config-dir", "my_conf"], ["--config-dir=my_conf"], ["-cd", "my_conf"]):
         _, out, _ = salutary_run("-h", *arguments)
         assert re.search(r"^  mine +The best$", out, re.MULTILINE)
+        assert len(re.findall(r"^  salutary ", out, re.MULTILINE)) == 1
 
 
 def test_progress_goes_to_a_terminal_only(tmp_path):

@@ -188,7 +188,7 @@ def test_whole_pool_can_be_taken():
     assert sorted(proposal.indices.tolist()) == list(range(6))
 
 
-@pytest.mark.parametrize("setting", [{"confidence": -1}, {"confidence": "high"}, {"exact": 1}])
+@pytest.mark.parametrize("setting", [{"confidence": -1}, {"confidence": "abc"}, {"exact": 1}])
 def test_settings_that_make_no_sense(setting):
     (name,) = setting
     with pytest.raises(SalutaryError, match=f"strategy.{name}"):
@@ -202,6 +202,17 @@ def test_update_follows_an_added_point():
     followed, fitted = copy.copy(model).update(X, y), copy.copy(model).fit(X, y)
     moved = (fitted.coef_ - model.coef_).norm()
     assert (followed.coef_ - fitted.coef_).norm() < 0.2 * moved
+
+
+@pytest.mark.parametrize("l2", [1e-6, 1e-2, 1.0])
+def test_update_does_not_stop_far_from_the_optimum(l2):
+    """Separable classes and a contrary point: at weak penalties one Newton step is not enough."""
+    X, y = blobs(60, 4, 2, seed=1, spread=0.3)
+    model = LogisticRegression(2, l2).fit(X, y)
+    X, y = torch.cat([X, X[:1]]), torch.cat([y, 1 - y[:1]])
+    followed, fitted = copy.copy(model).update(X, y), copy.copy(model).fit(X, y)
+    ends = [m._evaluate(X, y, m.coef_).objective for m in (followed, fitted)]
+    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
 
 
 # -- the paper's rule with confidence ------------------------------------------------------------------
@@ -222,3 +233,10 @@ def test_salutary_with_confidence_takes_the_highest_lower_bounds(n_classes):
 def test_confidence_needs_the_gradient_estimate():
     with pytest.raises(SalutaryError, match="estimate=gradient"):
         Salutary(estimate="newton", confidence=1).check(LogisticRegression(2))
+
+
+@pytest.mark.parametrize("setting", [{"confidence": 1}, {"estimate": "newton"}])
+def test_conjugate_gradients_are_not_ignored(setting):
+    Salutary(solver="cholesky", **setting).check(LogisticRegression(2))
+    with pytest.raises(SalutaryError, match=r"strategy\.solver=cg"):
+        Salutary(solver="cg", **setting).check(LogisticRegression(2))

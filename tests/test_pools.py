@@ -105,6 +105,15 @@ def different_columns(path):
     parquet.write_table(pyarrow.table({"b": [1.0]}), path / "folder/b.parquet")
 
 
+def archive(path):
+    np.savez(path / "pool.npz", matrix())
+    (path / "pool.npz").rename(path / "pool.npy")
+
+
+def folder_inside(path):
+    (path / "folder/a.parquet").mkdir(parents=True)
+
+
 SIX = {f"f{i}": [1.0, 2.0] for i in range(5)}
 
 
@@ -114,6 +123,8 @@ SIX = {f"f{i}": [1.0, 2.0] for i in range(5)}
         ("pool.npy", lambda path: None, 1, "there is no .*pool.npy"),
         ("pool.csv", lambda path: (path / "pool.csv").touch(), 1, "a pool is a .npy"),
         ("folder", lambda path: (path / "folder").mkdir(), 1, "holds no .parquet"),
+        ("folder", folder_inside, 1, "holds no .parquet"),
+        ("pool.npy", archive, 1, "an archive, not a single"),
         ("folder", different_columns, 1, "b.parquet has other columns than .*a.parquet"),
         ("pool.npy", lambda path: (path / "pool.npy").touch(), 1, "not a whole .npy"),
         ("pool.npy", truncated("pool.npy"), 1, "not a whole .npy"),
@@ -141,3 +152,23 @@ def test_what_cannot_be_scored(tmp_path, monkeypatch, name, make, budget, messag
     with pytest.raises(SalutaryError, match=message) as error:
         best_points(open_pool(tmp_path / name), W, S, budget)
     assert len(str(error.value).splitlines()) == 1
+
+
+def test_columns_may_share_a_name(tmp_path):
+    X = matrix()
+    columns = [pyarrow.array(np.ascontiguousarray(column)) for column in X.T]
+    parquet.write_table(
+        pyarrow.table(columns, names=["a", "a", "b", "b", "c", "d"]), tmp_path / "pool.parquet"
+    )
+    W, S = parameters()
+    found = best_points(open_pool(tmp_path / "pool.parquet"), W, S, 5)
+    assert torch.equal(found.rows, top(best_influence(W, S, torch.as_tensor(X)), 5))
+
+
+def test_parameters_that_do_not_belong_together(tmp_path):
+    pool = open_pool(write(tmp_path / "pool.npy", matrix()))
+    W, S = parameters()
+    with pytest.raises(SalutaryError, match="must be alike"):
+        best_points(pool, W, S[:, :5], 1)
+    with pytest.raises(SalutaryError, match=r"not torch\.float16"):
+        best_points(pool, W, S, 1, dtype=torch.float16)

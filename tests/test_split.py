@@ -121,9 +121,9 @@ def test_fewer_validation_rows():
 
 
 @pytest.mark.parametrize(
-    "n, message", [(81, "more than the validation part, 80 rows"), (2, "too few for every")]
+    "n, message", [(81, "more than the validation part, 80 rows"), (2, "2 of 80"), (79, "79 of 80")]
 )
 def test_impossible_validation_sizes_are_refused(n, message):
     y = labels()
-    with pytest.raises(SalutaryError, match=f"n_validation={n} is {message}"):
+    with pytest.raises(SalutaryError, match=f"n_validation={n}.*{message}"):
         StandardSplit().split(y, 30, 0).with_fewer_validation_rows(y, n, 0)

@@ -44,7 +44,7 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
         cell["n_validation"] = settings["n_validation"] or np.inf
         method = run["strategy"]
         if method == "salutary_greedy":
-            method = f"greedy {settings['strategy']['confidence']:g}"
+            method = f"greedy {settings['strategy']['confidence']}".removesuffix(".0")
         measured = {"test_loss": run["test_loss"], "test_accuracy": run["test_accuracy"]}
         rows.append({**cell, "method": method, **measured, "added": added[path]})
         for line, name in {"initial": "initial", "labeled_and_validation": "L + V"}.items():
@@ -55,7 +55,11 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
     # What confidence=auto does: the same runs, by the number of validation rows (all of diabetic's are few).
     few = (study["n_validation"] < FEW) | (study["dataset"] == "diabetic")
     chosen = np.where(few, study["method"] == "greedy 2", study["method"] == "greedy 1")
-    return pd.concat([study, study[chosen].assign(method=OURS)], ignore_index=True)
+    study = pd.concat([study, study[chosen].assign(method=OURS)], ignore_index=True)
+    for method in (OURS, "salutary"):
+        if method not in set(study["method"]):
+            raise SalutaryError(f"the study needs runs of {method}, there are none")
+    return study.drop_duplicates([*CELL, "seed", "method"])
 
 
 def _facts(path: Path) -> tuple[dict, dict]:
@@ -133,7 +137,8 @@ def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", un
         if (protocol, dataset) not in table.index.droplevel(2):
             continue
         for n, row in table.loc[protocol, dataset].sort_index().iterrows():
-            best = row[METHODS].min() if unit > 0 else row[METHODS].max()
+            compared = row[[name for name in METHODS if name in row]]
+            best = compared.min() if unit > 0 else compared.max()
             texts = [form.format(row[name] / abs(unit)) for name in columns]
             texts = [f"**{t}**" if row[c] == best else t for t, c in zip(texts, columns, strict=True)]
             size = "all" if np.isinf(n) else f"{n:.0f}"
@@ -149,7 +154,7 @@ def draw(table: pd.DataFrame, protocol: str) -> Figure:
     for axis, name in zip(axes.flat, names, strict=False):
         rows = table.loc[protocol, name].sort_index()
         sizes = ["all" if np.isinf(n) else f"{n:.0f}" for n in rows.index]
-        for method, colour in COLOURS.items():
+        for method, colour in ((m, c) for m, c in COLOURS.items() if m in rows):
             style = "--" if method in ("L + V", "salutary") else "-"
             axis.plot(sizes, rows[method], style, color=colour, marker="o", markersize=3, label=method)
         if "margin" in rows:

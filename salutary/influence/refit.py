@@ -39,7 +39,8 @@ def refitted_fall(
     """Real fall of the mean validation loss when one point joins (X, y) and the model is refitted, (m,).
 
     ``W`` (K, D): the optimum over ``X`` (l, d) and ``y`` (l,). ``X_new`` (m, d), ``y_new`` (m,): the
-    candidates, each added alone. The gradient at the end is 1e-5 of what it was at W.
+    candidates, each added alone. Newton's method ends when every gradient is 1e-5 of what it was at W,
+    or after 20 steps.
     """
     X, X_new, X_validation = X.double(), X_new.double(), X_validation.double()
     precondition = _preconditioner(W, penalty, X)

@@ -53,6 +53,8 @@ class Salutary(InfluenceStrategy):
             raise SalutaryError(f"strategy.estimate must be {', '.join(ESTIMATES)}, not {self.estimate!r}")
         if self.confidence and self.estimate != "gradient":
             raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
+        if self.solver == "cg" and (self.confidence or self.estimate != "gradient"):
+            raise SalutaryError("strategy.solver=cg is for strategy.estimate=gradient without confidence")
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:

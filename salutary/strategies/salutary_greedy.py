@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.errors import require_bool, require_number
+from salutary.errors import SalutaryError, require_bool, require_number
 from salutary.influence import Hessian, best_influence, best_labels, gradient, solve
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
@@ -44,6 +44,8 @@ class SalutaryGreedy(Strategy):
 
     def check(self, model) -> None:
         check_convex(self, model)
+        if isinstance(self.confidence, str) and self.confidence != "auto":
+            raise SalutaryError(f"strategy.confidence must be auto or a number >= 0, not {self.confidence!r}")
         if self.confidence != "auto":
             require_number("strategy.confidence", self.confidence, 0)
         require_bool("strategy.exact", self.exact)
