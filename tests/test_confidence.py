@@ -212,7 +212,7 @@ def test_update_does_not_stop_far_from_the_optimum(l2):
     X, y = torch.cat([X, X[:1]]), torch.cat([y, 1 - y[:1]])
     followed, fitted = copy.copy(model).update(X, y), copy.copy(model).fit(X, y)
     ends = [m._evaluate(X, y, m.coef_).objective for m in (followed, fitted)]
-    assert ends[0] == pytest.approx(ends[1], rel=1e-3)
+    assert ends[0] == pytest.approx(ends[1], rel=1e-2)
 
 
 # -- the paper's rule with confidence ------------------------------------------------------------------

@@ -123,7 +123,7 @@ class LogisticRegression:
     def update(self, X: Tensor, y: Tensor) -> Self:
         """Follow a small change of the fitted set (X, y): Newton steps from ``coef_``, usually one.
 
-        Ends when a step lowers the objective by less than a thousandth: steps shrink quadratically, so
+        Ends when a step lowers the objective by less than a hundredth: steps shrink quadratically, so
         that much less is left. :meth:`fit` ends at the optimum.
         """
         X = X.double()
@@ -131,7 +131,7 @@ class LogisticRegression:
         for _ in range(self.max_iter):
             before = at
             at = self._newton_step(X, y, at, *self._gradient(X, y, at), 1e-16)
-            if before.objective - at.objective <= 1e-3 * at.objective:
+            if before.objective - at.objective <= 1e-2 * at.objective:
                 break
         self.coef_ = at.W
         return self
