@@ -68,10 +68,10 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
     strategy.check(model)
     oracle = Oracle(problem.y)
-    model.tune(problem.X[labeled], labels, stream(seed, "model"), problem.part("validation"))
-    X_pool = problem.X[pool]
     # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
     seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
+    model.tune(problem.X[labeled], labels, stream(seed, "model"), seen)
+    X_pool = problem.X[pool]
     fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
     last = _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
     yield last

@@ -11,13 +11,15 @@ from oracles import blobs
 from test_loop import problem
 
 from salutary import loop
+from salutary.analysis.confidence import FEW as FEW_IN_THE_STUDY
 from salutary.errors import SalutaryError
-from salutary.influence import Hessian, confidence
+from salutary.influence import confidence
 from salutary.influence.confidence import ConfidentInfluence, gradient_moments
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
+from salutary.strategies import influence_rows
 from salutary.strategies.salutary import Salutary
-from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.salutary_greedy import FEW, SalutaryGreedy
 
 CASES = [
     pytest.param((n_classes, fit_intercept), id=f"C={n_classes},intercept={fit_intercept}")
@@ -39,9 +41,8 @@ def case(request):
 
 
 def scorer(model, view):
-    hessian = Hessian.at(model.coef_, view.labeled, model.penalty_)
-    rng = np.random.default_rng(0)
-    return ConfidentInfluence.at(model.coef_, hessian, view.validation, view.validation_labels, rng)
+    rows, rng = influence_rows(view, view.labeled), np.random.default_rng(0)
+    return ConfidentInfluence.at(model.coef_, model.penalty_, **rows, rng=rng)
 
 
 def each_validation_point(model, view):
@@ -174,6 +175,7 @@ def test_automatic_confidence(n_validation, kappa):
     model, view = situation(3, n_validation=n_validation)
     auto, fixed = (s.propose(model, view, 8, None) for s in (SalutaryGreedy(), SalutaryGreedy(kappa)))
     assert torch.equal(auto.indices, fixed.indices) and auto.stop == fixed.stop
+    assert FEW == FEW_IN_THE_STUDY
 
 
 def test_stop_is_recorded(salutary_run, tmp_path):

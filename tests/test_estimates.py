@@ -182,8 +182,8 @@ def test_too_many_parameters_for_a_dense_estimate_are_refused(monkeypatch):
         Salutary(estimate="newton").propose(model, view, 5, None)
 
 
-@pytest.mark.parametrize("n", [1, 10, 100, 5000])
-@pytest.mark.parametrize("budget", [1, 10, 200])
+@pytest.mark.parametrize("n", [1, 10, 100, 5000, 20_000])
+@pytest.mark.parametrize("budget", [1, 10, 200, 1000])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 100.0])
 def test_top_by_bound_is_top(n, budget, spread):
     """With tight and with useless bounds, with many ties."""

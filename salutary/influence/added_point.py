@@ -30,7 +30,13 @@ from torch import Tensor
 from salutary.errors import SalutaryError
 from salutary.influence.hessian import Hessian
 from salutary.influence.scores import score_labels
-from salutary.influence.softmax import gradient, linear, probabilities, residuals, row_blocks
+from salutary.influence.softmax import (
+    gradient,
+    linear,
+    probabilities,
+    residuals_of_every_label,
+    row_blocks,
+)
 from salutary.influence.solvers import cholesky
 
 ESTIMATES = ("gradient", "newton", "second_order")
@@ -107,12 +113,10 @@ class AddedPoint:
         P, U = probabilities(X, self.W), linear(X, self.S)
         # The leverages are B = Y Y^T and Q = Y diag(bend) Y^T.
         Y = torch.stack([linear(X, T.T) for T in self.T], 1)
-        labels = torch.arange(P.shape[1], device=X.device).expand(len(X), -1)
-        R = residuals(P[:, None, :].expand(-1, P.shape[1], -1), labels, len(self.W))
         A = torch.diag_embed(P) - P[:, :, None] * P[:, None, :]
         AB = A @ (Y @ Y.transpose(1, 2))
         AB.diagonal(dim1=1, dim2=2).add_(1)
-        V = torch.linalg.solve(AB, R.transpose(1, 2))
+        V = torch.linalg.solve(AB, residuals_of_every_label(P).transpose(1, 2))
         fall = (U[:, :, None] * V).sum(1)
         if self.bend is None:
             return fall

@@ -30,8 +30,10 @@ from salutary.influence.softmax import (
     probabilities,
     product,
     residuals,
+    residuals_of_every_label,
     row_blocks,
     to_probabilities,
+    with_ones,
 )
 from salutary.influence.solvers import cholesky, conjugate_gradients
 
@@ -57,13 +59,18 @@ class ConfidentInfluence:
     def at(
         cls,
         W: Tensor,
-        hessian: Hessian,
+        penalty: Tensor,
+        *,
+        X_hessian: Tensor,
         X_validation: Tensor,
         y_validation: Tensor,
         rng: np.random.Generator,
     ) -> Self:
-        """At an optimum W with this Hessian; ``rng`` is drawn from only if a sketch is needed."""
-        n = len(y_validation)
+        """For the optimum W (K, D) of J; the arguments are those of ``validation_direction``.
+
+        ``rng`` is drawn from only if a sketch is needed.
+        """
+        n, hessian = len(y_validation), Hessian.at(W, X_hessian, penalty)
         if W.numel() > DENSE:
             g = gradient(X_validation, y_validation, W) / n
             columns = _sketch(X_validation, y_validation, W, rng)
@@ -92,7 +99,7 @@ class ConfidentInfluence:
             if K == 1:
                 variance = P.flip(1) ** 2 * Q[:, 0]
             else:
-                R = _residuals_of_every_label(P)
+                R = residuals_of_every_label(P)
                 variance = torch.einsum("mck,mkj,mcj->mc", R, Q, R)
             influence[rows] = influence_of_logits(P, Z[:, K:])
             error[rows] = (variance.clamp(min=0) / self.n_validation).sqrt()
@@ -103,9 +110,8 @@ class ConfidentInfluence:
         if self.M is None:
             Y = torch.stack([linear(X, F.T) for F in self.F], 1)
             return Y @ Y.transpose(1, 2)
-        if X.shape[1] < self.M.shape[1]:
-            X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
         K, D = self.W.shape
+        X = with_ones(X, D)
         XM = product(X, self.M.transpose(0, 1).reshape(D, -1)).reshape(len(X), K, K, D)
         return (XM @ X[:, None, :, None])[..., 0]
 
@@ -126,9 +132,7 @@ def gradient_moments(X: Tensor, y: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
 def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
     """Gradient of each point's loss, (n, K D)."""
     R = residuals(probabilities(X, W), y, len(W)).double()
-    if X.shape[1] < W.shape[1]:
-        X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
-    return (R[:, :, None] * X[:, None, :]).reshape(len(X), -1)
+    return (R[:, :, None] * with_ones(X, W.shape[1])[:, None, :]).reshape(len(X), -1)
 
 
 def _sketch(X: Tensor, y: Tensor, W: Tensor, rng: np.random.Generator) -> list[Tensor]:
@@ -139,10 +143,3 @@ def _sketch(X: Tensor, y: Tensor, W: Tensor, rng: np.random.Generator) -> list[T
     signs -= signs.mean(1, keepdim=True)  # centres G
     scale = (SKETCH * (n - 1)) ** -0.5
     return [scale * linear_adjoint(X, R * row[:, None], W.shape[1]) for row in signs]
-
-
-def _residuals_of_every_label(P: Tensor) -> Tensor:
-    """p - e_c for every label c of each row of P (n, C), (n, C, C)."""
-    n, C = P.shape
-    labels = torch.arange(C, device=P.device).expand(n, -1)
-    return residuals(P[:, None, :].expand(-1, C, -1), labels, C)

@@ -15,6 +15,7 @@ from salutary.influence.softmax import (
     probabilities,
     product,
     row_blocks,
+    with_ones,
 )
 
 # Float32 rows up to this many numbers are taken in float64 when a Hessian is made of them.
@@ -89,9 +90,7 @@ class Hessian:
         K, D = self.penalty.shape
         H = torch.zeros(K, D, K, D, dtype=torch.float64, device=self.X.device)
         for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
-            X, P = self.X[rows], self.P[rows]
-            if X.shape[1] < D:
-                X = torch.cat([X, torch.ones_like(X[:, :1])], 1)
+            X, P = with_ones(self.X[rows], D), self.P[rows]
             if K == 1:
                 H[0, :, 0] += _gram(X * (P[:, :1] * P[:, 1:]).sqrt())
             else:

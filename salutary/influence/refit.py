@@ -15,7 +15,7 @@ from torch import Tensor
 
 from salutary.influence.hessian import Hessian
 from salutary.influence.softmax import linear, loss, loss_of_logits, product, residuals, to_probabilities
-from salutary.influence.solvers import cholesky
+from salutary.influence.solvers import cholesky, ratio
 
 # Numbers in the largest array: candidates times classes times rows.
 CHUNK = 4 * 2**20
@@ -145,13 +145,13 @@ class _Candidates:
         energy = _dot(residual, M)
         for _ in range(200):
             image = self._hessian_product(P, p, direction)
-            step = _ratio(energy, _dot(direction, image))
+            step = ratio(energy, _dot(direction, image))
             S, residual = S + step * direction, residual - step * image
             if (_dot(residual, residual) <= target).all():
                 break
             M = precondition(residual)
             previous, energy = energy, _dot(residual, M)
-            direction = M + _ratio(energy, previous) * direction
+            direction = M + ratio(energy, previous) * direction
         return S
 
 
@@ -164,7 +164,3 @@ def _bent(P: Tensor, U: Tensor) -> Tensor:
 
 def _dot(A: Tensor, B: Tensor) -> Tensor:
     return (A * B).flatten(1).sum(1)[:, None, None]
-
-
-def _ratio(a: Tensor, b: Tensor) -> Tensor:
-    return torch.where(b == 0, 0.0, a / b)

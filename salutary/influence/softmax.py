@@ -91,6 +91,18 @@ def residuals(P: Tensor, y: Tensor, n_rows: int) -> Tensor:
     return R.scatter_(-2, true, -R.sum(-2, keepdim=True)).transpose(-1, -2)
 
 
+def residuals_of_every_label(P: Tensor) -> Tensor:
+    """p - e_c for every label c of each row of P (n, C), (n, C, C); for more than two classes."""
+    n, C = P.shape
+    labels = torch.arange(C, device=P.device).expand(n, -1)
+    return residuals(P[:, None, :].expand(-1, C, -1), labels, C)
+
+
+def with_ones(X: Tensor, n_columns: int) -> Tensor:
+    """X (n, d), with a column of ones for the intercept if parameters have ``n_columns`` = d + 1."""
+    return torch.cat([X, torch.ones_like(X[:, :1])], 1) if X.shape[1] < n_columns else X
+
+
 def gradient(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
     """Gradient of the **summed** loss over (X, y) at W, without the penalty: (K, D), float64."""
     G = torch.zeros(W.shape, dtype=torch.float64, device=X.device)

@@ -60,11 +60,11 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
         if iteration % look_every == 0 and energy <= target:
             return S
         image = hessian @ direction
-        step = _ratio(energy, (direction * image).sum())
+        step = ratio(energy, (direction * image).sum())
         S = S + step * direction
         residual = residual - step * image
         previous, energy = energy, (residual * residual).sum()
-        direction = residual + _ratio(energy, previous) * direction
+        direction = residual + ratio(energy, previous) * direction
     if energy <= target:
         return S
     raise SalutaryError(
@@ -72,7 +72,7 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
     )
 
 
-def _ratio(a: Tensor, b: Tensor) -> Tensor:
+def ratio(a: Tensor, b: Tensor) -> Tensor:
     """a / b, and 0 once both are 0: iterations after an exact solution change nothing."""
     return torch.where(b == 0, 0.0, a / b)
 

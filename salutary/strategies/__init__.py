@@ -123,18 +123,20 @@ class InfluenceStrategy(Strategy):
 
     def direction(self, model, view: PoolView) -> Tensor:
         """S = H^-1 g_V, (K, D), from which all influences follow."""
-        return validation_direction(
-            model.coef_,
-            model.penalty_,
-            X_hessian=self.hessian_rows(view),
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-            solver=self.solver,
-        )
+        return validation_direction(model.coef_, model.penalty_, **self.rows(view), solver=self.solver)
 
-    def hessian_rows(self, view: PoolView) -> Tensor:
-        """The rows that the Hessian is taken over."""
-        return view.pool if self.hessian == "pool" else view.labeled
+    def rows(self, view: PoolView) -> dict[str, Tensor]:
+        """The rows that an influence is made of, as the functions of ``salutary.influence`` take them."""
+        return influence_rows(view, view.pool if self.hessian == "pool" else view.labeled)
+
+
+def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
+    """Keyword arguments: the rows of the Hessian, and the validation set."""
+    return {
+        "X_hessian": X_hessian,
+        "X_validation": view.validation,
+        "y_validation": view.validation_labels,
+    }
 
 
 def check_convex(strategy: Strategy, model) -> None:
@@ -167,14 +169,16 @@ def top_by_bound(bounds: Tensor, scores: Callable[[Tensor], Tensor], budget: int
     ``scores`` maps positions (m,) to their scores (m,). The ``budget``-th best of the points with the
     highest bounds is a score that every chosen point reaches, so only bounds above it need a score.
     """
-    slack = 1 + 64 * torch.finfo(bounds.dtype).eps  # bounds and scores are rounded
-    rows = top(bounds, min(max(64, 2 * budget), len(bounds)))
-    for size in (512, len(bounds)):
+
+    def reaching(rows: Tensor) -> Tensor:
         reached = torch.topk(scores(rows), budget).values[-1]
-        rows = torch.nonzero(bounds * slack >= reached)[:, 0]
-        if len(rows) <= 8 * size:
-            break
-        rows = rows[top(bounds[rows], size)]  # a better threshold is cheaper than so many scores
+        slack = 64 * torch.finfo(bounds.dtype).eps * reached.abs()  # bounds and scores are rounded
+        return torch.nonzero(bounds >= reached - slack)[:, 0]
+
+    size = 2 * budget
+    rows = reaching(top(bounds, min(max(64, size), len(bounds))))
+    if len(rows) > 8 * max(512, size):  # a better threshold is cheaper than so many scores
+        rows = reaching(rows[top(bounds[rows], max(512, size))])
     return rows[top(scores(rows), budget)]
 
 

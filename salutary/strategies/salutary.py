@@ -6,7 +6,7 @@ import numpy as np
 from torch import Tensor
 
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.influence import Hessian, best_influence, best_labels
+from salutary.influence import best_influence, best_labels
 from salutary.influence.added_point import ESTIMATES, AddedPoint
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.influence.refit import refitted_fall
@@ -76,23 +76,15 @@ class Salutary(InfluenceStrategy):
     def _best(self, model, view: PoolView, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
         if self.confidence:
-            hessian = Hessian.at(model.coef_, self.hessian_rows(view), model.penalty_)
-            validation = view.validation, view.validation_labels
-            scorer = ConfidentInfluence.at(model.coef_, hessian, *validation, rng)
+            scorer = ConfidentInfluence.at(model.coef_, model.penalty_, **self.rows(view), rng=rng)
             return top_confident(scorer, view.pool, self.confidence, n)[:3]
         if self.estimate == "gradient":
             S = self.direction(model, view)
             influence = best_influence(model.coef_, S, view.pool)
             indices = top(influence, n)
             return indices, best_labels(S, view.pool[indices]), influence[indices]
-        point = AddedPoint.at(
-            model.coef_,
-            model.penalty_,
-            X_hessian=self.hessian_rows(view),
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-            second_order=self.estimate == "second_order",
-        )
+        second_order = self.estimate == "second_order"
+        point = AddedPoint.at(model.coef_, model.penalty_, **self.rows(view), second_order=second_order)
         indices = _search(point, view.pool, n) if view.n_classes == 2 else top(point.best(view.pool), n)
         falls, labels = point.fall(view.pool[indices]).max(dim=1)
         return indices, labels, falls

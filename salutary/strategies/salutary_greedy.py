@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError, require_bool, require_number
-from salutary.influence import Hessian, best_influence, best_labels, gradient, solve
+from salutary.influence import best_influence, best_labels, validation_direction
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, check_convex, top, top_confident
+from salutary.strategies import Proposal, Strategy, check_convex, influence_rows, top, top_confident
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300
@@ -23,9 +23,9 @@ class SalutaryGreedy(Strategy):
     """One point after the other, each the best for the model that the ones before it make; no human.
 
     score(x) = max over c of I(x, c) - confidence * se(x, c), label(x) = the c of that maximum. The b best
-    points at once, as the paper takes them, are near-copies of each other; here the model takes one
-    Newton step after each pick (H with the new point, the whole gradient, so that errors do not add up),
-    and the validation gradient and all scores are computed anew. se is the standard error of I over the
+    points at once, as the paper takes them, are near-copies of each other; here the model takes Newton
+    steps after each pick, usually one (on the whole objective, so that errors do not add up), and the
+    validation gradient and all scores are computed anew. se is the standard error of I over the
     validation points (:mod:`salutary.influence.confidence`): the highest of many uncertain
     influences is likely an overestimate, the more so the smaller the validation set.
 
@@ -79,15 +79,14 @@ class SalutaryGreedy(Strategy):
     ) -> _Pick | None:
         """The free candidate of the highest lower bound, None if that is not positive."""
         confidence = self._standard_errors(view)
-        W, validation = growing.W, (view.validation, view.validation_labels)
+        W, penalty, rows = growing.model.coef_, growing.model.penalty_, influence_rows(view, growing.X)
         if confidence == 0:
-            g = gradient(*validation, W) / len(view.validation)
-            S = solve(growing.hessian(), g)
+            S = validation_direction(W, penalty, **rows)
             influence = best_influence(W, S, view.pool).where(free, -torch.inf)
             best = top(influence, 1)
             bound, label = influence[best], best_labels(S, view.pool[best])
             return _Pick(int(best), int(label), float(bound)) if bound > 0 else None
-        scorer = ConfidentInfluence.at(W, growing.hessian(), *validation, rng)
+        scorer = ConfidentInfluence.at(W, penalty, **rows, rng=rng)
         pick = top_confident(scorer, view.pool, confidence, 1, free)
         row, label, influence, lower = (value[0] for value in pick)
         if not free[row] or not lower > 0:
@@ -109,13 +108,6 @@ class _GrowingSet:
         self.model = copy.copy(model)
         self.exact = exact
         self.X, self.y = view.labeled.double(), view.labels
-
-    @property
-    def W(self) -> Tensor:
-        return self.model.coef_
-
-    def hessian(self) -> Hessian:
-        return Hessian.at(self.W, self.X, self.model.penalty_)
 
     def add(self, x: Tensor, label: int) -> None:
         self.X = torch.cat([self.X, x[None].double()])
