@@ -16,6 +16,7 @@ from salutary.device import Device
 from salutary.models.logistic import LogisticRegression
 from salutary.problem import Problem
 from salutary.split import PoolView
+from salutary.strategies import influence_rows
 
 # Rows of the pool, features, classes, rows of the validation set: like bank, wine and MNIST's features.
 SHAPES = {"B": (18_000, 51, 2, 6_098), "W": (3_600, 11, 7, 1_300), "M": (54_000, 512, 10, 5_000)}
@@ -37,6 +38,7 @@ class Situation:
 
     @classmethod
     def make(cls, n: int, d: int, n_classes: int, n_validation: int, l2: float = 1.0) -> Situation:
+        """Gaussian classes: a pool of n rows of d features, and a model fitted to 300 others."""
         rng = np.random.default_rng(0)
         centres = 0.3 * rng.standard_normal((n_classes, d))
         y = rng.integers(n_classes, size=N_LABELED + n_validation + n)
@@ -55,6 +57,7 @@ class Situation:
 
     @property
     def view(self) -> PoolView:
+        """What a strategy sees of it."""
         return PoolView(
             pool=self.X_pool,
             labeled=self.X,
@@ -65,15 +68,10 @@ class Situation:
             n_classes=self.model.n_classes,
         )
 
-    def direction(self, solver: str = "auto", X_hessian: Tensor | None = None) -> Tensor:
-        return influence.validation_direction(
-            self.model.coef_,
-            self.model.penalty_,
-            X_hessian=self.X if X_hessian is None else X_hessian,
-            X_validation=self.X_validation,
-            y_validation=self.y_validation,
-            solver=solver,
-        )
+    def direction(self, solver: str = "auto") -> Tensor:
+        """H^-1 g with the Hessian of the labelled rows."""
+        rows = influence_rows(self.view, self.X)
+        return influence.validation_direction(self.model.coef_, self.model.penalty_, **rows, solver=solver)
 
 
 def bank(l2: float, device: str) -> Situation:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
 from salutary.analysis.comparison import DATASETS
-from salutary.analysis.runs import last_rounds, read_rounds
+from salutary.analysis.runs import last_rounds, read_references, read_rounds
 from salutary.errors import SalutaryError
 
 CELL = ["protocol", "dataset", "n_validation"]
@@ -27,6 +26,7 @@ COLOURS = {
     "greedy 1": "#2171b5",
     "greedy 2": "#08306b",
 }
+LINES = {"initial": "initial", "labeled_and_validation": "L + V"}
 WITHOUT_VALIDATION = ["margin", "random", "self_training"]
 
 
@@ -36,22 +36,15 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
     """
     rounds = read_rounds(folders)
     last = last_rounds(rounds).set_index("run")
-    added = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
-    rows = []
-    for path, run in last.iterrows():
-        settings, references = _facts(Path(path))
-        cell = {name: run[name] for name in ("protocol", "dataset", "seed")}
-        cell["n_validation"] = settings["n_validation"] or np.inf
-        method = run["strategy"]
-        if method == "salutary_greedy":
-            method = f"greedy {settings['strategy']['confidence']}".removesuffix(".0")
-        measured = {"test_loss": run["test_loss"], "test_accuracy": run["test_accuracy"]}
-        rows.append({**cell, "method": method, **measured, "added": added[path]})
-        for line, name in {"initial": "initial", "labeled_and_validation": "L + V"}.items():
-            metrics = references[line]
-            measured = {"test_loss": metrics["loss"], "test_accuracy": metrics["accuracy"]}
-            rows.append({**cell, "method": name, **measured, "added": 0})
-    study = pd.DataFrame(rows).drop_duplicates([*CELL, "seed", "method"])
+    last["added"] = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
+    settings = {path: _settings(Path(path)) for path in last.index}
+    last["n_validation"] = [settings[path]["n_validation"] or np.inf for path in last.index]
+    last["method"] = [_method(run.strategy, settings[run.Index]) for run in last.itertuples()]
+    references = read_references(folders).replace({"line": LINES}).rename(columns={"line": "method"})
+    references = references[references["method"].isin(LINES.values())].set_index("run")
+    references = references.join(last[["protocol", "n_validation"]]).assign(added=0)
+    columns = [*CELL, "seed", "method", "test_loss", "test_accuracy", "added"]
+    study = pd.concat([last[columns], references[columns]]).drop_duplicates([*CELL, "seed", "method"])
     # What confidence=auto does: the same runs, by the number of validation rows (all of diabetic's are few).
     few = (study["n_validation"] < FEW) | (study["dataset"] == "diabetic")
     chosen = np.where(few, study["method"] == "greedy 2", study["method"] == "greedy 1")
@@ -62,12 +55,17 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
     return study.drop_duplicates([*CELL, "seed", "method"])
 
 
-def _facts(path: Path) -> tuple[dict, dict]:
+def _settings(path: Path) -> dict:
     try:
-        settings = yaml.safe_load((path / "config.yaml").read_text())
-        return settings, json.loads((path / "run.json").read_text())["references"]
-    except (OSError, ValueError, KeyError, yaml.YAMLError) as error:
-        raise SalutaryError(f"{path} cannot be read: {error!r}") from error
+        return yaml.safe_load((path / "config.yaml").read_text())
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise SalutaryError(f"{path / 'config.yaml'} cannot be read: {error!r}") from error
+
+
+def _method(strategy: str, settings: dict) -> str:
+    if strategy != "salutary_greedy":
+        return strategy
+    return f"greedy {settings['strategy']['confidence']}".removesuffix(".0")
 
 
 def differences(study: pd.DataFrame, value: str = "test_loss") -> pd.DataFrame:

@@ -21,17 +21,20 @@ def read_rounds(folders: list[Path]) -> pd.DataFrame:
 
 
 def read_references(folders: list[Path]) -> pd.DataFrame:
-    """The reference lines of every finished run: columns dataset, seed, run, line, test_accuracy."""
+    """The reference lines of every finished run: dataset, seed, run, line, test_loss, test_accuracy."""
     rows = []
     for path in finished_runs(folders):
         file = path / "run.json"
         try:
             facts = json.loads(file.read_text())
-            lines = {line: metrics["accuracy"] for line, metrics in facts["references"].items()}
+            lines = {line: (each["loss"], each["accuracy"]) for line, each in facts["references"].items()}
             names = {name: facts[name] for name in ("dataset", "seed")}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SalutaryError(f"{file} cannot be read: {error!r}") from error
-        rows += [{**names, "run": str(path), "line": k, "test_accuracy": v} for k, v in lines.items()]
+        rows += [
+            {**names, "run": str(path), "line": line, "test_loss": loss, "test_accuracy": accuracy}
+            for line, (loss, accuracy) in lines.items()
+        ]
     return pd.DataFrame(rows)
 
 
