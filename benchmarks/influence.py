@@ -22,13 +22,13 @@ import numpy as np
 import torch
 from estimates import estimates
 from large_pool import large_pool
-from measure import interleaved, memory, print_table, use_threads, versions, write_csv
+from measure import interleaved, print_table, use_threads, versions, write_csv
 from peers import beside_the_authors, peer
 from picks import picks
 from situations import BUDGET, SHAPES, Situation
 from torch import Tensor
 
-from salutary import influence
+from salutary import influence, memory
 from salutary.influence import Hessian
 from salutary.strategies.salutary import Salutary
 
@@ -96,7 +96,7 @@ def _engine_row(name: str, s: Situation, expected: Tensor, repeats: int, device:
     row["us per (point, label)"] = 1e6 * t["engine"] / expected.numel()
     row["relative error"] = float((found - expected).norm() / expected.norm())
     row["label flips"] = int((found.argmax(1) != expected.argmax(1)).sum())
-    megabytes = row["MB"] = memory(pipeline, device)
+    megabytes = row["MB"] = memory.peak(pipeline, device)
     row["% of pool"] = 100 * megabytes * 2**20 / (s.X_pool.numel() * s.X_pool.element_size())
     return row
 

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measure import once, resident, use_threads
+from measure import once, use_threads
 from situations import BUDGET
 
+from salutary.memory import resident
 from salutary.pools import best_points, open_pool
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import ctypes
-import gc
 import importlib.metadata
 import platform
 import statistics
@@ -51,29 +49,6 @@ def once(call: Callable, device: str = "cpu", times: int = 1) -> float:
     end.record()
     torch.cuda.synchronize()
     return start.elapsed_time(end) / 1e3 / times
-
-
-def memory(call: Callable, device: str = "cpu") -> float:
-    """MB that one call needs at its highest, above what there was before (resident memory; Linux)."""
-    if device != "cpu":
-        torch.cuda.reset_peak_memory_stats()
-        before = torch.cuda.memory_allocated()
-        call()
-        return (torch.cuda.max_memory_allocated() - before) / 2**20
-    gc.collect()
-    ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed before is not there for free
-    with open("/proc/self/clear_refs", "w") as file:
-        file.write("5")  # forget the highest resident size so far
-    before = resident("VmRSS")
-    call()
-    return resident("VmHWM") - before
-
-
-def resident(key: str = "VmHWM") -> float:
-    """Resident MB of this process: now (VmRSS) or at its highest (VmHWM)."""
-    with open("/proc/self/status") as file:
-        (line,) = (line for line in file if line.startswith(key))
-    return int(line.split()[1]) / 1024
 
 
 def print_table(rows: list[dict]) -> None:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from measure import interleaved, memory, print_table, use_threads, versions, write_csv
+from measure import interleaved, print_table, use_threads, versions, write_csv
 from skactiveml.base import SkactivemlClassifier
 from skactiveml.classifier import SklearnClassifier
 from skactiveml.pool import Badge as PeerBadge
@@ -24,6 +24,7 @@ from skactiveml.pool import CoreSet as PeerCoreSet
 from skactiveml.pool import UncertaintySampling as PeerUncertainty
 from sklearn.linear_model import LogisticRegression as ScikitLearn
 
+from salutary import memory
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 from salutary.strategies.badge import Badge
@@ -130,7 +131,7 @@ def contestants(model, view: PoolView, X: np.ndarray, y: np.ndarray) -> dict[str
 def measure(calls: dict[str, dict[str, Callable]], repeats: int) -> list[dict]:
     """A row per strategy: times and memory of both, and how many times faster ours is."""
     flat = {(name, who): call for name, each in calls.items() for who, call in each.items()}
-    megabytes = {key: memory(call) for key, call in flat.items()}  # warms up, too
+    megabytes = {key: memory.peak(call) for key, call in flat.items()}  # warms up, too
     median = interleaved(flat, repeats)
     bare = median["bare predict_proba", "salutary"]
     rows = []

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def run(cfg: DictConfig) -> None:
     """One run. Heavy imports wait until here, so that mistakes in the command line are told at once."""
     from salutary import loop, terminal
-    from salutary.problem import Problem
+    from salutary.problem import Problem, noisy_labels
     from salutary.records import Identity, RunDirectory
     from salutary.references import reference_lines
 
@@ -40,20 +40,27 @@ def run(cfg: DictConfig) -> None:
         settings.output_dir, identity, config, OmegaConf.to_yaml(cfg, resolve=True)
     ) as directory:
         device, strategy = build(cfg, "device"), build(cfg, "strategy")
+        study = build(cfg, "study") if cfg.get("study") else None
         table = shared_table(json.dumps(config["dataset"]), identity.dataset)
         split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
         if settings.n_validation is not None:
             split = split.with_fewer_validation_rows(table.y, settings.n_validation, settings.seed)
+        if settings.n_pool is not None:
+            split = split.with_fewer_pool_rows(table.y, settings.n_pool, settings.seed)
+        given = noisy_labels(table.y, table.n_classes, split.initial, settings.label_noise, settings.seed)
         if settings.baselines_use_validation and strategy.is_baseline:
             split = split.with_validation_as_labels()
-        problem = Problem.prepare(table, split, device)
+        problem = Problem.prepare(table, split, device, given)
         model = build(cfg, "model", n_classes=table.n_classes)
 
+        settings = settings.sized(len(split.pool))
         rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
         records = []
         for record in terminal.progress(rounds, settings.rounds, identity):
             records.append(record)
             directory.append(record)
+        if study:
+            directory.add_tables(study.measure(problem, model, strategy, settings.budget, settings.seed))
         references = reference_lines(problem, model, records[0].test)
         seconds = time.perf_counter() - started
         directory.finish(references, table, device.description, seconds)

@@ -21,3 +21,9 @@ def write_atomic(path: Path, content: bytes) -> None:
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content has reached the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())

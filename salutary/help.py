@@ -21,15 +21,16 @@ SETTINGS = """\
 Settings (name=value)
 
   seed        splits, draws and strategies
-  rounds      rounds of querying
-  budget      points added a round
+  rounds      rounds of querying; 50%: until half of the pool has been added
+  budget      points added a round, or a share of the pool: 1%
   n_init      labelled points before the first round
   data_dir    folder of the raw data files [$SALUTARY_DATA_DIR, else the user's cache]
   baselines_use_validation
               train every strategy but the salutary ones on the validation set too
   output_dir  where each run gets a directory of its own
-  n_validation
-              validation rows, drawn per seed from the validation part; all of them by default
+  n_validation, n_pool
+              validation and pool rows, drawn per seed from those there are; all of them by default
+  label_noise share of the initial labels that are wrong
   model.l2    penalty of logistic regression; cv or validation: tuned by cross-validation, on that set
 
 Your own data sets and strategies: --config-dir FOLDER (see README).

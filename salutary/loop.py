@@ -63,7 +63,7 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     """
     pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
     labeled = torch.as_tensor(problem.split.initial, device=problem.y.device)
-    labels = problem.y[labeled]
+    labels = problem.given[labeled]
     if budget > len(pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
     strategy.check(model)
@@ -79,7 +79,7 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     for number in range(1, rounds + 1):
         if not len(pool):
             return
-        view = _view(problem, X_pool, labeled, labels, seen)
+        view = view_of(problem, X_pool, labeled, labels, seen)
         size = min(budget, len(pool))
         started = time.perf_counter()
         proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
@@ -143,9 +143,10 @@ def without_rows(X: Tensor, rows: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]
     return X[: len(source)], rows[source]
 
 
-def _view(
+def view_of(
     problem: Problem, X_pool: Tensor, labeled: Tensor, labels: Tensor, validation: tuple[Tensor, Tensor]
 ) -> PoolView:
+    """What a strategy may see, for the rows ``labeled`` (l,) with the labels they were given."""
     X_validation, y_validation = validation
     return PoolView(
         pool=X_pool,

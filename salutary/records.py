@@ -18,13 +18,14 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from salutary import __version__
 from salutary.errors import SalutaryError
-from salutary.files import write_atomic
+from salutary.files import sync, write_atomic
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
@@ -94,16 +95,19 @@ def what_matters(config: dict) -> dict:
 class RunDirectory:
     """Writes the records of one run, as a context: nothing exists on disk before the first round.
 
-    When a mistake of the user ends the run, what was written is removed, and a finished record of an
-    earlier run stays as it is. An interrupted run leaves its ``<name>.partial``.
+    Rounds and queries are appended, a round's queries before the round itself, so that the files hold a
+    round wholly or not; the rest is written atomically. When a mistake of the user ends the run, what was
+    written is removed, and a finished record of an earlier run stays as it is. An interrupted run leaves
+    its ``<name>.partial``.
     """
 
     def __init__(self, output_dir: str, identity: Identity, config: dict, config_yaml: str):
         self.path = Path(output_dir).expanduser() / run_name(identity, config)
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.identity = identity
+        self.settings = what_matters(config)
         self.config_yaml = config_yaml
-        self._rounds: list[Round] = []
+        self._started = False
         self._made_output_dir = False
 
     def __enter__(self) -> Self:
@@ -116,7 +120,7 @@ class RunDirectory:
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind and issubclass(kind, SalutaryError) and self._rounds:
+        if kind and issubclass(kind, SalutaryError) and self._started:
             shutil.rmtree(self.partial, ignore_errors=True)
             if self._made_output_dir:
                 with contextlib.suppress(OSError):  # other runs may be in there by now
@@ -124,17 +128,21 @@ class RunDirectory:
 
     def append(self, record: Round) -> None:
         """Add one round; the files on disk are always complete up to some round."""
-        self._rounds.append(record)
-        if len(self._rounds) == 1:
+        if not self._started:
             self._start()
-        queries = [asdict(query) for record in self._rounds for query in record.queries]
-        self._write("queries.csv", _csv(QUERY_COLUMNS, queries))
-        self._write("rounds.csv", _csv(ROUND_COLUMNS, [self._row(r) for r in self._rounds]))
+        self._append("queries.csv", _csv(QUERY_COLUMNS, map(asdict, record.queries)))
+        self._append("rounds.csv", _csv(ROUND_COLUMNS, [self._row(record)]))
+
+    def add_tables(self, tables: dict[str, list[dict]]) -> None:
+        """Write each table, rows of equal keys, to ``<name>.csv``."""
+        for name, rows in tables.items():
+            self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
 
     def finish(self, references: dict[str, Metrics], table: Table, device: str, seconds: float) -> None:
         """Write run.json and give the directory its final name, in place of an earlier record."""
         content = {
             **asdict(self.identity),
+            "settings": self.settings,
             "references": {name: asdict(metrics) for name, metrics in references.items()},
             "class_names": table.class_names,
             "data_shape": table.X.shape,
@@ -146,6 +154,8 @@ class RunDirectory:
         }
         self._write("run.json", json.dumps(content, indent=2) + "\n")
         try:
+            for name in ("queries.csv", "rounds.csv"):
+                sync(self.partial / name)
             shutil.rmtree(self.path, ignore_errors=True)
             self.partial.rename(self.path)
         except OSError as error:
@@ -158,7 +168,10 @@ class RunDirectory:
             self.partial.mkdir(parents=True)
         except OSError as error:
             raise _unwritable(self.partial, error) from error
+        self._started = True
         self._write("config.yaml", self.config_yaml)
+        for name, columns in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
+            self._write(name, _csv(columns, [], header=True))
 
     def _row(self, record: Round) -> dict:
         return {
@@ -178,6 +191,13 @@ class RunDirectory:
             "stop": record.stop,
         }
 
+    def _append(self, name: str, text: str) -> None:
+        try:
+            with (self.partial / name).open("a") as file:
+                file.write(text)
+        except OSError as error:
+            raise _unwritable(self.partial / name, error) from error
+
     def _write(self, name: str, text: str) -> None:
         try:
             write_atomic(self.partial / name, text.encode())
@@ -189,10 +209,11 @@ def _unwritable(path: Path, error: OSError) -> SalutaryError:
     return SalutaryError(f"{path} cannot be written: {error.strerror}; set output_dir")
 
 
-def _csv(columns: tuple[str, ...], rows: list[dict]) -> str:
+def _csv(columns: tuple[str, ...], rows: Iterable[dict], header: bool = False) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
-    writer.writeheader()
+    if header:
+        writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
 

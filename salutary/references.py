@@ -23,8 +23,8 @@ def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metr
     split = problem.split
     pool = problem.X[split.pool]
 
-    def trained_on(rows: np.ndarray, unlabeled: torch.Tensor | None) -> Metrics:
-        fitted = copy.copy(model).fit(problem.X[rows], problem.y[rows], unlabeled)
+    def trained_on(rows: np.ndarray, y: torch.Tensor, unlabeled: torch.Tensor | None) -> Metrics:
+        fitted = copy.copy(model).fit(problem.X[rows], y[rows], unlabeled)
         return evaluate(fitted, X_test, y_test)
 
     counts = torch.bincount(problem.y[split.training], minlength=problem.n_classes).double()
@@ -32,6 +32,8 @@ def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metr
     return {
         "majority": score(shares, y_test),
         "initial": initial,
-        "labeled_and_validation": trained_on(np.union1d(split.initial, split.validation), pool),
-        "fully_supervised": trained_on(split.training, None),
+        "labeled_and_validation": trained_on(
+            np.union1d(split.initial, split.validation), problem.given, pool
+        ),
+        "fully_supervised": trained_on(split.training, problem.y, None),
     }

@@ -44,20 +44,11 @@ class Split:
         A class with a single validation row is among the others. Raises SalutaryError if there are fewer
         rows, or too few of either kind for every class.
         """
-        if n > len(self.validation):
-            have = len(self.validation)
-            raise SalutaryError(f"n_validation={n} is more than the validation part, {have} rows")
-        if n == len(self.validation):
-            return self
-        state = int(stream(seed, "validation").integers(2**31))
-        try:
-            _, drawn = _draw(self.validation, y, n, state)
-        except SalutaryError:
-            raise SalutaryError(
-                f"n_validation={n}: {n} of {len(self.validation)} rows cannot be drawn with every class in"
-                " both parts"
-            ) from None
-        return dataclasses.replace(self, validation=drawn)
+        return dataclasses.replace(self, validation=_fewer("validation", self.validation, y, n, seed))
+
+    def with_fewer_pool_rows(self, y: np.ndarray, n: int, seed: int) -> Split:
+        """The same split with ``n`` of the pool rows, drawn and refused as the validation rows are."""
+        return dataclasses.replace(self, pool=_fewer("pool", self.pool, y, n, seed))
 
 
 @dataclass(frozen=True)
@@ -245,6 +236,21 @@ def draw_initial(parts: Parts, y: np.ndarray, n_init: int, state: int) -> tuple[
     pool, drawn = _draw(common, y, n_init - len(parts.dealt_initial), state)
     others = others[~np.isin(others, parts.dealt_initial)]
     return np.concatenate([pool, others]), np.concatenate([drawn, parts.dealt_initial])
+
+
+def _fewer(part: str, rows: np.ndarray, y: np.ndarray, n: int, seed: int) -> np.ndarray:
+    """``n`` of the rows of a part, which is also the name of the random stream."""
+    if n > len(rows):
+        raise SalutaryError(f"n_{part}={n} is more than the {part} part, {len(rows)} rows")
+    if n == len(rows):
+        return rows
+    state = int(stream(seed, part).integers(2**31))
+    try:
+        return _draw(rows, y, n, state)[1]
+    except SalutaryError:
+        raise SalutaryError(
+            f"n_{part}={n}: {n} of {len(rows)} rows cannot be drawn with every class in both parts"
+        ) from None
 
 
 def _draw(rows: np.ndarray, y: np.ndarray, size: float, state: int) -> tuple[np.ndarray, np.ndarray]:

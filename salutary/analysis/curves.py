@@ -1,0 +1,95 @@
+"""Accuracy by round: the form of the paper's figures 2, 5 and 6."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from salutary.analysis.paper import DATASETS
+from salutary.analysis.style import GREY, REFERENCES, in_order, look
+
+
+def draw_curves(rounds: pd.DataFrame, references: pd.DataFrame) -> Figure:
+    """Mean test accuracy and one standard deviation over seeds, a panel per table.
+
+    Strategies whose curves are the same in every seed (the uncertainties of two classes) share one line,
+    and the panel says so. Dash-dotted: trained on labelled and validation set.
+    """
+    names = datasets_in_order(rounds)
+    columns = min(len(names), 4)
+    figure, axes = panels(len(names), columns, 3.4, 2.9)
+    strategies = in_order(rounds["strategy"])
+    for axis, name in zip(axes, names, strict=False):
+        _panel(axis, rounds[rounds["dataset"] == name], references[references["dataset"] == name])
+    for axis in axes[:: max(columns, 1)]:
+        axis.set_ylabel("test accuracy, %")
+    handles = [Line2D([], [], **look(name).line()) for name in strategies]
+    handles.append(Line2D([], [], color=GREY, linestyle="-.", label=REFERENCES["labeled_and_validation"]))
+    legend_below(figure, axes, len(names), handles)
+    return figure
+
+
+def _panel(axis: Axes, rounds: pd.DataFrame, references: pd.DataFrame) -> None:
+    curves = {
+        name: each.pivot_table("test_accuracy", "round", "seed").ffill() * 100
+        for name, each in rounds.groupby("strategy")
+    }
+    drawn: dict[str, list[str]] = {}
+    for name in in_order(curves):
+        twin = next((other for other in drawn if _same(curves[other], curves[name])), None)
+        if twin:
+            drawn[twin].append(name)
+            continue
+        drawn[name] = []
+        mean, std = curves[name].mean(axis=1), curves[name].std(axis=1)
+        every = max(1, len(mean) // 10)
+        line = {**look(name).line(), "markevery": every if len(mean) > 11 else None}
+        axis.plot(mean.index, mean, **line)
+        axis.fill_between(mean.index, mean - std, mean + std, color=line["color"], alpha=0.12, linewidth=0)
+    both = references[references["line"] == "labeled_and_validation"]
+    axis.axhline(100 * both["test_accuracy"].mean(), color=GREY, linestyle="-.", linewidth=1)
+    majority = references[references["line"] == "majority"]["test_accuracy"].mean()
+    (dataset,) = rounds["dataset"].unique()
+    axis.set_title(f"{DATASETS.get(dataset, dataset)} (majority class {100 * majority:.1f}%)", fontsize=9)
+    axis.set_xlabel("round")
+    notes = [
+        " = ".join([look(name).label, *(look(other).label for other in same)])
+        for name, same in drawn.items()
+        if same
+    ]
+    axis.text(0.98, 0.02, "\n".join(notes), transform=axis.transAxes, ha="right", va="bottom", fontsize=6.5)
+
+
+def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
+    return a.shape == b.shape and bool((a.to_numpy() == b.to_numpy()).all())
+
+
+def datasets_in_order(table: pd.DataFrame) -> list[str]:
+    """Data sets as the paper orders them, then others by name."""
+    found = set(table["dataset"])
+    return [*(name for name in DATASETS if name in found), *sorted(found - DATASETS.keys())]
+
+
+def panels(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure of n panels in rows of so many; where the last row has room, the rest is left empty."""
+    rows = math.ceil(n / columns)
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
+    for axis in axes[:n]:
+        axis.tick_params(labelsize=8)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[n:]:
+        axis.axis("off")
+    return figure, axes
+
+
+def legend_below(figure: Figure, axes: list[Axes], n: int, handles: list[Line2D]) -> None:
+    """The legend in the first empty panel, or below all of them."""
+    if n < len(axes):
+        axes[n].legend(handles=handles, loc="center", fontsize=8, frameon=False)
+    else:
+        figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)

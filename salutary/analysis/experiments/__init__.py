@@ -1,0 +1,118 @@
+"""The paper's tables and figures, and ours: a module each, named as its file in ``conf/experiment``.
+
+Each has ``TITLE``, ``section(records) -> Section`` from the records of its runs, which are never rerun, and
+``VARIED`` if its runs differ in settings other than table, strategy, model and seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+
+from salutary.analysis.runs import SETTINGS, last_rounds, read_facts, read_references, read_rounds
+from salutary.config_dir import config_dir
+from salutary.errors import SalutaryError
+
+CELL = ["dataset", "strategy", "model", "seed"]
+
+
+@dataclass
+class Section:
+    """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` for CSV files."""
+
+    title: str
+    text: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class Records:
+    """The finished runs below some folders: ``facts`` (one row a run), ``rounds``, ``references``.
+
+    Raises SalutaryError if there is none, one cannot be read, or two runs differ in nothing but settings
+    that are not among ``varied``: they would be taken for seeds.
+    """
+
+    def __init__(self, folders: list[Path], varied: tuple[str, ...] = ()):
+        self.facts = read_facts(folders)
+        self.rounds = read_rounds(folders)
+        self.references = read_references(folders)
+        columns = [*CELL, "protocol", *varied]
+        double = self.facts[self.facts.duplicated(columns, keep=False)].sort_values(columns)
+        if len(double):
+            names = ", ".join(f"{column} {double.iloc[0][column]}" for column in columns)
+            raise SalutaryError(f"two runs of {names}: {' and '.join(double.index[:2])}; move one away")
+
+    def final(self) -> pd.DataFrame:
+        """The last round of each run, with its settings and ``accuracy`` in per cent."""
+        last = last_rounds(self.rounds).set_index("run")
+        settings = self.facts[[name for name in SETTINGS if name not in last]]
+        last = last.join(settings, rsuffix="_setting").reset_index()
+        return last.assign(accuracy=100 * last["test_accuracy"])
+
+    def reference(self, line: str) -> pd.DataFrame:
+        """dataset, seed, accuracy (per cent) of a reference line, once a seed."""
+        lines = self.references[self.references["line"] == line].drop_duplicates(["dataset", "seed"])
+        return lines.assign(accuracy=100 * lines["test_accuracy"])[["dataset", "seed", "accuracy"]]
+
+
+def expected(name: str) -> list[dict[str, str]]:
+    """The overrides of each run of ``conf/experiment/<name>.yaml``, as text."""
+    path = Path(config_dir()) / "experiment" / f"{name}.yaml"
+    sweeper = yaml.safe_load(path.read_text())["hydra"]["sweeper"]
+    jobs = []
+    for grid in sweeper.get("grids") or [{}]:
+        both = {**sweeper["params"], **grid}
+        values = [[(key, value) for value in _values(text)] for key, text in both.items()]
+        jobs += [dict(job) for job in itertools.product(*values)]
+    return jobs
+
+
+def _values(text: object) -> list[str]:
+    counted = re.fullmatch(r"range\((\d+)\)", str(text))
+    return list(map(str, range(int(counted[1])))) if counted else str(text).split(",")
+
+
+def missing(name: str, facts: pd.DataFrame) -> list[dict[str, str]]:
+    """Those of the :func:`expected` runs that are not among ``facts``."""
+    have = {}
+    lacking = []
+    for job in expected(name):
+        keys = tuple(key for key in job if key in facts)
+        if keys not in have:
+            have[keys] = {tuple(map(_plain, row)) for row in facts[[*keys]].itertuples(index=False)}
+        if tuple(_plain(job[key]) for key in keys) not in have[keys]:
+            lacking.append(job)
+    return lacking
+
+
+def _plain(value: object) -> str:
+    """One text for 0, 0.0 and "0"."""
+    try:
+        return f"{float(value):g}"
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def what_is_missing(name: str, facts: pd.DataFrame) -> str:
+    """A sentence on the missing runs and the command that makes them; empty if none is."""
+    jobs = missing(name, facts)
+    if not jobs:
+        return ""
+    varied = {key: list(dict.fromkeys(job[key] for job in jobs if key in job)) for key in jobs[0]}
+    which = "; ".join(f"{key} {', '.join(values)}" for key, values in varied.items())
+    return (
+        f"**{len(jobs)} of {len(expected(name))} runs are missing** ({which}): "
+        f"`salutary-run experiment={name}` makes them."
+    )
+
+
+def markdown_table(rows: pd.DataFrame) -> str:
+    """A Markdown table of texts; the index is the first column."""
+    return rows.fillna("").to_markdown(disable_numparse=True)

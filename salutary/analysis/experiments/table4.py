@@ -1,0 +1,154 @@
+"""Tables 1 and 4, figure 2: every strategy after ten rounds of ten."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from salutary.analysis import paper
+from salutary.analysis.comparison import cells, compare, label
+from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.statistics import (
+    Ranks,
+    against_others,
+    area_under_curve,
+    critical_difference_diagram,
+    ranks,
+    summarise,
+    warning_of_few,
+)
+from salutary.analysis.style import REFERENCES
+
+TITLE = "Tables 1 and 4, figure 2: ten rounds of ten"
+OURS = ("salutary", "salutary_greedy")
+
+
+def section(records: Records) -> Section:
+    final = records.final()
+    comparison = compare(pd.concat([final, initial_rows(records)]))
+    parts = [
+        "Test accuracy after ten rounds of ten, per cent, over the seeds: ours (mean ± standard deviation) / "
+        "the paper's / the difference. A star: further apart than two pooled standard deviations.",
+        markdown_table(cells(comparison)),
+        markdown_table(label_differences(records.rounds)),
+        "Reference lines of the same runs. *Trained on L + V*: the validation labels used as training data.",
+        markdown_table(cells(compare(reference_rows(records)))),
+        what_holds(comparison, reference_rows(records)),
+        "![Accuracy by round, mean and one standard deviation](figure2.png)",
+        *statistics(final, records.rounds),
+    ]
+    figures = {"figure2": draw_curves(records.rounds, records.references)}
+    if found := ranks(final):
+        parts += [ranks_text(found), "![Mean ranks over the tables](ranks.png)"]
+        figures["ranks"] = rank_diagram(found)
+    return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
+
+
+def initial_rows(records: Records) -> pd.DataFrame:
+    return records.reference("initial").assign(strategy="initial")
+
+
+def reference_rows(records: Records) -> pd.DataFrame:
+    """The reference lines in the form of final accuracies; the initial model is compared elsewhere."""
+    lines = [name for name in REFERENCES if name != "initial"]
+    return pd.concat([records.reference(line).assign(strategy=line) for line in lines])
+
+
+def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Table 1, row "Diff. GT vs. SL": how many of the labels given differ from the truth."""
+    given = rounds[rounds["strategy"].isin(OURS) & (rounds["round"] > 0)].copy()
+    if given.empty:
+        return pd.DataFrame()
+    added = given.groupby("run")["n_labeled"].diff().fillna(given["n_labeled"].groupby(given["run"]).min())
+    first = rounds[rounds["round"] == 0].set_index("run")["n_labeled"]
+    added = added.where(given["round"] > 1, given["n_labeled"] - given["run"].map(first))
+    given["wrong"] = (1 - given["label_agreement"].fillna(1)) * added
+    per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
+    wide = per_run.unstack("dataset")
+    wide = wide.reindex(columns=datasets_in_order(rounds)).map("{:.0f}".format)
+    printed = paper.label_differences().reindex(wide.columns).map("{:.0f}".format)
+    wide.loc["salutary"] = wide.loc["salutary"] + " / " + printed if "salutary" in wide.index else printed
+    wide = wide.rename(index=lambda name: f"wrong labels of 100, {label(name).lower()}")
+    return wide.rename(columns=paper.DATASETS)
+
+
+def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
+    """What can be said of the paper's claims, counted from the table."""
+    means = comparison.pivot(index="strategy", columns="dataset", values="mean")
+    lines = references.groupby(["strategy", "dataset"])["accuracy"].mean().unstack()
+    ours = comparison[comparison["strategy"] == "salutary"].set_index("dataset")
+    if ours.empty:
+        return ""
+    rivals = means.drop(index=["salutary", "salutary_greedy", "initial"], errors="ignore")
+    best = [name for name in ours.index if means.loc["salutary", name] > rivals[name].max()]
+    beaten = lines.loc["labeled_and_validation"] > means.loc["salutary"]
+    majority = lines.loc["majority"] > means.drop(index="initial", errors="ignore").max()
+    return "\n".join(
+        [
+            "- Salutary labelling is within two pooled deviations of the paper's figure on "
+            f"{_of(~ours['differs'])}.",
+            f"- It has the highest mean of the paper's strategies on {_named(best, ours.index)}.",
+            f"- **Training on the initial and the validation set together beats it on {_of(beaten)}.**",
+            f"- **Always answering the majority class beats every strategy on {_of(majority)}.**",
+        ]
+    )
+
+
+def _of(flags: pd.Series) -> str:
+    return _named([name for name in datasets_in_order(flags.reset_index()) if flags[name]], flags)
+
+
+def _named(found: list[str], among: object) -> str:
+    names = ", ".join(paper.DATASETS.get(name, name) for name in found)
+    return f"{len(found)} of {len(among)} tables" + (f" ({names})" if found else "")
+
+
+def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
+    """Areas under the curves with intervals, then ours against each other strategy."""
+    area = area_under_curve(rounds).assign(area=lambda t: 100 * t["area"])
+    table = summarise(area, ["strategy", "dataset"], "area")
+    table["strategy"] = pd.Categorical(table["strategy"])
+    shown = cells(
+        table.astype({"strategy": str}).assign(paper_mean=float("nan"), paper_std=float("nan"), differs=False)
+    )
+    parts = [
+        "Area under the accuracy-budget curve (mean accuracy over rounds 0 to 10):",
+        markdown_table(shown),
+    ]
+    for name in OURS:
+        if name in set(final["strategy"]) and final["strategy"].nunique() > 1:
+            parts += [*duels(final, name)]
+    return parts
+
+
+def duels(final: pd.DataFrame, ours: str) -> list[str]:
+    compared = against_others(final, ours)
+    rows = pd.DataFrame(
+        {
+            "wins / ties / losses": [f"{c.win} / {c.tie} / {c.loss}" for c in compared],
+            "mean difference": [f"{c.mean_difference:+.2f}" for c in compared],
+            "p (Wilcoxon)": [f"{c.p:.3f}" for c in compared],
+            "p (Holm)": [f"{c.p_holm:.3f}" for c in compared],
+        },
+        index=pd.Index([label(c.against) for c in compared], name=f"{label(ours)} against"),
+    )
+    head = (
+        f"**{label(ours)}** against each other strategy: wins over tables and seeds, mean difference in "
+        "points, "
+        "Wilcoxon's signed-rank test on the means of the tables."
+    )
+    warning = warning_of_few(final["dataset"].nunique(), len(compared))
+    return [head, markdown_table(rows), f"*{warning}*" if warning else ""]
+
+
+def ranks_text(found: Ranks) -> str:
+    return (
+        f"Ranks by final accuracy, means of the tables: Friedman's test says p = {found.p:.2g}. In the "
+        "diagram, a "
+        "bar joins strategies that Nemenyi's test cannot tell apart at 5%."
+    )
+
+
+def rank_diagram(found: Ranks) -> Figure:
+    return critical_difference_diagram(found, {name: label(name) for name in found.mean.index})

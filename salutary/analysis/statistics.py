@@ -1,0 +1,121 @@
+"""Statistics over seeds and tables. The tests are those of SciPy, statsmodels and scikit-posthocs."""
+
+from __future__ import annotations
+
+import warnings
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scikit_posthocs
+from matplotlib.figure import Figure
+from scipy import integrate, stats
+from statsmodels.stats.multitest import multipletests
+
+
+def summarise(values: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
+    """mean, std (n - 1), n, and the 95% interval of the mean (Student's t): low and high; by cell."""
+    table = values.groupby(by)[value].agg(mean="mean", std="std", n="count").reset_index()
+    half = stats.t.ppf(0.975, table["n"] - 1) * table["std"] / np.sqrt(table["n"])
+    return table.assign(low=table["mean"] - half, high=table["mean"] + half)
+
+
+def area_under_curve(rounds: pd.DataFrame) -> pd.DataFrame:
+    """dataset, strategy, seed, area: the mean test accuracy over the rounds (trapezoids), per run.
+
+    A run that stopped early keeps its last accuracy up to the last round of the others.
+    """
+    wide = rounds.pivot_table("test_accuracy", ["dataset", "strategy", "seed"], "round").ffill(axis=1)
+    area = integrate.trapezoid(wide, axis=1) / max(wide.shape[1] - 1, 1)
+    return pd.Series(area, wide.index, name="area").reset_index()
+
+
+class Comparison(NamedTuple):
+    """One strategy against another: wins, ties and losses over tables and seeds, and a test over tables."""
+
+    against: str
+    win: int
+    tie: int
+    loss: int
+    mean_difference: float
+    p: float
+    p_holm: float
+
+
+def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> list[Comparison]:
+    """``ours`` against every other strategy.
+
+    Wins are counted over (table, seed). The test is Wilcoxon's signed-rank test on the means of the tables,
+    two-sided, corrected by Holm: runs of one table are not independent of each other.
+    """
+    each = final.pivot_table(value, ["dataset", "seed"], "strategy").dropna()
+    means = each.groupby(level="dataset").mean()
+    others = [name for name in each if name != ours]
+    p = [paired_wilcoxon(means[ours] - means[name]) for name in others]
+    corrected = holm(p) if p else []
+    rows = []
+    for name, plain, adjusted in zip(others, p, corrected, strict=True):
+        gap = (each[ours] - each[name]).round(9)
+        counts = (int((gap > 0).sum()), int((gap == 0).sum()), int((gap < 0).sum()))
+        rows.append(Comparison(name, *counts, float((means[ours] - means[name]).mean()), plain, adjusted))
+    return rows
+
+
+def paired_wilcoxon(gaps: pd.Series) -> float:
+    """Two-sided p-value of Wilcoxon's signed-rank test; 1 where there is no difference at all."""
+    gaps = gaps.round(9)
+    return float(stats.wilcoxon(gaps).pvalue) if gaps.any() else 1.0
+
+
+def holm(p: list[float] | np.ndarray) -> np.ndarray:
+    """Holm's correction of a family of p-values."""
+    return multipletests(np.asarray(p), method="holm")[1]
+
+
+def warning_of_few(n: int, comparisons: int, of: str = "tables") -> str | None:
+    """Why no comparison can be significant: n pairs give p >= 2 / 2^n, and Holm multiplies it."""
+    smallest = 2 * 0.5**n * comparisons
+    if smallest < 0.05:
+        return None
+    return (
+        f"{n} {of} are too few for a claim about one pair: the smallest p-value that Wilcoxon's test "
+        "can reach, "
+        f"corrected for {comparisons} comparisons, is {min(smallest, 1):.2g}."
+    )
+
+
+class Ranks(NamedTuple):
+    """Mean ranks over tables (1 is best), Friedman's p-value, Nemenyi's p-values of all pairs."""
+
+    mean: pd.Series
+    p: float
+    pairs: pd.DataFrame
+
+
+def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
+    """Friedman's test on the tables' means; None with fewer than three strategies or two tables."""
+    means = final.pivot_table(value, "dataset", "strategy").dropna(axis=1)
+    if min(means.shape[0], means.shape[1] - 1) < 2:
+        return None
+    p = float(stats.friedmanchisquare(*(means[name] for name in means)).pvalue)
+    mean = means.round(9).rank(axis=1, ascending=False).mean()
+    return Ranks(mean.sort_values(), p, scikit_posthocs.posthoc_nemenyi_friedman(means))
+
+
+def critical_difference_diagram(found: Ranks, names: dict[str, str]) -> Figure:
+    """Mean ranks on a line; a bar joins strategies that Nemenyi's test cannot tell apart (5%)."""
+    figure = Figure(figsize=(8, 0.6 + 0.22 * len(found.mean)), layout="constrained")
+    axes = figure.subplots()
+    pairs = found.pairs.rename(index=names, columns=names)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        scikit_posthocs.critical_difference_diagram(
+            found.mean.rename(names),
+            pairs,
+            ax=axes,
+            color_palette=dict.fromkeys(pairs, "black"),
+            label_props={"fontsize": 8},
+            crossbar_props={"linewidth": 2.5},
+            elbow_props={"linewidth": 0.8},
+        )
+    return figure

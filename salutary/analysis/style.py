@@ -1,0 +1,60 @@
+"""One look for one strategy, in every figure: colour (safe for colour-blind readers), line and marker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+# Okabe and Ito's palette.
+BLACK, GREY = "#000000", "#7f7f7f"
+ORANGE, SKY, GREEN, BLUE = "#E69F00", "#56B4E9", "#009E73", "#0072B2"
+VERMILLION, PURPLE = "#D55E00", "#CC79A7"
+
+
+class Look(NamedTuple):
+    label: str
+    color: str
+    linestyle: str = "-"
+    marker: str = "o"
+    linewidth: float = 1.0
+
+    def line(self) -> dict[str, object]:
+        """Keyword arguments of ``Axes.plot``."""
+        return {**self._asdict(), "markersize": 4, "markerfacecolor": "white", "markeredgewidth": 0.9}
+
+
+LOOKS = {
+    "random": Look("Random", GREY, ":", "x"),
+    "entropy": Look("Entropy", BLUE, "-", "^"),
+    "margin": Look("Margin", BLUE, "--", "v"),
+    "uncertainty": Look("Uncertainty", BLUE, ":", "<"),
+    "isal": Look("ISAL", GREEN, "-", "D"),
+    "ibds": Look("IBDS", GREEN, "--", "d"),
+    "coreset": Look("CoreSet", ORANGE, "-", "P"),
+    "batchbald": Look("BatchBALD", PURPLE, "-", "*"),
+    "badge": Look("BADGE", PURPLE, "--", "X"),
+    "self_training": Look("Self-training", SKY, "-", "h"),
+    "fixmatch": Look("FixMatch", SKY, "--", "H"),
+    "salutary_gt": Look("Salutary, true labels", VERMILLION, "--", "o", 1.4),
+    "salutary": Look("Salutary", VERMILLION, "-", "o", 2.0),
+    "salutary_greedy": Look("Salutary greedy (ours)", BLACK, "-", "s", 2.0),
+}
+REFERENCES = {
+    "majority": "Majority class",
+    "initial": "Initial model",
+    "labeled_and_validation": "Trained on L + V",
+    "fully_supervised": "Fully supervised",
+}
+MARKERS = "1234+|_ph8"
+
+
+def look(strategy: str) -> Look:
+    """The look of a strategy; one that is not ours gets a grey line and a marker by its name."""
+    mark = MARKERS[sum(map(ord, strategy)) % len(MARKERS)]
+    return LOOKS.get(strategy, Look(strategy, GREY, "-.", mark))
+
+
+def in_order(strategies: Iterable[str]) -> list[str]:
+    """Strategies in the order of LOOKS, then the others by name."""
+    found = set(strategies)
+    return [*(name for name in LOOKS if name in found), *sorted(found - LOOKS.keys())]

@@ -1,0 +1,69 @@
+"""Is the estimate right? Influences of pool points beside what adding them really does."""
+
+from __future__ import annotations
+
+import torch
+
+from salutary.errors import SalutaryError, require_whole
+from salutary.influence import label_influence
+from salutary.influence.added_point import AddedPoint
+from salutary.influence.refit import refitted_fall
+from salutary.problem import Problem
+from salutary.seeding import stream
+from salutary.strategies import Strategy, check_convex, influence_rows
+from salutary.studies import Study, initial_state
+
+
+class AddedPoints(Study):
+    """Estimated and real fall of the mean validation loss for ``n`` random pool points with true labels.
+
+    Section 5.3 and figure 3 of the paper. Estimates: ``gradient`` (the influence, eq. (1), Hessian over the
+    labelled set), ``pool_hessian`` (the same as the authors' code takes it), ``newton`` and
+    ``second_order`` (:mod:`salutary.influence.added_point`). ``actual``: the model refitted.
+    """
+
+    def __init__(self, n: int = 300):
+        self.n = n
+
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """One table, ``added_points``. Raises SalutaryError for a model that is not convex."""
+        require_whole("study.n", self.n, 1)
+        check_convex(self, model)
+        pool = problem.split.pool
+        if self.n > len(pool):
+            raise SalutaryError(f"study.n={self.n} is more than the pool, {len(pool)} rows")
+        rows = torch.as_tensor(stream(seed, "study").choice(pool, self.n, replace=False))
+        fitted, view = initial_state(problem, model)
+        X, y = problem.X[rows], problem.y[rows]
+        W, penalty = fitted.coef_, fitted.penalty_
+
+        def gradient(X_hessian: torch.Tensor) -> torch.Tensor:
+            influence = label_influence(W, penalty, X_pool=X, **influence_rows(view, X_hessian))
+            return influence.gather(1, y[:, None])[:, 0]
+
+        def added(second_order: bool) -> torch.Tensor:
+            point = AddedPoint.at(W, penalty, **influence_rows(view, view.labeled), second_order=second_order)
+            return point.fall(X).gather(1, y[:, None])[:, 0]
+
+        columns = {
+            "sample_id": rows,
+            "true_label": y,
+            "actual": refitted_fall(
+                W,
+                penalty,
+                X=view.labeled,
+                y=view.labels,
+                X_new=X,
+                y_new=y,
+                X_validation=view.validation,
+                y_validation=view.validation_labels,
+            ),
+            "gradient": gradient(view.labeled),
+            "pool_hessian": gradient(view.pool),
+            "newton": added(second_order=False),
+            "second_order": added(second_order=True),
+        }
+        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        return {"added_points": [dict(zip(columns, row, strict=True)) for row in values]}

@@ -1,0 +1,45 @@
+"""What choosing costs: seconds and memory of a strategy's first proposal."""
+
+from __future__ import annotations
+
+import time
+
+from salutary import memory
+from salutary.errors import require_whole
+from salutary.problem import Problem
+from salutary.seeding import stream
+from salutary.strategies import Strategy
+from salutary.studies import Study, initial_state
+
+
+class SelectionCost(Study):
+    """Wall-clock time and peak memory of ``strategy.propose`` on the initial model, ``repeats`` times.
+
+    A first call, which is not recorded, warms up. The paper gives neither time nor memory.
+    """
+
+    def __init__(self, repeats: int = 5):
+        self.repeats = repeats
+
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """One table, ``selection_cost``."""
+        require_whole("study.repeats", self.repeats, 1)
+        strategy.check(model)
+        fitted, view = initial_state(problem, model)
+
+        def propose() -> None:
+            proposal = strategy.propose(fitted, view, budget, stream(seed, "strategy", 1))
+            proposal.indices.tolist()  # waits for the device
+
+        propose()
+        rows = []
+        for repeat in range(self.repeats):
+            started = time.perf_counter()
+            propose()
+            seconds = time.perf_counter() - started
+            rows.append({"repeat": repeat, "n_pool": len(view.pool), "budget": budget, "seconds": seconds})
+        for row in rows:  # by itself: finding the peak takes time
+            row["peak_mb"] = memory.peak(propose, view.pool.device.type)
+        return {"selection_cost": rows}
