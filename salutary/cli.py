@@ -2,70 +2,144 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import logging
 import os
 import sys
 import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from salutary.config import Settings, build, one_line_errors
+from salutary.config import Settings, build, explain, one_line_errors, threads_per_worker
 from salutary.config_dir import config_dir
+from salutary.errors import SalutaryError
+from salutary.identity import Identity
+from salutary.records import RunDirectory
+from salutary.resume import read_back, read_references
+from salutary.sweeps import Note, duration, note
 
 if TYPE_CHECKING:
     from salutary.datasets import Table
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
-@one_line_errors
-def run(cfg: DictConfig) -> None:
-    """One run. Heavy imports wait until here, so that mistakes in the command line are told at once."""
+def run(cfg: DictConfig) -> float:
+    """One run; the validation accuracy at its end, which a sweeper that optimises maximises."""
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        with _quiet():
+            return _job(cfg)
+    return one_line_errors(_single)(cfg)
+
+
+def run_directory(config: dict, choices: Mapping[str, str], keep_failures: bool = False) -> RunDirectory:
+    """Where a resolved configuration writes; raises SalutaryError for a setting out of range."""
+    settings = Settings.of(config)
+    names = (choices[group] for group in ("dataset", "strategy", "model", "protocol"))
+    return RunDirectory(settings.output_dir, Identity(*names, settings.seed), config, keep_failures)
+
+
+def _single(cfg: DictConfig) -> float:
+    """A run by itself shows its rounds and a summary."""
+    from salutary import terminal
+
+    directory = run_directory(_resolved(cfg), HydraConfig.get().runtime.choices)
+    if not _execute(cfg, directory):
+        print("This run was finished before; force=true runs it again.")
+    facts = json.loads((directory.path / "run.json").read_text())
+    records = read_back(directory.path)
+    references = read_references(directory.path)
+    twins, seconds = facts["same_strategies"], facts["seconds"]
+    terminal.summarise(directory.identity, records, references, twins, seconds, directory.path)
+    return records[-1].validation.accuracy
+
+
+def _job(cfg: DictConfig) -> float:
+    """A run of a sweep notes in the sweep's journal what becomes of it."""
+    settings = HydraConfig.get()
+    directory, started = None, time.perf_counter()
+
+    def tell(state: str, text: str = "") -> None:
+        name = directory.path.name if directory else " ".join(settings.overrides.task)
+        note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text))
+
+    try:
+        directory = run_directory(_resolved(cfg), settings.runtime.choices, keep_failures=True)
+        tell("running")
+        executed = _execute(cfg, directory, shown=False)
+        last = read_back(directory.path)[-1]
+    except Exception as error:
+        text = " ".join(explain(error).split()) or type(error).__name__
+        kept = directory and directory.partial / "error.txt"
+        tell("failed", f"{text} (see {kept})" if kept and kept.exists() else text)
+        raise SalutaryError(text) from None  # whatever it was, it reaches the sweeper from any process
+    seconds = duration(time.perf_counter() - started)
+    accuracy = f"{100 * last.test.accuracy:.2f}% after round {last.round}"
+    tell("finished" if executed else "skipped", f"{accuracy}, {seconds}" if executed else "")
+    return last.validation.accuracy
+
+
+def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bool:
+    """Do what is left of a run; False if it was finished before.
+
+    Heavy imports wait until here, so that mistakes in the command line are told at once.
+    """
+    config = _resolved(cfg)
+    settings = Settings.of(config)
+    if directory.finished and not settings.force:
+        return False
     from salutary import loop, terminal
-    from salutary.problem import Problem, noisy_labels
-    from salutary.records import Identity, RunDirectory
+    from salutary.problem import Problem, as_set
     from salutary.references import reference_lines
 
     started = time.perf_counter()
-    config = OmegaConf.to_container(cfg, resolve=True)
-    settings = Settings.of(config)
-    choices = HydraConfig.get().runtime.choices
-    names = (choices[group] for group in ("dataset", "strategy", "model", "protocol"))
-    identity = Identity(*names, settings.seed)
-
-    with RunDirectory(
-        settings.output_dir, identity, config, OmegaConf.to_yaml(cfg, resolve=True)
-    ) as directory:
-        device, strategy = build(cfg, "device"), build(cfg, "strategy")
+    with directory:
+        if directory.finished and not settings.force:  # by the process that held the lock
+            return False
+        device = build(cfg, "device", **threads_per_worker(cfg))
+        strategy = build(cfg, "strategy")
         study = build(cfg, "study") if cfg.get("study") else None
-        table = shared_table(json.dumps(config["dataset"]), identity.dataset)
+        table = shared_table(json.dumps(config["dataset"]), directory.identity.dataset)
         split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
-        if settings.n_validation is not None:
-            split = split.with_fewer_validation_rows(table.y, settings.n_validation, settings.seed)
-        if settings.n_pool is not None:
-            split = split.with_fewer_pool_rows(table.y, settings.n_pool, settings.seed)
-        given = noisy_labels(table.y, table.n_classes, split.initial, settings.label_noise, settings.seed)
-        if settings.baselines_use_validation and strategy.is_baseline:
-            split = split.with_validation_as_labels()
+        split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = build(cfg, "model", n_classes=table.n_classes)
 
-        settings = settings.sized(len(split.pool))
-        rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed)
-        records = []
-        for record in terminal.progress(rounds, settings.rounds, identity):
-            records.append(record)
+        settings = settings.sized(len(problem.split.pool))
+        done = directory.resume(settings.force)
+        rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed, done)
+        for record in terminal.progress(rounds, settings.rounds, directory.identity, len(done), shown):
+            done = (*done, record)
             directory.append(record)
         if study:
             directory.add_tables(study.measure(problem, model, strategy, settings.budget, settings.seed))
-        references = reference_lines(problem, model, records[0].test)
-        seconds = time.perf_counter() - started
-        directory.finish(references, table, device.description, seconds)
-    twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
-    terminal.summarise(identity, records, references, twins, seconds, directory.path)
+        references = reference_lines(problem, model, done[0].test)
+        twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
+        directory.finish(references, table, device.description, time.perf_counter() - started, twins)
+    return True
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Only warnings are shown of a run among many."""
+    logger = logging.getLogger("salutary")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _resolved(cfg: DictConfig) -> dict:
+    return OmegaConf.to_container(cfg, resolve=True)
 
 
 @functools.lru_cache(maxsize=16)

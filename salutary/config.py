@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -54,6 +55,7 @@ class Settings:
     baselines_use_validation: bool
     output_dir: str
     data_dir: str | None
+    force: bool
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for a value of the wrong type or out of range."""
@@ -70,7 +72,8 @@ class Settings:
             raise SalutaryError(f"output_dir must be the name of a folder, not {self.output_dir!r}")
         if self.data_dir is not None and (not isinstance(self.data_dir, str) or not self.data_dir):
             raise SalutaryError(f"data_dir must be the name of a folder or null, not {self.data_dir!r}")
-        require_bool("baselines_use_validation", self.baselines_use_validation)
+        for name in ("baselines_use_validation", "force"):
+            require_bool(name, getattr(self, name))
 
     def sized(self, n_pool: int) -> Settings:
         """The same settings with ``budget`` and ``rounds`` as numbers, for a pool of so many rows."""
@@ -117,6 +120,19 @@ def build(cfg: DictConfig, name: str, **arguments: object):
         raise
 
 
+def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
+    """Keyword argument for the device: CPU threads such that workers times threads fit the cores.
+
+    Nothing for one process; with ``hydra/launcher=joblib`` its ``n_jobs`` share the cores.
+    """
+    workers = OmegaConf.select(HydraConfig.get().launcher, "n_jobs")
+    if workers is None:
+        return {}
+    cores = os.cpu_count() or 1
+    share = max(1, cores // (workers if workers > 0 else cores))
+    return {"threads": min(share, cfg.device.threads or share)}
+
+
 def one_line_errors(function: Callable) -> Callable:
     """Turn mistakes of the user into one line on standard error and exit status 1.
 
@@ -129,7 +145,7 @@ def one_line_errors(function: Callable) -> Callable:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt:
-            message = "interrupted"
+            message = "interrupted; the same command goes on from the last finished round"
         except (*MISTAKES, ValueError) as error:
             is_mistake = isinstance(error, MISTAKES) or _raised_by_hydra(error)
             if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):

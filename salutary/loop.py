@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.metrics import Metrics, evaluate
+from salutary.metrics import evaluate
 from salutary.problem import Problem
+from salutary.rounds import Query, Round
 from salutary.seeding import stream
 from salutary.split import Oracle, PoolView
 from salutary.strategies import Proposal, Strategy
@@ -20,46 +21,22 @@ from salutary.strategies import Proposal, Strategy
 CLOSE_UP_ROWS = 2048
 
 
-@dataclass(frozen=True)
-class Query:
-    """One queried point. ``sample_id``: row of the loaded table; labels are class names."""
-
-    round: int
-    rank: int
-    sample_id: int
-    assigned_label: str
-    true_label: str
-    predicted_label: str
-    influence: float | None
-
-
-@dataclass(frozen=True)
-class Round:
-    """The state after a round; round 0 is the initial model, before any query.
-
-    ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
-    ``stop``: why the strategy added fewer points than the budget, if it did.
-    """
-
-    round: int
-    n_labeled: int
-    n_human_labels: int
-    validation: Metrics
-    test: Metrics
-    label_agreement: float | None
-    select_seconds: float
-    fit_seconds: float
-    queries: tuple[Query, ...]
-    stop: str | None = None
-
-
-def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, seed: int) -> Iterator[Round]:
+def run(
+    problem: Problem,
+    model,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+    done: tuple[Round, ...] = (),
+) -> Iterator[Round]:
     """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
 
     The last round takes what is left of the pool; the run ends early when nothing is left, or when
-    the strategy proposes nothing: then its last round adds no point, and says why.
+    the strategy proposes nothing: then its last round adds no point, and says why. ``done``: the rounds of
+    an interrupted run, from round 0 on; it goes on after them, and they are not yielded again.
     Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
-    round 0, or if a strategy breaks its contract.
+    round 0, if ``done`` was made from other data, or if a strategy breaks its contract.
     """
     pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
     labeled = torch.as_tensor(problem.split.initial, device=problem.y.device)
@@ -71,12 +48,22 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
     # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
     seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
     model.tune(problem.X[labeled], labels, stream(seed, "model"), seen)
+    if done:
+        rows, assigned = _restored(problem, pool, done)
+        labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
+        pool = pool[~torch.isin(pool, rows)]
+        oracle.n_sold = done[-1].n_human_labels
+        if done[-1].round >= rounds or _is_idle(done[-1]):
+            return
     X_pool = problem.X[pool]
     fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-    last = _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
-    yield last
+    if done:
+        last = done[-1]
+    else:
+        last = _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
+        yield last
 
-    for number in range(1, rounds + 1):
+    for number in range(last.round + 1, rounds + 1):
         if not len(pool):
             return
         view = view_of(problem, X_pool, labeled, labels, seen)
@@ -99,6 +86,24 @@ def run(problem: Problem, model, strategy: Strategy, rounds: int, budget: int, s
         last = _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
         last = replace(last, stop=proposal.stop)
         yield last
+
+
+def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[Tensor, Tensor]:
+    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run."""
+    queries = [query for record in done for query in record.queries]
+    numbers = {name: number for number, name in enumerate(problem.class_names)}
+    rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)
+    known = all(query.assigned_label in numbers and query.true_label in numbers for query in queries)
+    if known and bool(torch.isin(rows, pool).all()):
+        true = [numbers[query.true_label] for query in queries]
+        if problem.y[rows].tolist() == true:
+            assigned = [numbers[query.assigned_label] for query in queries]
+            return rows, torch.tensor(assigned, dtype=torch.int64, device=pool.device)
+    raise SalutaryError("the interrupted run had other data: force=true starts it afresh")
+
+
+def _is_idle(record: Round) -> bool:
+    return record.round > 0 and not record.queries
 
 
 def _idle(last: Round, number: int, select_seconds: float, why: str) -> Round:

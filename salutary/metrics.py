@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from torch import Tensor
+
+if TYPE_CHECKING:  # readers of records need no torch
+    from torch import Tensor
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.preprocessing import StandardScaler
@@ -14,19 +15,27 @@ from salutary.errors import SalutaryError
 from salutary.seeding import stream
 from salutary.split import Split
 
+if TYPE_CHECKING:
+    from salutary.config import Settings
+
 
 @dataclass(frozen=True)
 class Problem:
     """X (n, d) and y (n,) of all rows, the split into parts by row number, the class names.
 
-    ``given`` (n,): the labels that training data come with; y but for wrong ones in the initial set.
+    ``noisy`` (n,): y but for wrong labels in the initial set, if there are any.
     """
 
     X: Tensor
     y: Tensor
-    given: Tensor
     split: Split
     class_names: tuple[str, ...]
+    noisy: Tensor | None = None
+
+    @property
+    def given(self) -> Tensor:
+        """The labels that training data come with, (n,)."""
+        return self.y if self.noisy is None else self.noisy
 
     @classmethod
     def prepare(cls, table: Table, split: Split, device: Device, given: np.ndarray | None = None) -> Problem:
@@ -45,7 +54,7 @@ class Problem:
         else:
             X = table.X.copy()  # other runs may share the table
         y, given = device.labels(table.y.copy()), device.labels(given.copy())
-        return cls(device.features(X), y, given, split, table.class_names)
+        return cls(device.features(X), y, split, table.class_names, given)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""
@@ -55,6 +64,18 @@ class Problem:
     @property
     def n_classes(self) -> int:
         return len(self.class_names)
+
+
+def as_set(split: Split, table: Table, settings: Settings, is_baseline: bool) -> tuple[Split, np.ndarray]:
+    """The split with the rows that the settings leave in it, and the labels that come with the rows, (n,)."""
+    if settings.n_validation is not None:
+        split = split.with_fewer_validation_rows(table.y, settings.n_validation, settings.seed)
+    if settings.n_pool is not None:
+        split = split.with_fewer_pool_rows(table.y, settings.n_pool, settings.seed)
+    given = noisy_labels(table.y, table.n_classes, split.initial, settings.label_noise, settings.seed)
+    if settings.baselines_use_validation and is_baseline:
+        split = split.with_validation_as_labels()
+    return split, given
 
 
 def noisy_labels(y: np.ndarray, n_classes: int, rows: np.ndarray, share: float, seed: int) -> np.ndarray:

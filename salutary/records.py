@@ -1,47 +1,43 @@
 """What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
 
-A run writes into ``<name>.partial``, every file atomically, and gives the directory its name when
-all is there. The schema is in docs/records.md.
+A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
+one goes on from its last round. The schema is in docs/records.md.
 """
 
 from __future__ import annotations
 
 import contextlib
-import copy
 import csv
-import hashlib
 import importlib.metadata
 import io
 import json
+import logging
 import os
 import platform
 import shutil
 import subprocess
 import time
+import traceback
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import yaml
+from filelock import FileLock, Timeout
 
 from salutary import __version__
 from salutary.errors import SalutaryError
 from salutary.files import sync, write_atomic
+from salutary.identity import Identity, run_name, what_matters
+from salutary.resume import read_back
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
-    from salutary.loop import Round
     from salutary.metrics import Metrics
+    from salutary.rounds import Round
 
-
-@dataclass(frozen=True)
-class Identity:
-    """The names a run is known by: those of its YAML files, and the seed."""
-
-    dataset: str
-    strategy: str
-    model: str
-    protocol: str
-    seed: int
+log = logging.getLogger(__name__)
 
 
 ROUND_COLUMNS = (
@@ -72,59 +68,91 @@ QUERY_COLUMNS = (
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
 
 
-def run_name(identity: Identity, config: dict) -> str:
-    """Directory name: readable, then a hash of all settings that change the result."""
-    text = json.dumps(what_matters(config), sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    names = [identity.dataset, identity.strategy, identity.model, identity.protocol]
-    return "-".join([*names, f"seed{identity.seed}", digest])
-
-
-def what_matters(config: dict) -> dict:
-    """The settings without those that say where and how fast, which do not change the result."""
-    config = copy.deepcopy(config)
-    data_dir = config.pop("data_dir", None)
-    if config["dataset"].get("data_dir") == data_dir:  # a data set's own folder of files does matter
-        config["dataset"].pop("data_dir", None)
-    config.pop("output_dir", None)
-    for name in ("name", "threads"):
-        config["device"].pop(name, None)
-    return config
+class DiskError(SalutaryError):
+    """Something cannot be written now; what is there stays, so that the run can go on later."""
 
 
 class RunDirectory:
-    """Writes the records of one run, as a context: nothing exists on disk before the first round.
+    """Writes the records of one run, as a context in which no other process can do the same run.
 
     Rounds and queries are appended, a round's queries before the round itself, so that the files hold a
-    round wholly or not; the rest is written atomically. When a mistake of the user ends the run, what was
-    written is removed, and a finished record of an earlier run stays as it is. An interrupted run leaves
-    its ``<name>.partial``.
+    round wholly or not; the rest is written atomically. When a mistake of the user ends the run, what it
+    wrote is removed, unless ``keep_failures``: then an error.txt beside it says why. A finished record of an
+    earlier run stays as it is until a new one is finished. An interrupted run leaves its ``<name>.partial``,
+    where :meth:`resume` goes on.
     """
 
-    def __init__(self, output_dir: str, identity: Identity, config: dict, config_yaml: str):
+    def __init__(
+        self,
+        output_dir: str,
+        identity: Identity,
+        config: dict,
+        keep_failures: bool = False,
+    ):
         self.path = Path(output_dir).expanduser() / run_name(identity, config)
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.identity = identity
-        self.settings = what_matters(config)
-        self.config_yaml = config_yaml
+        self.config = config
+        self.keep_failures = keep_failures
+        self._replaced = self.path.with_name(self.path.name + ".old.partial")
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        self._made: list[Path] = []
         self._started = False
-        self._made_output_dir = False
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is finished; a moment's look, without the lock."""
+        return (self.path / "run.json").exists()
 
     def __enter__(self) -> Self:
-        """Raises SalutaryError if the directory can certainly not be made, before any work is done."""
-        parent = self.path.parent.absolute()
-        while not parent.exists():
-            parent = parent.parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            raise SalutaryError(f"output_dir={self.path.parent} cannot be written: see {parent}")
+        """Wait until no other process does this run. Raises SalutaryError if nothing can be written."""
+        folder = self.path.parent.absolute()
+        self._made = [each for each in (folder, *folder.parents) if not each.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+        except OSError as error:
+            raise DiskError(f"output_dir={self.path.parent} cannot be written: {error.strerror}") from error
+        if (self.partial / "run.json").exists() and not self.path.exists():
+            self._publish()  # it was stopped just before
+        shutil.rmtree(self._replaced, ignore_errors=True)
         return self
 
-    def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind and issubclass(kind, SalutaryError) and self._started:
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            log.info(f"waiting for another process that does {self.path.name}")
+            self._lock.acquire()
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        failed = isinstance(error, Exception)
+        if failed and self.keep_failures:
+            self._keep(error)
+        elif isinstance(error, SalutaryError) and not isinstance(error, DiskError):
             shutil.rmtree(self.partial, ignore_errors=True)
-            if self._made_output_dir:
+        with contextlib.suppress(OSError):
+            os.unlink(self._lock.lock_file)  # while it is held: who waits for it sees that and makes another
+        self._lock.release()
+        if failed:
+            for folder in self._made:
                 with contextlib.suppress(OSError):  # other runs may be in there by now
-                    self.path.parent.rmdir()
+                    folder.rmdir()
+
+    def _keep(self, error: Exception) -> None:
+        """Say in the run's directory why it failed, if that can be written."""
+        with contextlib.suppress(OSError):
+            write_atomic(self.partial / "config.yaml", self._config_yaml().encode())
+            write_atomic(self.partial / "error.txt", "".join(traceback.format_exception(error)).encode())
+
+    def resume(self, force: bool = False) -> tuple[Round, ...]:
+        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh."""
+        done = () if force or not self.partial.exists() else read_back(self.partial)
+        if not done:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        self._started = bool(done)
+        (self.partial / "error.txt").unlink(missing_ok=True)
+        return done
 
     def append(self, record: Round) -> None:
         """Add one round; the files on disk are always complete up to some round."""
@@ -138,12 +166,20 @@ class RunDirectory:
         for name, rows in tables.items():
             self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
 
-    def finish(self, references: dict[str, Metrics], table: Table, device: str, seconds: float) -> None:
+    def finish(
+        self,
+        references: dict[str, Metrics],
+        table: Table,
+        device: str,
+        seconds: float,
+        same_strategies: tuple[str, ...] = (),
+    ) -> None:
         """Write run.json and give the directory its final name, in place of an earlier record."""
         content = {
             **asdict(self.identity),
-            "settings": self.settings,
+            "settings": what_matters(self.config),
             "references": {name: asdict(metrics) for name, metrics in references.items()},
+            "same_strategies": same_strategies,
             "class_names": table.class_names,
             "data_shape": table.X.shape,
             "data_sha256": table.sha256,
@@ -152,24 +188,27 @@ class RunDirectory:
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **_environment(),
         }
-        self._write("run.json", json.dumps(content, indent=2) + "\n")
         try:
             for name in ("queries.csv", "rounds.csv"):
                 sync(self.partial / name)
-            shutil.rmtree(self.path, ignore_errors=True)
+        except OSError as error:
+            raise _unwritable(self.partial, error) from error
+        self._write("run.json", json.dumps(content, indent=2) + "\n")
+        self._publish()
+
+    def _publish(self) -> None:
+        """Give the finished directory its name. At any moment the old or the new record is there, whole."""
+        try:
+            if self.path.exists():
+                self.path.rename(self._replaced)
             self.partial.rename(self.path)
         except OSError as error:
             raise _unwritable(self.path, error) from error
+        shutil.rmtree(self._replaced, ignore_errors=True)
 
     def _start(self) -> None:
-        try:
-            self._made_output_dir = not self.path.parent.exists()
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.partial.mkdir(parents=True)
-        except OSError as error:
-            raise _unwritable(self.partial, error) from error
         self._started = True
-        self._write("config.yaml", self.config_yaml)
+        self._write("config.yaml", self._config_yaml())
         for name, columns in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
             self._write(name, _csv(columns, [], header=True))
 
@@ -191,6 +230,9 @@ class RunDirectory:
             "stop": record.stop,
         }
 
+    def _config_yaml(self) -> str:
+        return yaml.safe_dump(self.config, sort_keys=False)
+
     def _append(self, name: str, text: str) -> None:
         try:
             with (self.partial / name).open("a") as file:
@@ -205,8 +247,8 @@ class RunDirectory:
             raise _unwritable(self.partial / name, error) from error
 
 
-def _unwritable(path: Path, error: OSError) -> SalutaryError:
-    return SalutaryError(f"{path} cannot be written: {error.strerror}; set output_dir")
+def _unwritable(path: Path, error: OSError) -> DiskError:
+    return DiskError(f"{path} cannot be written: {error.strerror}; set output_dir")
 
 
 def _csv(columns: tuple[str, ...], rows: Iterable[dict], header: bool = False) -> str:

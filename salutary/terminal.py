@@ -13,9 +13,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from salutary.loop import Round
+    from salutary.identity import Identity
     from salutary.metrics import Metrics
-    from salutary.records import Identity
+    from salutary.rounds import Round
 
 REFERENCE_NAMES = {
     "majority": "majority class",
@@ -43,9 +43,12 @@ def counting_bar(description: str, total: int, shown: bool = True) -> Iterator[C
         yield lambda n: bar.advance(task, n)
 
 
-def progress(records: Iterable[Round], rounds: int, identity: Identity) -> Iterator[Round]:
-    """Pass the rounds on, showing a bar."""
-    with counting_bar(f"{identity.dataset} · {identity.strategy}", rounds) as advance:
+def progress(
+    records: Iterable[Round], rounds: int, identity: Identity, done: int, shown: bool
+) -> Iterator[Round]:
+    """Pass the rounds on, showing a bar; ``done`` rounds, counting round 0, were there before."""
+    with counting_bar(f"{identity.dataset} · {identity.strategy}", rounds, shown) as advance:
+        advance(max(done - 1, 0))
         for record in records:
             yield record
             advance(record.round > 0)

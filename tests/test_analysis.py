@@ -1,8 +1,8 @@
 """Tables from records."""
 
+import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,64 +10,8 @@ import pytest
 from scipy.stats import ttest_1samp
 
 from salutary.analysis import confidence
-from salutary.analysis.comparison import compare, compare_references, markdown, paper_accuracies
 from salutary.analysis.runs import last_rounds, read_references, read_rounds
 from salutary.errors import SalutaryError
-
-SCRIPT = Path(__file__).parents[1] / "scripts" / "compare_with_paper.py"
-
-
-def rounds(*accuracies, dataset="bank", strategy="margin"):
-    """Two rounds of one run per accuracy."""
-    rows = [
-        {
-            "dataset": dataset,
-            "strategy": strategy,
-            "run": str(run),
-            "round": r,
-            "test_accuracy": a - (1 - r) / 5,
-        }
-        for run, a in enumerate(accuracies)
-        for r in (0, 1)
-    ]
-    return pd.DataFrame(rows)
-
-
-def test_means_deviations_and_marks():
-    near = compare(rounds(0.73, 0.74, 0.75)).iloc[0]
-    assert (near["mean"], near["count"]) == (pytest.approx(74.0), 3)
-    assert near["std"] == pytest.approx(1.0)
-    assert (near["paper_mean"], near["paper_std"]) == (73.84, 1.33)
-    assert not near["differs"]
-    assert compare(rounds(0.77, 0.78, 0.79)).iloc[0]["differs"]  # 4.2 points, 2 sqrt(1 + 1.33^2) = 3.3
-    assert not compare(rounds(0.76, 0.77, 0.78)).iloc[0]["differs"]
-
-
-def test_markdown_marks_differences_and_knows_strategies_of_ours():
-    table = pd.concat([rounds(0.5, 0.6), rounds(0.7, 0.7, strategy="mine")])
-    table["run"] = table["run"] + table["strategy"]
-    text = markdown(compare(table))
-    assert "| margin | 55.0 ± 7.1 (73.8 ± 1.3)* |" in text
-    assert "| mine | 70.0 ± 0.0 |" in text
-
-
-def test_paper_numbers_are_complete():
-    table = paper_accuracies()
-    assert len(table) == 11 * 7
-    assert not table["paper_mean"].isna().any()
-    row = table.set_index(["strategy", "dataset"]).loc[("salutary_gt", "electrical")]
-    assert row["paper_mean"] == 70.92 and pd.isna(row["paper_std"])
-
-
-def test_references_are_counted_once_a_seed():
-    rows = [
-        {"dataset": "bank", "seed": seed, "run": f"{strategy}{seed}", "line": "majority", "test_accuracy": a}
-        for strategy in ("margin", "random")
-        for seed, a in enumerate((0.8, 0.9))
-    ]
-    row = compare_references(pd.DataFrame(rows)).iloc[0]
-    assert (row["mean"], row["count"]) == (pytest.approx(85.0), 2)
-    assert "| majority | 85.0 ± 7.1 |" in markdown(compare_references(pd.DataFrame(rows)))
 
 
 def test_reads_finished_runs_only(salutary_run, tmp_path):
@@ -82,24 +26,45 @@ def test_reads_finished_runs_only(salutary_run, tmp_path):
     assert set(read_references([tmp_path])["line"]) == lines
 
 
-def test_damaged_records_are_named(salutary_run, tmp_path):
-    salutary_run("dataset=breast_cancer", "rounds=0")
+DAMAGE = {
+    "column renamed": (lambda text: text.replace("seed", "sed", 1), "line 1: not the columns"),
+    "half a line": (lambda text: text[:-20], "line 3: "),
+    "no line break": (lambda text: text[:-1], "line 3: cut off"),
+    "a word for a number": (lambda text: text.replace(",40,", ",forty,"), "line 2: could not convert string"),
+    "a field too many": (
+        lambda text: text.replace("breast_cancer,", "breast_cancer,x,", 1),
+        "line 2: 19 fields",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_records_are_named_by_file_and_line(damage, salutary_run, tmp_path):
+    salutary_run("dataset=breast_cancer", "rounds=1")
     (file,) = tmp_path.rglob("rounds.csv")
-    file.write_text(file.read_text().replace("seed", "sed", 1))
-    with pytest.raises(SalutaryError, match=r"rounds\.csv does not have the columns"):
+    change, message = DAMAGE[damage]
+    file.write_text(change(file.read_text()))
+    with pytest.raises(SalutaryError, match=f"{re.escape(str(file))}, {message}"):
         read_rounds([tmp_path])
-    file.unlink()
+
+
+def test_missing_and_damaged_files_are_named(salutary_run, tmp_path):
+    salutary_run("dataset=breast_cancer", "rounds=0")
+    (facts,) = tmp_path.rglob("run.json")
+    whole = facts.read_text()
+    facts.write_text(whole.replace('"settings"', '"sittings"'))
+    with pytest.raises(SalutaryError, match=r"run\.json: 'settings' is missing"):
+        read_references([tmp_path])
+    facts.write_text(whole[:30])
+    with pytest.raises(SalutaryError, match=r"run\.json, line \d"):
+        read_references([tmp_path])
+    (tmp_path / "outputs" / facts.parent.name / "rounds.csv").unlink()
     with pytest.raises(SalutaryError, match=r"rounds\.csv cannot be read"):
         read_rounds([tmp_path])
 
 
-def test_script(tmp_path):
-    empty = subprocess.run([sys.executable, SCRIPT, tmp_path], capture_output=True, text=True)
-    assert (empty.returncode, empty.stderr) == (1, f"compare_with_paper: no finished run below {tmp_path}\n")
-
-
 def test_analysis_does_not_import_torch():
-    code = "import sys, salutary.analysis.comparison; sys.exit('torch' in sys.modules)"
+    code = "import sys, salutary.analysis.report, salutary.analysis.collect; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -155,11 +120,6 @@ def test_study_of_default_runs(salutary_run, tmp_path):
     assert salutary_run(*command, "strategy=salutary")[0] == 0
     table = confidence.cells(confidence.read_study([tmp_path / "outputs"]))
     assert {"greedy auto", "salutary", "L + V"} <= set(table)
-
-
-def test_holm():
-    corrected = confidence.holm(pd.Series([0.01, 0.04, 0.03, 0.005]))
-    assert corrected.tolist() == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
 def test_study_reads_records(salutary_run, tmp_path):

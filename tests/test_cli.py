@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from salutary.config_dir import config_dir
-from salutary.loop import Query, Round
+from salutary.identity import Identity, run_name
 from salutary.metrics import Metrics
-from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS, Identity, RunDirectory, run_name
+from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS, RunDirectory
+from salutary.rounds import Query, Round
 
 TIMINGS = {"select_seconds", "fit_seconds"}
 
@@ -101,9 +102,16 @@ def test_same_seed_twice_gives_the_same_bytes(strategy, salutary_run, tmp_path):
     assert contents[0] == contents[1]
 
 
-def test_running_again_replaces_the_records(salutary_run, tmp_path):
-    for _ in range(2):
-        assert salutary_run("dataset=breast_cancer", "rounds=1")[0] == 0
+def test_running_again_shows_what_is_there_unless_forced(salutary_run, tmp_path):
+    command = ("dataset=breast_cancer", "rounds=1")
+    _, first, _ = salutary_run(*command)
+    facts = run_directory(tmp_path) / "run.json"
+    written = facts.stat().st_mtime_ns
+    status, again, _ = salutary_run(*command)
+    assert (status, facts.stat().st_mtime_ns) == (0, written)
+    assert again == "This run was finished before; force=true runs it again.\n" + first
+    assert salutary_run(*command, "force=true")[0] == 0
+    assert facts.stat().st_mtime_ns > written
     assert len(rows(run_directory(tmp_path) / "rounds.csv")) == 2
 
 
@@ -262,7 +270,7 @@ def test_failed_run_leaves_an_earlier_record_alone(own_folder, salutary_run, tmp
     code = tmp_path / "own_code.py"
     code.write_text(code.read_text().replace("self.sign * (1", "float('nan') * (1"))
     sys.modules.pop("own_code")
-    status, _, err = salutary_run(*own_folder)
+    status, _, err = salutary_run(*own_folder, "force=true")
     assert (status, err) == (1, "salutary-run: a strategy returned a score that is not a number")
     assert {p.name: p.read_bytes() for p in run_directory(tmp_path).iterdir()} == before
     assert len(list((tmp_path / "outputs").iterdir())) == 1
@@ -274,25 +282,6 @@ def test_refused_run_leaves_an_empty_output_folder_alone(salutary_run, tmp_path)
     status, _, _ = salutary_run("output_dir=mine", "model.l2=1e-7", "strategy.solver=cg")
     assert status == 1
     assert (tmp_path / "mine").is_dir() and not any((tmp_path / "mine").iterdir())
-
-
-def test_full_disk_is_one_line(salutary_run, monkeypatch, tmp_path):
-    """The disk fills up while the second round is written; what was written is removed."""
-    from salutary import records
-
-    write, written = records.write_atomic, []
-
-    def full(path, content):
-        written.append(path)
-        if len(written) > 4:
-            raise OSError(28, "No space left on device", str(path))
-        write(path, content)
-
-    monkeypatch.setattr(records, "write_atomic", full)
-    status, _, err = salutary_run("dataset=breast_cancer", "rounds=2")
-    assert status == 1
-    assert "cannot be written: No space left on device; set output_dir" in err
-    assert not any(tmp_path.iterdir())
 
 
 # -- additions from outside the package --------------------------------------------------------------

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
-from salutary.analysis.comparison import DATASETS
-from salutary.analysis.runs import last_rounds, read_references, read_rounds
+from salutary.analysis.paper import DATASETS
+from salutary.analysis.runs import last_rounds, read_facts, read_references, read_rounds
+from salutary.analysis.statistics import holm
 from salutary.errors import SalutaryError
 
 CELL = ["protocol", "dataset", "n_validation"]
@@ -37,7 +37,7 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
     rounds = read_rounds(folders)
     last = last_rounds(rounds).set_index("run")
     last["added"] = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
-    settings = {path: _settings(Path(path)) for path in last.index}
+    settings = read_facts(folders)["settings"]
     last["n_validation"] = [settings[path]["n_validation"] or np.inf for path in last.index]
     last["method"] = [_method(run.strategy, settings[run.Index]) for run in last.itertuples()]
     references = read_references(folders).replace({"line": LINES}).rename(columns={"line": "method"})
@@ -53,13 +53,6 @@ def read_study(folders: list[Path]) -> pd.DataFrame:
         if method not in set(study["method"]):
             raise SalutaryError(f"the study needs runs of {method}, there are none")
     return study.drop_duplicates([*CELL, "seed", "method"])
-
-
-def _settings(path: Path) -> dict:
-    try:
-        return yaml.safe_load((path / "config.yaml").read_text())
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SalutaryError(f"{path / 'config.yaml'} cannot be read: {error!r}") from error
 
 
 def _method(strategy: str, settings: dict) -> str:
@@ -98,15 +91,6 @@ def cells(study: pd.DataFrame, value: str = "test_loss") -> pd.DataFrame:
 def _paired_p(gaps: pd.Series) -> float:
     """p-value of a mean of 0; gaps that are all 0 are no difference."""
     return float(ttest_1samp(gaps, 0).pvalue) if gaps.any() else 1.0
-
-
-def holm(p: pd.Series) -> pd.Series:
-    """Holm's correction of a family of p-values."""
-    order = np.argsort(p.to_numpy())
-    scaled = np.maximum.accumulate(p.to_numpy()[order] * np.arange(len(p), 0, -1))
-    result = np.empty(len(p))
-    result[order] = np.minimum(scaled, 1)
-    return pd.Series(result, index=p.index)
 
 
 def verdict(table: pd.DataFrame) -> pd.DataFrame:

@@ -48,7 +48,10 @@ def read_table(
         table = pd.read_csv(io.StringIO(header + "".join(bodies)), dtype=types, keep_default_na=True)
     except ValueError:
         table = pd.DataFrame()
-    if len(table) != len(runs) or tuple(table.columns) != columns:
+    is_plain = isinstance(
+        table.index, pd.RangeIndex
+    )  # a field too many makes pandas take the first for an index
+    if len(table) != len(runs) or tuple(table.columns) != columns or not is_plain:
         for path in paths:
             _explain(path / f"{name}.csv", columns, text)
     whole = [column for column in ("seed", "round", "n_labeled", "n_human_labels") if column in table]

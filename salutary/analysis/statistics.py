@@ -51,8 +51,10 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
     each = final.pivot_table(value, ["dataset", "seed"], "strategy").dropna()
     means = each.groupby(level="dataset").mean()
     others = [name for name in each if name != ours]
-    p = [paired_wilcoxon(means[ours] - means[name]) for name in others]
-    corrected = holm(p) if p else []
+    if not others:
+        return []
+    p = pd.Series([paired_wilcoxon(means[ours] - means[name]) for name in others], dtype=float)
+    corrected = holm(p)
     rows = []
     for name, plain, adjusted in zip(others, p, corrected, strict=True):
         gap = (each[ours] - each[name]).round(9)
@@ -67,9 +69,9 @@ def paired_wilcoxon(gaps: pd.Series) -> float:
     return float(stats.wilcoxon(gaps).pvalue) if gaps.any() else 1.0
 
 
-def holm(p: list[float] | np.ndarray) -> np.ndarray:
+def holm(p: pd.Series) -> pd.Series:
     """Holm's correction of a family of p-values."""
-    return multipletests(np.asarray(p), method="holm")[1]
+    return pd.Series(multipletests(p, method="holm")[1], index=p.index)
 
 
 def warning_of_few(n: int, comparisons: int, of: str = "tables") -> str | None:

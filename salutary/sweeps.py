@@ -1,0 +1,135 @@
+"""What a sweep tells while it runs: every job, in whichever process, notes its state in one file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+JOURNAL = "jobs.jsonl"
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True)
+class Note:
+    """``state``: running, finished, skipped (it was finished before) or failed; ``text``: what to show.
+
+    ``job``: its number at the launcher; negative if it was not launched.
+    """
+
+    job: int
+    run: str
+    state: str
+    text: str = ""
+
+
+def note(sweep_dir: Path, entry: Note) -> None:
+    """Append to the journal; a full disk does not stop the job."""
+    with contextlib.suppress(OSError):
+        # One write of less than a page to a file opened for appending is not mixed with others'.
+        handle = os.open(sweep_dir / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, json.dumps({**asdict(entry), "text": entry.text[:2000]}).encode() + b"\n")
+        finally:
+            os.close(handle)
+
+
+class Watch:
+    """Shows the journal while jobs run: one line per finished job, and a bar if this is a terminal."""
+
+    def __init__(self, sweep_dir: Path, total: int):
+        self.journal = sweep_dir / JOURNAL
+        self.total = total
+        self.failed: dict[int, Note] = {}
+        self.ended: set[int] = set()
+        self.counts: Counter[str] = Counter()
+        self._running: set[int] = set()
+        self._offset = 0
+        self._stop = threading.Event()
+        # Lines go to the output; the bar, if any, to standard error.
+        self._lines = Console(highlight=False, soft_wrap=True, markup=False)
+        console = Console(stderr=True)
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+            redirect_stdout=True,
+        )
+        self._task = self._bar.add_task("jobs", total=total)
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Look at the journal now and then, in a thread of its own."""
+        thread = threading.Thread(target=self._look_again, daemon=True)
+        with self._bar:
+            thread.start()
+            try:
+                yield
+            finally:
+                self._stop.set()
+                thread.join()
+                self.look()
+
+    def _look_again(self) -> None:
+        while not self._stop.wait(SECONDS_BETWEEN_LOOKS):
+            self.look()
+
+    def look(self) -> None:
+        """Show what has come since the last look; half a line waits for its end."""
+        try:
+            with self.journal.open("rb") as file:
+                file.seek(self._offset)
+                content = file.read()
+        except OSError:
+            return
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        for line in whole.splitlines():
+            with contextlib.suppress(ValueError, TypeError):
+                self.show(Note(**json.loads(line)))
+        running = f", {len(self._running)} running" if self._running else ""
+        failed = f", {len(self.failed)} failed" if self.failed else ""
+        self._bar.update(self._task, completed=len(self.ended), description=f"jobs{running}{failed}")
+
+    def show(self, entry: Note) -> None:
+        """Take an entry in, and print it if a job has ended."""
+        if entry.state == "running":
+            self._running.add(entry.job)
+            return
+        self._running.discard(entry.job)
+        self.ended.add(entry.job)
+        self.counts[entry.state] += 1
+        if entry.state == "failed":
+            self.failed[entry.job] = entry
+        if entry.job < 0:  # not launched: told in one line for all
+            return
+        number = f"{len(self.ended):{len(str(self.total))}}/{self.total}"
+        self._lines.print(f"{number} {entry.state} {entry.run}{': ' if entry.text else ''}{entry.text}")
+
+    def summary(self) -> str:
+        """How many jobs there are, and what became of them."""
+        counts = self.counts
+        return (
+            f"{self.total} jobs: {counts['finished']} run, {counts['skipped']} finished before,"
+            f" {counts['failed']} failed"
+        )
+
+
+def duration(seconds: float) -> str:
+    """12.3 s, 4 min 5 s, 2 h 3 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
