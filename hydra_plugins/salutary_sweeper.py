@@ -91,8 +91,8 @@ class GridSweeper(Sweeper):
     def jobs(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job, without repetitions."""
         grids = [[*_texts({**self.params, **grid}), *arguments] for grid in self.grids]
-        jobs = [tuple(job) for grid in grids for job in itertools.product(*self._choices(grid))]
-        return [list(job) for job in dict.fromkeys(jobs)]
+        jobs = [list(job) for grid in grids for job in itertools.product(*self._choices(grid))]
+        return list({frozenset(job): job for job in jobs}.values())
 
     def _choices(self, texts: list[str]) -> list[list[str]]:
         """For each key the overrides to choose from; of two texts for one key the later."""

@@ -231,7 +231,8 @@ class RunDirectory:
         }
 
     def _config_yaml(self) -> str:
-        return yaml.safe_dump(self.config, sort_keys=False)
+        kept = {name: value for name, value in self.config.items() if name != "force"}
+        return yaml.safe_dump(kept, sort_keys=False)
 
     def _append(self, name: str, text: str) -> None:
         try:

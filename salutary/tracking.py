@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import os
+from importlib.util import find_spec
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
@@ -27,7 +27,7 @@ class MLflow(Callback):
     """
 
     def __init__(self, uri: str, experiment: str):
-        if not importlib.util.find_spec("mlflow"):
+        if not find_spec("mlflow"):
             raise SalutaryError("tracking=mlflow needs MLflow: pip install 'salutary[mlflow]'")
         self.uri = uri
         self.experiment = experiment

@@ -30,11 +30,11 @@ EXPERIMENTS = (
 )
 FEW_SEEDS = 5
 ABOUT = """\
-The paper: Xiao & Liu, *Salutary labeling with zero human annotation*, submitted to ICLR 2025. Accuracies are
-on the test part, in per cent; the protocol is the authors', decoded from their code (docs/protocols.md).
-Their start for diabetic and celeba is a stored file that no seed gives, so both start elsewhere here; the
-figures printed for electrical, waveform and musk_v2 are no multiples of a test row and cannot be met exactly.
-No setting was chosen by looking at a row of a strategy."""
+The paper: Xiao & Liu, *Salutary labeling with zero human annotation*, submitted to ICLR 2025. Accuracies
+are on the test part, in per cent; the protocol is the authors', decoded from their code
+(docs/protocols.md). Their start for diabetic and celeba is a stored file that no seed gives, so both start
+elsewhere here; the figures printed for electrical, waveform and musk_v2 are no multiples of a test row and
+cannot be met exactly. No setting was chosen by looking at a row of a strategy."""
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 13px; margin: 1rem 0; }

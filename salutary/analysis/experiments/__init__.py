@@ -53,7 +53,7 @@ class Records:
         """The last round of each run, with its settings and ``accuracy`` in per cent."""
         last = last_rounds(self.rounds).set_index("run")
         settings = self.facts[[name for name in SETTINGS if name not in last]]
-        last = last.join(settings, rsuffix="_setting").reset_index()
+        last = last.join(settings).reset_index()
         return last.assign(accuracy=100 * last["test_accuracy"])
 
     def reference(self, line: str) -> pd.DataFrame:

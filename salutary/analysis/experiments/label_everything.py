@@ -5,12 +5,20 @@ from __future__ import annotations
 import pandas as pd
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import cells, compare
+from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.statistics import summarise
 
 TITLE = "Label the whole pool at once?"
+INTRO = """\
+A reviewer asked: if labels cost nothing, why not label all pool points and skip the choosing? Every pool
+point gets its salutary label from the initial model, all at once, and the model is trained on all of them;
+beside it the same with predicted labels, and iterative selection of 100."""
+VERDICT = """\
+Labelling everything at once is better than choosing 100 points on {better}, and worse than the initial
+model on {worse}. Influence is a derivative: it says which way one point moves the model, and nothing about
+thousands at once."""
 VARIED = ("budget",)
 EVERYTHING = "100%"
 NAMES = {
@@ -33,18 +41,14 @@ def section(records: Records) -> Section:
         for line in ("initial", "labeled_and_validation", "fully_supervised")
     ]
     rows = pd.concat([final, *lines])
-    comparison = compare(rows).assign(paper_mean=float("nan"))
+    comparison = means(rows)
     table = cells(comparison).rename(index=_title).reindex(NAMES.values()).dropna(how="all")
     agreement = summarise(
         final.assign(share=100 * final["label_agreement"]), ["strategy", "dataset"], "share"
     )
     agreement = agreement[agreement["strategy"].str.endswith(" all")]
     text = [
-        "A reviewer asked: if labels cost nothing, why not label all pool points and skip the choosing? "
-        "Every pool "
-        "point gets its salutary label from the initial model, all at once, and the model is trained on "
-        "all of "
-        "them; beside it the same with predicted labels, and iterative selection of 100.",
+        INTRO,
         markdown_table(table),
         "Share of the labels that are true, when the whole pool is labelled at once:",
         markdown_table(_shares(agreement)),
@@ -66,19 +70,13 @@ def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(rows: pd.DataFrame) -> str:
-    means = rows.pivot_table("accuracy", "dataset", "strategy")
-    if not {"salutary all", "salutary", "initial"} <= set(means):
+    table = rows.pivot_table("accuracy", "dataset", "strategy")
+    if not {"salutary all", "salutary", "initial"} <= set(table):
         return ""
-    order = datasets_in_order(means.reset_index())
-    better = [name for name in order if means.loc[name, "salutary all"] > means.loc[name, "salutary"]]
-    worse = [name for name in order if means.loc[name, "salutary all"] < means.loc[name, "initial"]]
-    return (
-        f"Labelling everything at once is better than choosing 100 points on {_names(better)}, and "
-        "worse than the "
-        f"initial model on {_names(worse)}. Influence is a derivative: it says which way one point "
-        "moves the model, "
-        "and nothing about thousands at once."
-    )
+    order = datasets_in_order(table.reset_index())
+    better = [name for name in order if table.loc[name, "salutary all"] > table.loc[name, "salutary"]]
+    worse = [name for name in order if table.loc[name, "salutary all"] < table.loc[name, "initial"]]
+    return VERDICT.format(better=_names(better), worse=_names(worse))
 
 
 def _names(datasets: list[str]) -> str:

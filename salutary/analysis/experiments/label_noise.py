@@ -13,6 +13,10 @@ from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.style import GREY, REFERENCES, in_order, look
 
 TITLE = "Wrong labels in the initial set"
+INTRO = """\
+A share of the initial labels is wrong (drawn per seed, all other classes alike); validation labels are
+right. Can labels chosen by the validation set repair that, without a human? Final test accuracy after ten
+rounds of ten, mean and one standard deviation."""
 VARIED = ("label_noise",)
 
 
@@ -21,11 +25,7 @@ def section(records: Records) -> Section:
     lines = reference_by_noise(records)
     noise = sorted(final["label_noise"].unique())
     text = [
-        "A share of the initial labels is wrong (drawn per seed, the other classes alike); validation "
-        "labels are "
-        "right. Can labels chosen by the validation set repair that, without a human? Final test "
-        "accuracy after "
-        "ten rounds of ten, mean and one standard deviation.",
+        INTRO,
         "![Final accuracy by the share of wrong initial labels](label_noise.png)",
         f"Mean loss of accuracy in points, from {noise[0]:.0%} to {noise[-1]:.0%} wrong labels:",
         markdown_table(loss(final, lines)),
@@ -65,10 +65,8 @@ def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
             if name in each:
                 won = f"{(each[name] > bought).sum()} of {len(each)}"
                 learnt = f"{(each[name] > both.loc[each.index]).sum()}"
-                texts.append(
-                    f"{label(name)} beats the best of the bought labels on {won} tables, training on L "
-                    f"+ V on {learnt};"
-                )
+                compared = f"the best of the bought labels on {won} tables, training on L + V on {learnt};"
+                texts.append(f"{label(name)} beats {compared}")
         rows.append("- " + " ".join(texts).rstrip(";") + ".")
     return "\n".join(rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from salutary.analysis.comparison import cells, compare
+from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
 
@@ -21,7 +21,7 @@ def section(records: Records) -> Section:
         lines = lines.assign(strategy=lines["line"], accuracy=100 * lines["test_accuracy"])
         final = records.final()
         rows = pd.concat([final[final["run"].isin(runs)], lines])
-        tables[name] = compare(rows).assign(paper_mean=float("nan"))
+        tables[name] = means(rows)
         figures[name] = draw_curves(rounds, references)
         text += [
             f"protocol={protocol}, model={model}: final test accuracy, per cent, mean ± deviation over "

@@ -15,6 +15,10 @@ from salutary.analysis.runs import read_table
 from salutary.analysis.style import in_order, look
 
 TITLE = "Time and memory of choosing"
+INTRO = """\
+Choosing {budget} points of a pool of {datasets} rows with the initial model (device: {devices}): medians of
+five repeats. Memory is the highest that the choice needs above what is there before. The paper calls its
+method efficient and gives neither."""
 VARIED = ("n_pool",)
 COLUMNS = ("repeat", "n_pool", "budget", "seconds", "peak_mb")
 
@@ -27,10 +31,7 @@ def section(records: Records) -> Section:
     budget = ", ".join(f"{n:g}" for n in costs["budget"].unique())
     datasets = ", ".join(costs["dataset"].unique())
     text = [
-        f"Choosing {budget} points of a pool of {datasets} rows with the initial model (device: "
-        f"{devices}): medians "
-        "of five repeats. Memory is the highest that the choice needs above what is there before. The paper "
-        "calls its method efficient and gives neither.",
+        INTRO.format(budget=budget, datasets=datasets, devices=devices),
         "![Seconds and megabytes by pool size](scaling.png)",
         "Milliseconds, by rows of the pool:",
         markdown_table(_wide(1e3 * medians["seconds"], "{:.3g}")),

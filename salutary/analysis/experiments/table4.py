@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import cells, compare, label
+from salutary.analysis.comparison import cells, compare, label, means
 from salutary.analysis.curves import datasets_in_order, draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.statistics import (
@@ -15,32 +15,47 @@ from salutary.analysis.statistics import (
     area_under_curve,
     critical_difference_diagram,
     ranks,
-    summarise,
     warning_of_few,
 )
 from salutary.analysis.style import REFERENCES
 
 TITLE = "Tables 1 and 4, figure 2: ten rounds of ten"
 OURS = ("salutary", "salutary_greedy")
+INTRO = """\
+Test accuracy after ten rounds of ten, per cent, over the seeds: ours (mean ± standard deviation) / the
+paper's / the difference. A star: further apart than two pooled standard deviations. 95% intervals are in
+table4.csv."""
+LABELS = """\
+How many of the labels given differ from the truth (ours / the paper's, table 1, last row). The paper says
+that salutary labels differ from the truth *in only a limited number of samples*:"""
+LINES = "Reference lines of the same runs. *Trained on L + V*: the validation labels used as training data."
+AREA = "Area under the accuracy-budget curve: mean accuracy over the rounds, from the initial model on."
+DUEL = """\
+**{ours}** against each other strategy: wins over tables and seeds, mean difference in points, Wilcoxon's
+signed-rank test on the means of the tables."""
+RANKS = """\
+Ranks by final accuracy, means of the tables: Friedman's test says p = {p:.2g}. In the diagram, a bar joins
+strategies that Nemenyi's test cannot tell apart at 5%."""
 
 
 def section(records: Records) -> Section:
     final = records.final()
     comparison = compare(pd.concat([final, initial_rows(records)]))
+    lines = reference_rows(records)
     parts = [
-        "Test accuracy after ten rounds of ten, per cent, over the seeds: ours (mean ± standard deviation) / "
-        "the paper's / the difference. A star: further apart than two pooled standard deviations.",
+        INTRO,
         markdown_table(cells(comparison)),
+        LINES,
+        markdown_table(cells(means(lines))),
+        what_holds(comparison, lines),
+        LABELS,
         markdown_table(label_differences(records.rounds)),
-        "Reference lines of the same runs. *Trained on L + V*: the validation labels used as training data.",
-        markdown_table(cells(compare(reference_rows(records)))),
-        what_holds(comparison, reference_rows(records)),
         "![Accuracy by round, mean and one standard deviation](figure2.png)",
         *statistics(final, records.rounds),
     ]
     figures = {"figure2": draw_curves(records.rounds, records.references)}
     if found := ranks(final):
-        parts += [ranks_text(found), "![Mean ranks over the tables](ranks.png)"]
+        parts += [RANKS.format(p=found.p), "![Mean ranks over the tables](ranks.png)"]
         figures["ranks"] = rank_diagram(found)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
 
@@ -67,8 +82,9 @@ def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
     per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
     wide = per_run.unstack("dataset")
     wide = wide.reindex(columns=datasets_in_order(rounds)).map("{:.0f}".format)
-    printed = paper.label_differences().reindex(wide.columns).map("{:.0f}".format)
-    wide.loc["salutary"] = wide.loc["salutary"] + " / " + printed if "salutary" in wide.index else printed
+    for name, printed in paper.label_differences().items():
+        if name in wide and "salutary" in wide.index:
+            wide.loc["salutary", name] += f" / {printed:.0f}"
     wide = wide.rename(index=lambda name: f"wrong labels of 100, {label(name).lower()}")
     return wide.rename(columns=paper.DATASETS)
 
@@ -105,17 +121,12 @@ def _named(found: list[str], among: object) -> str:
 
 
 def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
-    """Areas under the curves with intervals, then ours against each other strategy."""
-    area = area_under_curve(rounds).assign(area=lambda t: 100 * t["area"])
-    table = summarise(area, ["strategy", "dataset"], "area")
-    table["strategy"] = pd.Categorical(table["strategy"])
-    shown = cells(
-        table.astype({"strategy": str}).assign(paper_mean=float("nan"), paper_std=float("nan"), differs=False)
-    )
+    """Areas under the curves, then ours against each other strategy."""
+    area = area_under_curve(rounds).assign(area=lambda table: 100 * table["area"])
     parts = [
-        "Area under the accuracy-budget curve (mean accuracy over rounds 0 to 10):",
-        markdown_table(shown),
+        "Area under the accuracy-budget curve: mean accuracy over the rounds, from the initial model on."
     ]
+    parts.append(markdown_table(cells(means(area, "area"))))
     for name in OURS:
         if name in set(final["strategy"]) and final["strategy"].nunique() > 1:
             parts += [*duels(final, name)]
@@ -133,21 +144,8 @@ def duels(final: pd.DataFrame, ours: str) -> list[str]:
         },
         index=pd.Index([label(c.against) for c in compared], name=f"{label(ours)} against"),
     )
-    head = (
-        f"**{label(ours)}** against each other strategy: wins over tables and seeds, mean difference in "
-        "points, "
-        "Wilcoxon's signed-rank test on the means of the tables."
-    )
     warning = warning_of_few(final["dataset"].nunique(), len(compared))
-    return [head, markdown_table(rows), f"*{warning}*" if warning else ""]
-
-
-def ranks_text(found: Ranks) -> str:
-    return (
-        f"Ranks by final accuracy, means of the tables: Friedman's test says p = {found.p:.2g}. In the "
-        "diagram, a "
-        "bar joins strategies that Nemenyi's test cannot tell apart at 5%."
-    )
+    return [DUEL.format(ours=label(ours)), markdown_table(rows), f"*{warning}*" if warning else ""]
 
 
 def rank_diagram(found: Ranks) -> Figure:
