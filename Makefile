@@ -1,10 +1,14 @@
 # make run    set everything up and run one experiment; ARGS="dataset=bank strategy=salutary" for another
 # make test   set everything up and run the tests; make test-all adds the slow ones
+# make paper  every table and figure of the paper and ours: 2,265 runs, then the report; JOBS processes
 PYTHON ?= python3
 VENV := .venv
 ARGS ?= dataset=digits strategy=salutary_greedy
 
-.PHONY: run test test-all lint clean
+EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair
+JOBS ?= 2
+
+.PHONY: run test test-all lint clean paper
 
 run: $(VENV)/.installed
 	$(VENV)/bin/salutary-run $(ARGS)
@@ -14,6 +18,14 @@ test: $(VENV)/.installed lint
 
 test-all: $(VENV)/.installed lint
 	$(VENV)/bin/python -m pytest
+
+# The timings of scaling are taken one run after the other.
+paper: $(VENV)/.installed
+	for name in $(EXPERIMENTS); do \
+	    $(VENV)/bin/salutary-run experiment=$$name hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS) || exit 1; \
+	done
+	$(VENV)/bin/salutary-run experiment=scaling
+	$(VENV)/bin/salutary-report
 
 lint: $(VENV)/.installed
 	$(VENV)/bin/ruff check .

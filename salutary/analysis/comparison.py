@@ -39,7 +39,7 @@ def cells(comparison: pd.DataFrame) -> pd.DataFrame:
     """Texts "ours ± std / paper / difference", * where it differs; rows strategies, columns tables."""
     rows = comparison.assign(cell=[_cell(row) for row in comparison.itertuples()])
     wide = rows.pivot(index="strategy", columns="dataset", values="cell")
-    wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(comparison))
+    wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(comparison["dataset"]))
     names = {name: paper.DATASETS.get(name, name) for name in wide}
     return wide.rename(index=label, columns=names).rename_axis(index="", columns="")
 

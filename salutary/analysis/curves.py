@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -19,7 +20,7 @@ def draw_curves(rounds: pd.DataFrame, references: pd.DataFrame) -> Figure:
     Strategies whose curves are the same in every seed (the uncertainties of two classes) share one line,
     and the panel says so. Dash-dotted: trained on labelled and validation set.
     """
-    names = datasets_in_order(rounds)
+    names = datasets_in_order(rounds["dataset"])
     columns = min(len(names), 4)
     figure, axes = panels(len(names), columns, 3.4, 2.9)
     strategies = in_order(rounds["strategy"])
@@ -68,9 +69,9 @@ def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
     return a.shape == b.shape and bool((a.to_numpy() == b.to_numpy()).all())
 
 
-def datasets_in_order(table: pd.DataFrame) -> list[str]:
+def datasets_in_order(datasets: Iterable[str]) -> list[str]:
     """Data sets as the paper orders them, then others by name."""
-    found = set(table["dataset"])
+    found = set(datasets)
     return [*(name for name in DATASETS if name in found), *sorted(found - DATASETS.keys())]
 
 

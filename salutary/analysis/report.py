@@ -36,9 +36,9 @@ are on the test part, in per cent; the protocol is the authors', decoded from th
 elsewhere here; the figures printed for electrical, waveform and musk_v2 are no multiples of a test row and
 cannot be met exactly. No setting was chosen by looking at a row of a strategy."""
 STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 75rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 13px; margin: 1rem 0; }
-th, td { padding: .25rem .6rem; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 12px; margin: 1rem 0; }
+th, td { padding: .2rem .45rem; border-bottom: 1px solid #ddd; white-space: nowrap; text-align: left; }
 th { border-bottom: 2px solid #888; } h2 { margin-top: 3rem; border-bottom: 1px solid #ccc; }
 img { max-width: 100%; } code { background: #f3f3f3; padding: .1rem .3rem; }
 """
@@ -89,9 +89,10 @@ def summary(made: list[Part]) -> str:
     versions = {tuple(sorted(each.items())) for each in facts["versions"]}
     texts = sorted(", ".join(f"{name} {version}" for name, version in each) for each in versions)
     commits = sorted({str(commit)[:9] for commit in facts["git_commit"] if commit})
+    systems = {each.split("-")[0] for each in facts["platform"]}
     lines = [
         f"{len(facts):,} runs, {facts['seconds'].sum() / 60:.0f} minutes of computing, on "
-        f"{'; '.join(sorted(facts['platform'].unique()))} ({'; '.join(sorted(facts['device'].unique()))}).",
+        f"{'; '.join(sorted(systems))} ({'; '.join(sorted(facts['device'].unique()))}).",
         f"Versions: {'; or '.join(texts)}" + (f"; commit {', '.join(commits)}." if commits else "."),
         ABOUT,
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +16,8 @@ import pandas as pd
 import yaml
 from matplotlib.figure import Figure
 
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.runs import SETTINGS, last_rounds, read_facts, read_references, read_rounds
 from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError
@@ -56,10 +59,22 @@ class Records:
         last = last.join(settings).reset_index()
         return last.assign(accuracy=100 * last["test_accuracy"])
 
-    def reference(self, line: str) -> pd.DataFrame:
-        """dataset, seed, accuracy (per cent) of a reference line, once a seed."""
-        lines = self.references[self.references["line"] == line].drop_duplicates(["dataset", "seed"])
-        return lines.assign(accuracy=100 * lines["test_accuracy"])[["dataset", "seed", "accuracy"]]
+    def reference(self, line: str, strategies: Collection[str] | None = None) -> pd.DataFrame:
+        """dataset, seed, strategy (the line's name) and accuracy (per cent) of a reference line, once a seed.
+
+        Lines depend on the model, and with ``baselines_use_validation`` on the strategy: those of logistic
+        regression, and of runs of these ``strategies`` only.
+        """
+        facts = self.facts
+        if facts["model"].nunique() > 1:
+            facts = facts[facts["model"] == "logistic"]
+        if strategies is not None:
+            facts = facts[facts["strategy"].isin(strategies)]
+        chosen = (self.references["line"] == line) & self.references["run"].isin(facts.index)
+        lines = self.references[chosen].drop_duplicates(["dataset", "seed"])
+        return lines.assign(strategy=line, accuracy=100 * lines["test_accuracy"])[
+            ["dataset", "seed", "strategy", "accuracy"]
+        ]
 
 
 def expected(name: str) -> list[dict[str, str]]:
@@ -111,6 +126,12 @@ def what_is_missing(name: str, facts: pd.DataFrame) -> str:
         f"**{len(jobs)} of {len(expected(name))} runs are missing** ({which}): "
         f"`salutary-run experiment={name}` makes them."
     )
+
+
+def named(found: Collection[str], among: Collection[str]) -> str:
+    """How many of some tables, and which."""
+    names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(found))
+    return f"{len(found)} of {len(among)} tables" + (f" ({names})" if names else "")
 
 
 def markdown_table(rows: pd.DataFrame) -> str:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order, legend_below, panels
-from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.experiments import Records, Section, markdown_table, named
 from salutary.analysis.runs import read_table
 from salutary.analysis.style import BLUE, GREY, VERMILLION
 
@@ -38,7 +38,7 @@ def section(records: Records) -> Section:
     bins = _with_names(records, "relabelled_bins", BINS)
     histogram = _with_names(records, "influence_histogram", HISTOGRAM)
     initial = records.reference("initial").groupby("dataset")["accuracy"].mean()
-    main = "diabetic" if "diabetic" in set(bins["dataset"]) else datasets_in_order(bins)[0]
+    main = "diabetic" if "diabetic" in set(bins["dataset"]) else datasets_in_order(bins["dataset"])[0]
     text = [
         INTRO,
         f"![{paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
@@ -72,7 +72,7 @@ def top_bins(bins: pd.DataFrame, initial: pd.Series, n: int = 5) -> pd.DataFrame
         rows[f"salutary labels that are true, {label.split(',')[0].split(' and ')[-1]}"] = means[
             "label_agreement"
         ].map("{:.0%}".format)
-    order = datasets_in_order(bins)
+    order = datasets_in_order(bins["dataset"])
     return pd.DataFrame(rows).T[order].rename(columns=paper.DATASETS)
 
 
@@ -81,8 +81,7 @@ def verdict(bins: pd.DataFrame) -> str:
     best = bins[(bins["part"] == "pool") & (bins["bin"] == bins["bin"].max())]
     means = best.groupby("dataset")[["accuracy_true", "accuracy_salutary"]].mean()
     better = means["accuracy_salutary"] > means["accuracy_true"]
-    names = [paper.DATASETS.get(name, name) for name in datasets_in_order(bins) if better[name]]
-    which = f"{len(names)} of {len(means)} tables ({', '.join(names) or 'none'})"
+    which = named(means.index[better], means.index)
     return f"In the bin of highest influence salutary labels beat true ones on {which}."
 
 
@@ -103,7 +102,7 @@ def draw(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, datase
 
 
 def draw_all(bins: pd.DataFrame, initial: pd.Series) -> Figure:
-    names = datasets_in_order(bins)
+    names = datasets_in_order(bins["dataset"])
     figure, axes = panels(len(names), 4, 3.2, 2.6)
     for axis, name in zip(axes, names, strict=False):
         chosen = bins[(bins["dataset"] == name) & (bins["part"] == "pool")]

@@ -43,7 +43,7 @@ def section(records: Records) -> Section:
     for name, title in {"spearman": "Spearman", "slope": "Slope", "error": "Mean absolute error"}.items():
         form = "{:.0%}" if name == "error" else "{:.2f}"
         wide = quality.pivot_table(name, "estimate", "dataset").loc[list(ESTIMATES)]
-        wide = wide[datasets_in_order(points)].map(form.format)
+        wide = wide[datasets_in_order(points["dataset"])].map(form.format)
         wide = wide.rename(index=ESTIMATES, columns=paper.DATASETS)
         text.append(markdown_table(wide.rename_axis(index=title)))
     return Section(TITLE, "\n\n".join(text), {"figure3": draw(points)}, {"figure3": quality})
@@ -70,7 +70,7 @@ def measure(points: pd.DataFrame) -> pd.DataFrame:
 
 def draw(points: pd.DataFrame) -> Figure:
     """A panel per table, the paper's three first if they are there; the first seed."""
-    found = datasets_in_order(points)
+    found = datasets_in_order(points["dataset"])
     names = [name for name in PAPERS if name in found] or found[:3]
     figure, axes = panels(len(names), 3, 3.4, 3.3)
     for axis, name in zip(axes, names, strict=False):

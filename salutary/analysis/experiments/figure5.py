@@ -15,10 +15,7 @@ reach about the same; it prints no numbers."""
 
 
 def section(records: Records) -> Section:
-    lines = [
-        records.reference(name).assign(strategy=name)
-        for name in ("majority", "labeled_and_validation", "fully_supervised")
-    ]
+    lines = [records.reference(name) for name in ("majority", "labeled_and_validation", "fully_supervised")]
     comparison = means(pd.concat([records.final(), *lines]))
     text = [
         INTRO,

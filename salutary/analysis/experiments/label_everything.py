@@ -7,7 +7,7 @@ import pandas as pd
 from salutary.analysis import paper
 from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import datasets_in_order
-from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.experiments import Records, Section, markdown_table, named
 from salutary.analysis.statistics import summarise
 
 TITLE = "Label the whole pool at once?"
@@ -36,10 +36,7 @@ def section(records: Records) -> Section:
     final = records.final().set_index("run")
     at_once = records.facts["budget"].astype(str) == EVERYTHING
     final["strategy"] = final["strategy"].where(~at_once, final["strategy"] + " all")
-    lines = [
-        records.reference(line).assign(strategy=line)
-        for line in ("initial", "labeled_and_validation", "fully_supervised")
-    ]
+    lines = [records.reference(line) for line in ("initial", "labeled_and_validation", "fully_supervised")]
     rows = pd.concat([final, *lines])
     comparison = means(rows)
     table = cells(comparison).rename(index=_title).reindex(NAMES.values()).dropna(how="all")
@@ -65,7 +62,7 @@ def _title(text: str) -> str:
 
 def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
     wide = agreement.pivot(index="strategy", columns="dataset", values="mean")
-    wide = wide[datasets_in_order(agreement)].map("{:.0f}%".format)
+    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format)
     return wide.rename(index=NAMES, columns=paper.DATASETS).rename_axis(index="", columns="")
 
 
@@ -73,11 +70,6 @@ def verdict(rows: pd.DataFrame) -> str:
     table = rows.pivot_table("accuracy", "dataset", "strategy")
     if not {"salutary all", "salutary", "initial"} <= set(table):
         return ""
-    order = datasets_in_order(table.reset_index())
-    better = [name for name in order if table.loc[name, "salutary all"] > table.loc[name, "salutary"]]
-    worse = [name for name in order if table.loc[name, "salutary all"] < table.loc[name, "initial"]]
-    return VERDICT.format(better=_names(better), worse=_names(worse))
-
-
-def _names(datasets: list[str]) -> str:
-    return ", ".join(paper.DATASETS.get(name, name) for name in datasets) or "no table"
+    better = table.index[table["salutary all"] > table["salutary"]]
+    worse = table.index[table["salutary all"] < table["initial"]]
+    return VERDICT.format(better=named(better, table.index), worse=named(worse, table.index))

@@ -47,7 +47,7 @@ def loss(final: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
     both = pd.concat([final, lines])
     means = both.pivot_table("accuracy", ["strategy", "dataset"], "label_noise")
     change = (means[means.columns.max()] - means[means.columns.min()]).unstack("dataset")
-    change = change[datasets_in_order(final)].map("{:+.1f}".format).rename(columns=paper.DATASETS)
+    change = change[datasets_in_order(final["dataset"])].map("{:+.1f}".format).rename(columns=paper.DATASETS)
     order = [*in_order(final["strategy"].unique()), *lines["strategy"].unique()]
     return change.reindex(order).rename(index=label).rename_axis(index="", columns="")
 
@@ -72,7 +72,7 @@ def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
 
 
 def draw(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
-    names = datasets_in_order(final)
+    names = datasets_in_order(final["dataset"])
     figure, axes = panels(len(names), 4, 3.2, 2.7)
     strategies = in_order(final["strategy"])
     for axis, name in zip(axes, names, strict=False):

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from salutary.analysis import paper
 from salutary.analysis.comparison import cells, compare, label, means
 from salutary.analysis.curves import datasets_in_order, draw_curves
-from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.experiments import Records, Section, markdown_table, named
 from salutary.analysis.statistics import (
     Ranks,
     against_others,
@@ -40,7 +40,7 @@ strategies that Nemenyi's test cannot tell apart at 5%."""
 
 def section(records: Records) -> Section:
     final = records.final()
-    comparison = compare(pd.concat([final, initial_rows(records)]))
+    comparison = compare(pd.concat([final, records.reference("initial")]))
     lines = reference_rows(records)
     parts = [
         INTRO,
@@ -60,14 +60,10 @@ def section(records: Records) -> Section:
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
 
 
-def initial_rows(records: Records) -> pd.DataFrame:
-    return records.reference("initial").assign(strategy="initial")
-
-
 def reference_rows(records: Records) -> pd.DataFrame:
     """The reference lines in the form of final accuracies; the initial model is compared elsewhere."""
     lines = [name for name in REFERENCES if name != "initial"]
-    return pd.concat([records.reference(line).assign(strategy=line) for line in lines])
+    return pd.concat([records.reference(line) for line in lines])
 
 
 def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
@@ -81,12 +77,12 @@ def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
     given["wrong"] = (1 - given["label_agreement"].fillna(1)) * added
     per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
     wide = per_run.unstack("dataset")
-    wide = wide.reindex(columns=datasets_in_order(rounds)).map("{:.0f}".format)
+    wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format)
     for name, printed in paper.label_differences().items():
         if name in wide and "salutary" in wide.index:
             wide.loc["salutary", name] += f" / {printed:.0f}"
     wide = wide.rename(index=lambda name: f"wrong labels of 100, {label(name).lower()}")
-    return wide.rename(columns=paper.DATASETS)
+    return wide.rename(columns=paper.DATASETS).rename_axis(index="", columns="")
 
 
 def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
@@ -104,7 +100,7 @@ def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
         [
             "- Salutary labelling is within two pooled deviations of the paper's figure on "
             f"{_of(~ours['differs'])}.",
-            f"- It has the highest mean of the paper's strategies on {_named(best, ours.index)}.",
+            f"- It has the highest mean of the paper's strategies on {named(best, ours.index)}.",
             f"- **Training on the initial and the validation set together beats it on {_of(beaten)}.**",
             f"- **Always answering the majority class beats every strategy on {_of(majority)}.**",
         ]
@@ -112,12 +108,7 @@ def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
 
 
 def _of(flags: pd.Series) -> str:
-    return _named([name for name in datasets_in_order(flags.reset_index()) if flags[name]], flags)
-
-
-def _named(found: list[str], among: object) -> str:
-    names = ", ".join(paper.DATASETS.get(name, name) for name in found)
-    return f"{len(found)} of {len(among)} tables" + (f" ({names})" if found else "")
+    return named(flags.index[flags], flags)
 
 
 def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
