@@ -26,7 +26,7 @@ The labelled set and the pool in 20 bins of equal size by the influence of the s
 of the *labelled* set gets its salutary labels, and the model is trained again. Bottom: each bin of the
 *pool* is added with its true or its salutary labels. Dashed: the initial model. Lines are means, bands one
 standard deviation over the seeds."""
-OTHERS = "The other tables by the number of the bin, influence rising to the right (added pool bins):"
+OTHERS = "All tables by the number of the bin, influence rising to the right (added pool bins):"
 TOP = "Mean accuracy minus that of the initial model, in points, for the five bins of the highest influence:"
 PARTS = {
     "labeled": "labelled set, the bin relabelled",

@@ -10,6 +10,7 @@ from salutary.analysis import paper
 from salutary.analysis.comparison import label
 from salutary.analysis.curves import datasets_in_order, legend_below, panels
 from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.statistics import summarise
 from salutary.analysis.style import GREY, REFERENCES, in_order, look
 
 TITLE = "Wrong labels in the initial set"
@@ -24,6 +25,7 @@ def section(records: Records) -> Section:
     final = records.final()
     lines = reference_by_noise(records)
     noise = sorted(final["label_noise"].unique())
+    cells = summarise(pd.concat([final, lines]), ["label_noise", "strategy", "dataset"], "accuracy")
     text = [
         INTRO,
         "![Final accuracy by the share of wrong initial labels](label_noise.png)",
@@ -31,7 +33,7 @@ def section(records: Records) -> Section:
         markdown_table(loss(final, lines)),
         summary(final, lines),
     ]
-    return Section(TITLE, "\n\n".join(text), {"label_noise": draw(final, lines)}, {"label_noise": final})
+    return Section(TITLE, "\n\n".join(text), {"label_noise": draw(final, lines)}, {"label_noise": cells})
 
 
 def reference_by_noise(records: Records) -> pd.DataFrame:
