@@ -116,11 +116,11 @@ class GridSweeper(Sweeper):
         from salutary.sweeps import Note
 
         cfg, choices = self._composed(job)
-        config = OmegaConf.to_container(cfg, resolve=True)
         try:
+            config = OmegaConf.to_container(cfg, resolve=True)
             directory = run_directory(config, choices)
-        except SalutaryError:
-            return False  # the job will say so
+        except (SalutaryError, OmegaConfBaseException):
+            return False  # the job will say so, or can read what only jobs can
         if config["force"] or not directory.finished:
             return False
         watch.show(Note(-1 - len(watch.ended), directory.path.name, "skipped"))

@@ -23,7 +23,7 @@ from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError
 from salutary.identity import Identity
 from salutary.records import RunDirectory
-from salutary.resume import read_back, read_references
+from salutary.resume import read_finished
 from salutary.sweeps import Note, duration, note
 
 if TYPE_CHECKING:
@@ -53,12 +53,10 @@ def _single(cfg: DictConfig) -> float:
     directory = run_directory(_resolved(cfg), HydraConfig.get().runtime.choices)
     if not _execute(cfg, directory):
         print("This run was finished before; force=true runs it again.")
-    facts = json.loads((directory.path / "run.json").read_text())
-    records = read_back(directory.path)
-    references = read_references(directory.path)
-    twins, seconds = facts["same_strategies"], facts["seconds"]
-    terminal.summarise(directory.identity, records, references, twins, seconds, directory.path)
-    return records[-1].validation.accuracy
+    record = read_finished(directory.path)
+    twins, seconds = record.facts["same_strategies"], record.facts["seconds"]
+    terminal.summarise(directory.identity, record.rounds, record.references, twins, seconds, directory.path)
+    return record.rounds[-1].validation.accuracy
 
 
 def _job(cfg: DictConfig) -> float:
@@ -74,7 +72,7 @@ def _job(cfg: DictConfig) -> float:
         directory = run_directory(_resolved(cfg), settings.runtime.choices, keep_failures=True)
         tell("running")
         executed = _execute(cfg, directory, shown=False)
-        last = read_back(directory.path)[-1]
+        last = read_finished(directory.path).rounds[-1]
     except Exception as error:
         text = " ".join(explain(error).split()) or type(error).__name__
         kept = directory and directory.partial / "error.txt"

@@ -27,6 +27,7 @@ Settings (name=value)
   data_dir    folder of the raw data files [$SALUTARY_DATA_DIR, else the user's cache]
   baselines_use_validation
               train every strategy but the salutary ones on the validation set too
+  force       run again what is finished
   output_dir  where each run gets a directory of its own
   n_validation, n_pool
               validation and pool rows, drawn per seed from those there are; all of them by default

@@ -76,10 +76,10 @@ class RunDirectory:
     """Writes the records of one run, as a context in which no other process can do the same run.
 
     Rounds and queries are appended, a round's queries before the round itself, so that the files hold a
-    round wholly or not; the rest is written atomically. When a mistake of the user ends the run, what it
-    wrote is removed, unless ``keep_failures``: then an error.txt beside it says why. A finished record of an
-    earlier run stays as it is until a new one is finished. An interrupted run leaves its ``<name>.partial``,
-    where :meth:`resume` goes on.
+    round wholly or not; the rest is written atomically. An interrupted run leaves its ``<name>.partial``,
+    where :meth:`resume` goes on. When a mistake of the user ends the run, what this process wrote is removed,
+    unless it went on with rounds of an earlier one; with ``keep_failures`` all stays, and an error.txt says
+    why. A finished record of an earlier run stays as it is until a new one is finished.
     """
 
     def __init__(
@@ -98,6 +98,7 @@ class RunDirectory:
         self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
         self._made: list[Path] = []
         self._started = False
+        self._is_mine = False  # whether .partial holds nothing of an earlier process
 
     @property
     def finished(self) -> bool:
@@ -122,14 +123,14 @@ class RunDirectory:
         try:
             self._lock.acquire(timeout=0)
         except Timeout:
-            log.info(f"waiting for another process that does {self.path.name}")
+            log.warning(f"waiting for another process that does {self.path.name}")
             self._lock.acquire()
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         failed = isinstance(error, Exception)
         if failed and self.keep_failures:
             self._keep(error)
-        elif isinstance(error, SalutaryError) and not isinstance(error, DiskError):
+        elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
             shutil.rmtree(self.partial, ignore_errors=True)
         with contextlib.suppress(OSError):
             os.unlink(self._lock.lock_file)  # while it is held: who waits for it sees that and makes another
@@ -207,7 +208,7 @@ class RunDirectory:
         shutil.rmtree(self._replaced, ignore_errors=True)
 
     def _start(self) -> None:
-        self._started = True
+        self._started = self._is_mine = True
         self._write("config.yaml", self._config_yaml())
         for name, columns in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
             self._write(name, _csv(columns, [], header=True))

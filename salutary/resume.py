@@ -6,18 +6,52 @@ import csv
 import itertools
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+from salutary.errors import SalutaryError
 from salutary.metrics import Metrics
 from salutary.rounds import Query, Round
 
 
+@dataclass(frozen=True)
+class Finished:
+    """The whole record of a run: rounds, reference lines, and what else run.json holds."""
+
+    rounds: tuple[Round, ...]
+    references: dict[str, Metrics]
+    facts: dict
+
+
+def read_finished(folder: Path) -> Finished:
+    """The record of a finished run; raises SalutaryError if it is damaged."""
+    try:
+        facts = json.loads((folder / "run.json").read_text())
+        references = {line: Metrics(**metrics) for line, metrics in facts["references"].items()}
+        rounds, _ = _whole_rounds(folder)
+        if rounds and {"seconds", "same_strategies"} <= facts.keys():
+            return Finished(rounds, references, facts)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        pass
+    raise SalutaryError(f"the record in {folder} is damaged; force=true runs it again")
+
+
 def read_back(folder: Path) -> tuple[Round, ...]:
-    """The rounds that ``rounds.csv`` and ``queries.csv`` hold wholly, from round 0 on.
+    """The rounds that the files of an interrupted run hold wholly, from round 0 on.
 
     A run appends a round's queries, then the round. What comes after the last whole round, such as half a
     line, is cut off both files, so that the run can go on writing there.
     """
+    done, sizes = _whole_rounds(folder)
+    for name, size in sizes.items():
+        file = folder / name
+        if file.exists() and file.stat().st_size > size:
+            os.truncate(file, size)
+    return done
+
+
+def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
+    """The whole rounds, and the bytes of each file that they take up."""
     queries, query_ends = _rows(folder / "queries.csv")
     rounds, round_ends = _rows(folder / "rounds.csv")
     done: list[Round] = []
@@ -34,15 +68,11 @@ def read_back(folder: Path) -> tuple[Round, ...]:
             break
         done.append(record)
         n_labeled, used = size, used + wanted
-    _cut(folder / "queries.csv", query_ends[used] if query_ends else 0)
-    _cut(folder / "rounds.csv", round_ends[len(done)] if round_ends else 0)
-    return tuple(done)
-
-
-def read_references(folder: Path) -> dict[str, Metrics]:
-    """The reference lines of a finished run."""
-    facts = json.loads((folder / "run.json").read_text())
-    return {line: Metrics(**metrics) for line, metrics in facts["references"].items()}
+    query_size = query_ends[used] if query_ends else 0
+    return tuple(done), {
+        "queries.csv": query_size,
+        "rounds.csv": round_ends[len(done)] if round_ends else 0,
+    }
 
 
 def _rows(file: Path) -> tuple[list[dict], list[int]]:
@@ -57,11 +87,6 @@ def _rows(file: Path) -> tuple[list[dict], list[int]]:
         rows.append(row)
         ends.append(line_ends[reader.line_num])
     return rows, ends
-
-
-def _cut(file: Path, size: int) -> None:
-    if file.exists() and file.stat().st_size > size:
-        os.truncate(file, size)
 
 
 def _query(row: dict[str, str]) -> Query:

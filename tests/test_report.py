@@ -79,7 +79,7 @@ def test_every_experiment_has_its_section_and_says_its_command():
     assert {path.stem for path in conf.glob("*.yaml")} == {*report.EXPERIMENTS, "bank_notebook"}
     for name in report.EXPERIMENTS:
         head = (conf / f"{name}.yaml").read_text().split("hydra:")[0]
-        assert f"salutary-run experiment={name} " in head
+        assert f"Command: salutary-run experiment={name}" in head
         n_runs, minutes = re.search(r"([\d,]+) runs, (.+?) min", head).groups()
         assert int(n_runs.replace(",", "")) == len(expected(name)) and minutes
 

@@ -219,7 +219,8 @@ def test_other_data_is_not_gone_on_with(tmp_path):
     (partial,) = (tmp_path / "outputs").glob("*.partial")
     file = partial / "queries.csv"
     file.write_text(file.read_text().replace("benign", "unsure"))
-    assert run_to_the_end(tmp_path, *RUN) == 1
+    for _ in range(2):  # and what was finished is not thrown away
+        assert run_to_the_end(tmp_path, *RUN) == 1
     assert "had other data: force=true starts it afresh" in (tmp_path / "output.txt").read_text()
     assert run_to_the_end(tmp_path, *RUN, "force=true") == 0
 
@@ -351,6 +352,20 @@ def test_mistakes_in_the_command_stop_it_before_anything_is_run(salutary_run, tm
         status, _, err = salutary_run("-m", "dataset=breast_cancer", "rounds=0", mistake)
         assert status == 1 and "did you mean" in err
     assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_damaged_finished_record_is_told_and_left_alone(salutary_run, tmp_path):
+    command = ("dataset=breast_cancer", "rounds=2")
+    salutary_run(*command)
+    (facts,) = tmp_path.rglob("run.json")
+    rounds = facts.parent / "rounds.csv"
+    for file, damage in {rounds: "half a", facts: "{}"}.items():
+        file.write_text(damage)
+        status, _, err = salutary_run(*command)
+        assert (status, err.endswith("is damaged; force=true runs it again")) == (1, True)
+        assert file.read_text() == damage
+    assert salutary_run(*command, "force=true")[0] == 0
+    assert salutary_run(*command)[0] == 0
 
 
 # -- names -----------------------------------------------------------------------------------------
