@@ -65,17 +65,26 @@ class GridSweeper(Sweeper):
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
         watch = Watch(sweep_dir, len(jobs))
+        results, broken = [], None
         try:
             with watch.watching():
                 todo = [job for job in jobs if not self._is_finished(job, watch)]
                 if len(todo) < len(jobs):
                     print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs were finished before")
-                results = self.launcher.launch(todo, initial_job_idx=0) if todo else []
+                try:
+                    results = self.launcher.launch(todo, initial_job_idx=0) if todo else []
+                except Exception as error:  # such as a worker that was killed
+                    broken = error
         except KeyboardInterrupt:
-            print(f"interrupted: {watch.summary()}. The same command goes on:\n  {_command()}")
+            goes_on = "starts again (force=true)" if self.config.force else "goes on"
+            print(f"interrupted: {watch.summary()}. The same command {goes_on}:\n  {_command()}")
             sys.exit(130)
         print(f"{watch.summary()} in {duration(time.perf_counter() - started)}")
         self._collect()
+        if broken:
+            lost = ", ".join(watch.running.values()) or "none noted"
+            text = " ".join(str(broken).split())[:300]
+            raise SalutaryError(f"the launcher broke down ({type(broken).__name__}: {text}); running: {lost}")
         self._raise_failures(todo, results, watch)
 
     def _raise_failures(self, jobs: list[list[str]], results: Sequence[JobReturn], watch: Watch) -> None:
@@ -91,10 +100,14 @@ class GridSweeper(Sweeper):
     def jobs(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job, without repetitions."""
         grids = [[*_texts({**self.params, **grid}), *arguments] for grid in self.grids]
-        jobs = [list(job) for grid in grids for job in itertools.product(*self._choices(grid))]
+        choices = [self._choices(grid) for grid in grids]
+        for name in ("output_dir", "experiment"):
+            if len({text for each in choices for text in each.get(name, [])}) > 1:
+                raise SalutaryError(f"{name} cannot be swept: give one at a time")
+        jobs = [list(job) for each in choices for job in itertools.product(*each.values())]
         return list({frozenset(job): job for job in jobs}.values())
 
-    def _choices(self, texts: list[str]) -> list[list[str]]:
+    def _choices(self, texts: list[str]) -> dict[str, list[str]]:
         """For each key the overrides to choose from; of two texts for one key the later."""
         choices = {}
         for override in self._parsed(texts):
@@ -105,7 +118,7 @@ class GridSweeper(Sweeper):
                 choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
             else:
                 raise HydraException(f"{override.input_line}: list the values, or use range or glob")
-        return list(choices.values())
+        return choices
 
     def _parsed(self, texts: list[str]) -> list[Override]:
         return OverridesParser.create(self.hydra_context.config_loader).parse_overrides(texts)

@@ -1,5 +1,6 @@
 """``salutary-run``, which is also ``python -m salutary``."""
 
+import os
 import sys
 
 from salutary import help
@@ -9,7 +10,10 @@ from salutary.config_dir import config_dir
 def main() -> None:
     """Entry point. ``--help`` is answered without importing Hydra."""
     if help.is_wanted(sys.argv[1:]):
-        print(help.text(sys.argv[1:], config_dir()))
+        try:
+            print(help.text(sys.argv[1:], config_dir()), flush=True)
+        except BrokenPipeError:  # the reader has seen enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
     from salutary import cli
 

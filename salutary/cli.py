@@ -152,4 +152,7 @@ def main() -> None:
     """Hand the command line to Hydra; see ``__main__`` for ``--help``."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to one_line_errors
     sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
+    for position, argument in enumerate(sys.argv):  # no shell expands it behind the equals sign
+        if argument.startswith("output_dir=~"):
+            sys.argv[position] = "output_dir=" + os.path.expanduser(argument.removeprefix("output_dir="))
     one_line_errors(run)()

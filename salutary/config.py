@@ -81,7 +81,7 @@ class Settings:
         if share := _share("budget", budget):
             budget = max(1, round(share * n_pool))
         if share := _share("rounds", rounds):
-            rounds = math.ceil(share * n_pool / budget)
+            rounds = math.ceil(round(share * n_pool / budget, 9))  # 11 / 5 * 5 is 11
         return replace(self, budget=budget, rounds=rounds)
 
     @classmethod

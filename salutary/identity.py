@@ -39,4 +39,13 @@ def what_matters(config: dict) -> dict:
         config.pop(name, None)
     for name in ("name", "threads"):
         config["device"].pop(name, None)
-    return config
+    return _canonical(config)
+
+
+def _canonical(value: object) -> object:
+    """The same value, with 1.0 as 1."""
+    if isinstance(value, dict):
+        return {name: _canonical(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_canonical(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

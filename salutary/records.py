@@ -114,7 +114,7 @@ class RunDirectory:
             self._acquire()
         except OSError as error:
             raise DiskError(f"output_dir={self.path.parent} cannot be written: {error.strerror}") from error
-        if (self.partial / "run.json").exists() and not self.path.exists():
+        if (self.partial / "run.json").exists():
             self._publish()  # it was stopped just before
         shutil.rmtree(self._replaced, ignore_errors=True)
         return self
@@ -151,6 +151,8 @@ class RunDirectory:
         done = () if force or not self.partial.exists() else read_back(self.partial)
         if not done:
             shutil.rmtree(self.partial, ignore_errors=True)
+        for left_over in self.partial.glob(".*"):  # of a write that was killed
+            left_over.unlink(missing_ok=True)
         self._started = bool(done)
         (self.partial / "error.txt").unlink(missing_ok=True)
         return done

@@ -51,7 +51,7 @@ class Watch:
         self.failed: dict[int, Note] = {}
         self.ended: set[int] = set()
         self.counts: Counter[str] = Counter()
-        self._running: set[int] = set()
+        self.running: dict[int, str] = {}
         self._offset = 0
         self._stop = threading.Event()
         # Lines go to the output; the bar, if any, to standard error.
@@ -99,16 +99,16 @@ class Watch:
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, TypeError):
                 self.show(Note(**json.loads(line)))
-        running = f", {len(self._running)} running" if self._running else ""
+        running = f", {len(self.running)} running" if self.running else ""
         failed = f", {len(self.failed)} failed" if self.failed else ""
         self._bar.update(self._task, completed=len(self.ended), description=f"jobs{running}{failed}")
 
     def show(self, entry: Note) -> None:
         """Take an entry in, and print it if a job has ended."""
         if entry.state == "running":
-            self._running.add(entry.job)
+            self.running[entry.job] = entry.run
             return
-        self._running.discard(entry.job)
+        self.running.pop(entry.job, None)
         self.ended.add(entry.job)
         self.counts[entry.state] += 1
         if entry.state == "failed":

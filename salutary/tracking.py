@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import os
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
@@ -15,6 +15,10 @@ from omegaconf import DictConfig, OmegaConf
 from salutary.analysis.collect import flattened
 from salutary.errors import SalutaryError
 from salutary.identity import what_matters
+from salutary.resume import read_finished
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 NAMES = ("dataset", "strategy", "model", "protocol")
 
@@ -32,29 +36,46 @@ class MLflow(Callback):
         self.uri = uri
         self.experiment = experiment
 
-    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        if job_return.status != JobStatus.COMPLETED:
-            return
+    def on_run_start(self, config: DictConfig, **_: Any) -> None:
+        self._experiment(self._client())
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """The experiment is made before there are workers that could each make one."""
+        self._experiment(self._client())
+
+    def _client(self) -> MlflowClient:
         # MLflow asks this of whoever wants a plain folder, which needs no database.
         os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         from mlflow import MlflowClient
+
+        return MlflowClient(self.uri)
+
+    def _experiment(self, client: MlflowClient) -> str:
+        known = client.get_experiment_by_name(self.experiment)
+        return known.experiment_id if known else client.create_experiment(self.experiment)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        if job_return.status != JobStatus.COMPLETED:
+            return
         from mlflow.entities import Metric, Param, RunTag
 
         from salutary.cli import run_directory
 
         settings = OmegaConf.to_container(job_return.cfg, resolve=True)
         directory = run_directory(settings, HydraConfig.get().runtime.choices)
-        client, name = MlflowClient(self.uri), directory.path.name
-        known = client.get_experiment_by_name(self.experiment)
-        experiment = known.experiment_id if known else client.create_experiment(self.experiment)
-        if client.search_runs([experiment], f"attributes.run_name = '{name}'"):
+        client, name = self._client(), directory.path.name
+        experiment = self._experiment(client)
+        finished = read_finished(directory.path).facts["finished"]
+        same = f"attributes.run_name = '{name}' and tags.finished = '{finished}'"
+        if client.search_runs([experiment], same):
             return  # a finished run that was asked for again
         run = client.create_run(experiment, run_name=name).info.run_id
         client.log_batch(
             run,
             metrics=[Metric(*each) for each in _numbers(directory.path / "rounds.csv")],
             params=[Param(key, str(value)) for key, value in flattened(what_matters(settings)).items()],
-            tags=[RunTag(key, getattr(directory.identity, key)) for key in NAMES],
+            tags=[RunTag("finished", finished)]
+            + [RunTag(key, getattr(directory.identity, key)) for key in NAMES],
         )
         client.log_artifacts(run, str(directory.path))
         client.set_terminated(run)

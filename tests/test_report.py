@@ -194,6 +194,24 @@ def test_intervals_of_one_seed_are_unknown():
 # -- sections ------------------------------------------------------------------------------------------
 
 
+def test_nothing_is_claimed_of_what_cannot_be_compared():
+    """No number of the paper's, or a single seed."""
+    lines = pd.concat([final(80.0, strategy=s) for s in ("majority", "labeled_and_validation")])
+    for table in (final(70.0, 71.0, dataset="mine", strategy="salutary"), final(78.1, strategy="salutary")):
+        both = table.iloc[[0]].assign(strategy="random")
+        assert table4.what_holds(compare(pd.concat([table, both])), lines) == ""
+
+
+def test_pairs_are_compared_where_both_were_run():
+    table = several()
+    lacking = table[(table["strategy"] != "bad") | (table["dataset"] == "t0")]
+    whole, some = ({c.against: c for c in against_others(t, "ours")} for t in (table, lacking))
+    assert some["good"] == whole["good"]._replace(p_holm=some["good"].p_holm)
+    assert (some["bad"].n_tables, some["bad"].win + some["bad"].tie + some["bad"].loss) == (1, 3)
+    never = table[(table["strategy"] == "ours") ^ (table["dataset"] == "t0")]
+    assert [c.against for c in against_others(never, "ours")] == []
+
+
 def test_wrong_labels_are_counted(outputs):
     table = table4.label_differences(records(outputs, "table4").rounds)
     for strategy in ("salutary", "salutary_greedy"):
@@ -273,9 +291,28 @@ def test_missing_runs_are_listed_with_their_command(outputs):
     assert missing("label_noise", noise) == []
 
 
+def test_other_settings_are_not_the_experiment():
+    facts = pd.DataFrame(expected("figure1")).astype({"seed": int, "label_noise": float})
+    assert missing("figure1", facts) == []
+    assert len(missing("figure1", facts.assign(budget=3))) == len(facts)
+    assert len(missing("figure1", facts.assign(protocol="standard"))) == len(facts)
+
+
+def test_one_mixed_folder_does_not_stop_the_report(salutary_run, tmp_path, monkeypatch, capsys):
+    for l2 in (1, 2):
+        command = ("experiment=figure1", "dataset=breast_cancer", "seed=0", "n_init=40", "study.bins=2")
+        salutary_run(*command, f"model.l2={l2}")
+    salutary_run("-m", "dataset=breast_cancer", "rounds=1", "strategy=salutary", "strategy.confidence=0,1")
+    status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
+    text = (tmp_path / "page" / "report.md").read_text()
+    assert status == 0
+    assert "**Not drawn**: runs of breast_cancer, salutary, logistic differ in more than the seed: " in text
+    assert "| salutary (confidence=0)" in text and "| salutary (confidence=1)" in text
+
+
 def test_two_settings_are_not_taken_for_seeds(salutary_run, tmp_path):
     salutary_run("-m", "dataset=breast_cancer", "rounds=0", "model.l2=1,2")
-    with pytest.raises(SalutaryError, match=r"two runs of dataset breast_cancer, .*move one"):
+    with pytest.raises(SalutaryError, match="breast_cancer, salutary, logistic differ in more than"):
         Records([tmp_path])
 
 
@@ -317,7 +354,7 @@ def test_tables_come_as_files_too(written):
     assert {"strategy", "dataset", "mean", "std", "n", "low", "high", "paper_mean", "differs"} <= set(table)
 
 
-def command(monkeypatch, capsys, entry, *arguments):
+def command_line(monkeypatch, capsys, entry, *arguments):
     monkeypatch.setattr(sys, "argv", ["command", *map(str, arguments)])
     status = 0
     try:
@@ -331,7 +368,7 @@ def test_plot_draws_what_there_is(outputs, tmp_path, monkeypatch, capsys):
     for name in ("figure3", "scaling"):
         shutil.copytree(outputs / name, tmp_path / "some" / name)
     folder = tmp_path / "figures"
-    status, out = command(monkeypatch, capsys, report.plot, tmp_path / "some", "-o", folder)
+    status, out = command_line(monkeypatch, capsys, report.plot, tmp_path / "some", "-o", folder)
     assert status == 0
     assert {path.name for path in folder.iterdir()} == {
         *("figure3.pdf", "figure3.png", "scaling.pdf", "scaling.png")
@@ -341,14 +378,14 @@ def test_plot_draws_what_there_is(outputs, tmp_path, monkeypatch, capsys):
 
 
 def test_no_records_is_one_line(tmp_path, monkeypatch, capsys):
-    status, _ = command(monkeypatch, capsys, report.report, tmp_path, "-o", tmp_path / "report")
+    status, _ = command_line(monkeypatch, capsys, report.report, tmp_path, "-o", tmp_path / "report")
     assert status == f"salutary-report: no finished run below {tmp_path}"
     assert not (tmp_path / "report").exists()
 
 
 def test_own_runs_have_a_section(salutary_run, tmp_path, monkeypatch, capsys):
     salutary_run("-m", "dataset=breast_cancer", "strategy=random,margin", "rounds=1", "seed=0,1")
-    status, _ = command(monkeypatch, capsys, report.report, "outputs", "-o", "page")
+    status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
     text = (tmp_path / "page" / "report.md").read_text()
     assert status == 0 and "## Other runs" in text and "| Margin" in text and "| Trained on L + V" in text
     assert (tmp_path / "page" / "paper-logistic.png").exists()
@@ -358,6 +395,6 @@ def test_a_damaged_record_stops_the_report(salutary_run, tmp_path, monkeypatch, 
     salutary_run("dataset=breast_cancer", "rounds=1")
     (file,) = tmp_path.rglob("rounds.csv")
     file.write_text(file.read_text()[:-9])
-    status, _ = command(monkeypatch, capsys, report.report, "outputs", "-o", "page")
+    status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
     assert re.match(r"salutary-report: .*rounds\.csv, line 3: ", status)
     assert not (tmp_path / "page").exists()

@@ -143,6 +143,7 @@ def settings(**changed) -> Settings:
         (10, "50%", (10, 50)),
         (7, "50%", (7, 72)),
         ("2.5 %", "100%", (25, 40)),
+        (5, "55%", (5, 110)),
     ],
 )
 def test_shares_of_the_pool(budget, rounds, expected):

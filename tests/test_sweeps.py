@@ -340,6 +340,53 @@ def test_one_failing_job_does_not_stop_the_others(salutary_run, tmp_path):
     assert not list((tmp_path / "outputs").glob("*.partial"))
 
 
+DIES = """
+import os
+
+from salutary.strategies import ScoreStrategy
+
+
+class Dies(ScoreStrategy):
+    def scores(self, model, view, rng):
+        os._exit(1)
+"""
+
+
+def test_a_worker_that_dies_is_one_line(tmp_path):
+    (tmp_path / "dies.py").write_text(DIES)
+    (tmp_path / "conf" / "strategy").mkdir(parents=True)
+    (tmp_path / "conf" / "strategy" / "dies.yaml").write_text("_target_: dies.Dies\n")
+    ended = subprocess.run(
+        [
+            *(sys.executable, "-m", "salutary", "-m", "--config-dir", "conf", "dataset=breast_cancer"),
+            *("strategy=random,dies", "rounds=1", "hydra/launcher=joblib"),
+            *("seed=0,1", "hydra.launcher.n_jobs=2"),
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith("salutary-run: the launcher broke down (TerminatedWorker")
+    assert "running: breast_cancer-dies-" in ended.stderr and "Traceback" not in ended.stderr
+    assert "4 jobs: 2 run" in ended.stdout and "2 runs in outputs/all_rounds.csv" in ended.stdout
+
+
+def test_what_cannot_be_swept_is_refused(salutary_run, tmp_path):
+    for sweep in ("output_dir=a,b", "experiment=table4,figure5"):
+        status, _, err = salutary_run("-m", "dataset=breast_cancer", "rounds=0", sweep)
+        assert (status, "cannot be swept: give one at a time" in err) == (1, True)
+    assert not list(tmp_path.rglob("run.json"))
+
+
+def test_a_home_folder_is_found_behind_the_equals_sign(salutary_run, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert salutary_run("-m", "dataset=breast_cancer", "rounds=0", "output_dir=~/runs")[0] == 0
+    assert len(list((tmp_path / "home" / "runs").glob("*/run.json"))) == 1
+    assert not (tmp_path / "~").exists()
+
+
 def test_settings_out_of_range_fail_by_themselves(salutary_run, tmp_path):
     status, out, _ = salutary_run("-m", "dataset=breast_cancer", "rounds=0", "n_init=40,0")
     assert status == 1
@@ -494,9 +541,11 @@ def test_unfinished_and_damaged_runs_are_left_out_and_counted(salutary_run, tmp_
 def test_mlflow_gets_every_run_once(salutary_run, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    sweep = ("-m", "dataset=breast_cancer", "rounds=2", "seed=0,1", "tracking=mlflow")
     for _ in range(2):
-        status, _, _ = salutary_run("-m", "dataset=breast_cancer", "rounds=2", "seed=0,1", "tracking=mlflow")
-        assert status == 0
+        assert salutary_run(*sweep, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2")[0] == 0
+    experiments = mlflow.MlflowClient(str(tmp_path / "mlruns")).search_experiments()
+    assert sorted(each.name for each in experiments) == ["Default", "salutary"]
     client = mlflow.MlflowClient(str(tmp_path / "mlruns"))
     runs = client.search_runs([client.get_experiment_by_name("salutary").experiment_id])
     assert len(runs) == 2 and {run.data.params["seed"] for run in runs} == {"0", "1"}

@@ -53,6 +53,8 @@ def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
         rounds, facts = read_rounds(paths), read_facts(paths)
     except SalutaryError:
         sound = [path for path in paths if not _damage(path, damaged)]
+        if not sound:
+            raise
         rounds, facts = read_rounds(sound), read_facts(sound)
     settings = pd.DataFrame([flattened(each) for each in facts["settings"]], index=facts.index)
     differing = [name for name in settings if settings[name].astype(str).nunique() > 1]

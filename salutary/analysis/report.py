@@ -18,7 +18,7 @@ from markdown_it import MarkdownIt
 from matplotlib.figure import Figure
 from PIL import Image
 
-from salutary.analysis.experiments import Records, Section, what_is_missing
+from salutary.analysis.experiments import MixedRuns, Records, Section, what_is_missing
 from salutary.analysis.runs import finished_runs
 from salutary.errors import SalutaryError
 from salutary.files import write_atomic
@@ -61,14 +61,18 @@ def parts(root: Path) -> Iterator[Part]:
             text = f"No records in {name}/. `salutary-run experiment={name}` makes them."
             yield Part(name, Section(module.TITLE, text), None)
             continue
-        records = Records([root / name], getattr(module, "VARIED", ()))
+        try:
+            records = Records([root / name], getattr(module, "VARIED", ()))
+        except MixedRuns as error:
+            yield Part(name, Section(module.TITLE, f"**Not drawn**: {error}. Move one of them away."), None)
+            continue
         yield Part(name, module.section(records), records)
     experiments = [root / name for name in EXPERIMENTS]
     finished = finished_runs([root], required=False)
     others = [path for path in finished if not any(map(path.is_relative_to, experiments))]
     if others:
         module = importlib.import_module("salutary.analysis.experiments.own")
-        records = Records(others)
+        records = module.OwnRecords(others)
         yield Part("own", module.section(records), records)
 
 

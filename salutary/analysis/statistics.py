@@ -26,7 +26,8 @@ def area_under_curve(rounds: pd.DataFrame) -> pd.DataFrame:
     A run that stopped early keeps its last accuracy up to the last round of the others.
     """
     wide = rounds.pivot_table("test_accuracy", ["dataset", "strategy", "seed"], "round").ffill(axis=1)
-    area = integrate.trapezoid(wide, axis=1) / max(wide.shape[1] - 1, 1)
+    n = wide.shape[1]
+    area = integrate.trapezoid(wide, axis=1) / (n - 1) if n > 1 else wide.mean(axis=1)
     return pd.Series(area, wide.index, name="area").reset_index()
 
 
@@ -37,6 +38,7 @@ class Comparison(NamedTuple):
     win: int
     tie: int
     loss: int
+    n_tables: int
     mean_difference: float
     p: float
     p_holm: float
@@ -46,21 +48,28 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
     """``ours`` against every other strategy.
 
     Wins are counted over (table, seed). The test is Wilcoxon's signed-rank test on the means of the tables,
-    two-sided, corrected by Holm: runs of one table are not independent of each other.
+    two-sided, corrected by Holm: runs of one table are not independent of each other. Each pair is compared
+    where both were run; pairs that never were are left out.
     """
-    each = final.pivot_table(value, ["dataset", "seed"], "strategy").dropna()
-    means = each.groupby(level="dataset").mean()
-    others = [name for name in each if name != ours]
-    if not others:
+    each = final.pivot_table(value, ["dataset", "seed"], "strategy")
+    gaps = {name: (each[ours] - each[name]).dropna().round(9) for name in each if name != ours}
+    means = {name: gap.groupby(level="dataset").mean() for name, gap in gaps.items() if len(gap)}
+    if not means:
         return []
-    p = pd.Series([paired_wilcoxon(means[ours] - means[name]) for name in others], dtype=float)
-    corrected = holm(p)
-    rows = []
-    for name, plain, adjusted in zip(others, p, corrected, strict=True):
-        gap = (each[ours] - each[name]).round(9)
-        counts = (int((gap > 0).sum()), int((gap == 0).sum()), int((gap < 0).sum()))
-        rows.append(Comparison(name, *counts, float((means[ours] - means[name]).mean()), plain, adjusted))
-    return rows
+    p = pd.Series({name: paired_wilcoxon(gap) for name, gap in means.items()})
+    return [
+        Comparison(
+            against=name,
+            win=int((gaps[name] > 0).sum()),
+            tie=int((gaps[name] == 0).sum()),
+            loss=int((gaps[name] < 0).sum()),
+            n_tables=len(gap),
+            mean_difference=float(gap.mean()),
+            p=p[name],
+            p_holm=p_holm,
+        )
+        for (name, gap), p_holm in zip(means.items(), holm(p), strict=True)
+    ]
 
 
 def paired_wilcoxon(gaps: pd.Series) -> float:

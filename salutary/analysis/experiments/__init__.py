@@ -22,8 +22,6 @@ from salutary.analysis.runs import SETTINGS, last_rounds, read_facts, read_refer
 from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError
 
-CELL = ["dataset", "strategy", "model", "seed"]
-
 
 @dataclass
 class Section:
@@ -35,22 +33,29 @@ class Section:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
+class MixedRuns(SalutaryError):
+    """Runs that differ in settings would be taken for seeds of one cell."""
+
+
 class Records:
     """The finished runs below some folders: ``facts`` (one row a run), ``rounds``, ``references``.
 
-    Raises SalutaryError if there is none, one cannot be read, or two runs differ in nothing but settings
-    that are not among ``varied``: they would be taken for seeds.
+    Raises SalutaryError if there is none or one cannot be read, and MixedRuns if runs of one table, strategy
+    and model differ in settings other than the seed and those of ``varied``.
     """
 
     def __init__(self, folders: list[Path], varied: tuple[str, ...] = ()):
         self.facts = read_facts(folders)
         self.rounds = read_rounds(folders)
         self.references = read_references(folders)
-        columns = [*CELL, "protocol", *varied]
-        double = self.facts[self.facts.duplicated(columns, keep=False)].sort_values(columns)
-        if len(double):
-            names = ", ".join(f"{column} {double.iloc[0][column]}" for column in columns)
-            raise SalutaryError(f"two runs of {names}: {' and '.join(double.index[:2])}; move one away")
+        for cell, runs in self.facts.groupby(["dataset", "strategy", "model", *varied], dropna=False):
+            settings = {run: _without(each, "seed") for run, each in runs["settings"].items()}
+            first, *others = settings
+            other = next((run for run in others if settings[run] != settings[first]), None)
+            double = runs[runs.duplicated("seed")].index
+            if other or len(double):
+                found = f"{first} and {other or double[0]}"
+                raise MixedRuns(f"runs of {', '.join(map(str, cell))} differ in more than the seed: {found}")
 
     def final(self) -> pd.DataFrame:
         """The last round of each run, with its settings and ``accuracy`` in per cent."""
@@ -77,13 +82,21 @@ class Records:
         ]
 
 
+def _without(settings: dict, name: str) -> dict:
+    return {key: value for key, value in settings.items() if key != name}
+
+
 def expected(name: str) -> list[dict[str, str]]:
-    """The overrides of each run of ``conf/experiment/<name>.yaml``, as text."""
-    path = Path(config_dir()) / "experiment" / f"{name}.yaml"
-    sweeper = yaml.safe_load(path.read_text())["hydra"]["sweeper"]
+    """The overrides of each run of ``conf/experiment/<name>.yaml``, as text, and the settings they share."""
+    conf = Path(config_dir())
+    defaults = yaml.safe_load((conf / "config.yaml").read_text())
+    experiment = yaml.safe_load((conf / "experiment" / f"{name}.yaml").read_text())
+    # How many labels there are at the start is the data set's affair.
+    shared = {key: experiment.get(key, defaults[key]) for key in SETTINGS if key != "n_init"}
+    sweeper = experiment["hydra"]["sweeper"]
     jobs = []
     for grid in sweeper.get("grids") or [{}]:
-        both = {**sweeper["params"], **grid}
+        both = {**shared, "protocol": "paper", **sweeper["params"], **grid}
         values = [[(key, value) for value in _values(text)] for key, text in both.items()]
         jobs += [dict(job) for job in itertools.product(*values)]
     return jobs
@@ -108,9 +121,11 @@ def missing(name: str, facts: pd.DataFrame) -> list[dict[str, str]]:
 
 
 def _plain(value: object) -> str:
-    """One text for 0, 0.0 and "0"."""
+    """One text for 0, 0.0 and "0", and for None and what pandas makes of it."""
+    if value is None or value != value or value == "None":
+        return "null"
     try:
-        return f"{float(value):g}"
+        return f"{float(str(value)):g}"  # not of False itself, which would be 0
     except (TypeError, ValueError):
         return str(value)
 
@@ -120,8 +135,10 @@ def what_is_missing(name: str, facts: pd.DataFrame) -> str:
     jobs = missing(name, facts)
     if not jobs:
         return ""
-    varied = {key: list(dict.fromkeys(job[key] for job in jobs if key in job)) for key in jobs[0]}
-    which = "; ".join(f"{key} {', '.join(values)}" for key, values in varied.items())
+    differing = {key for key in SETTINGS if len({job.get(key) for job in expected(name)}) > 1}
+    swept = [key for key in jobs[0] if key not in SETTINGS or key in differing]
+    varied = {key: list(dict.fromkeys(job[key] for job in jobs if key in job)) for key in swept}
+    which = "; ".join(f"{key} {', '.join(values)}" for key, values in varied.items() if key != "protocol")
     return (
         f"**{len(jobs)} of {len(expected(name))} runs are missing** ({which}): "
         f"`salutary-run experiment={name}` makes them."

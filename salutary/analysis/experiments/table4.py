@@ -90,7 +90,8 @@ def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
     means = comparison.pivot(index="strategy", columns="dataset", values="mean")
     lines = references.groupby(["strategy", "dataset"])["accuracy"].mean().unstack()
     ours = comparison[comparison["strategy"] == "salutary"].set_index("dataset")
-    if ours.empty:
+    printed = ours.dropna(subset=["paper_mean", "std"])
+    if printed.empty:
         return ""
     rivals = means.drop(index=["salutary", "salutary_greedy", "initial"], errors="ignore")
     best = [name for name in ours.index if means.loc["salutary", name] > rivals[name].max()]
@@ -99,7 +100,7 @@ def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
     return "\n".join(
         [
             "- Salutary labelling is within two pooled deviations of the paper's figure on "
-            f"{_of(~ours['differs'])}.",
+            f"{_of(~printed['differs'])}.",
             f"- It has the highest mean of the paper's strategies on {named(best, ours.index)}.",
             f"- **Training on the initial and the validation set together beats it on {_of(beaten)}.**",
             f"- **Always answering the majority class beats every strategy on {_of(majority)}.**",
@@ -126,6 +127,8 @@ def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
 
 def duels(final: pd.DataFrame, ours: str) -> list[str]:
     compared = against_others(final, ours)
+    if not compared:
+        return []
     rows = pd.DataFrame(
         {
             "wins / ties / losses": [f"{c.win} / {c.tie} / {c.loss}" for c in compared],
@@ -135,7 +138,7 @@ def duels(final: pd.DataFrame, ours: str) -> list[str]:
         },
         index=pd.Index([label(c.against) for c in compared], name=f"{label(ours)} against"),
     )
-    warning = warning_of_few(final["dataset"].nunique(), len(compared))
+    warning = warning_of_few(max(each.n_tables for each in compared), len(compared))
     return [DUEL.format(ours=label(ours)), markdown_table(rows), f"*{warning}*" if warning else ""]
 
 
