@@ -19,12 +19,13 @@ test: $(VENV)/.installed lint
 test-all: $(VENV)/.installed lint
 	$(VENV)/bin/python -m pytest
 
-# The timings of scaling are taken one run after the other.
+# The timings of scaling are taken one run after the other. Jobs that fail (no celeba file, say) are listed, and
+# missing in the report.
 paper: $(VENV)/.installed
 	for name in $(EXPERIMENTS); do \
-	    $(VENV)/bin/salutary-run experiment=$$name hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS) || exit 1; \
+	    $(VENV)/bin/salutary-run experiment=$$name hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS) || true; \
 	done
-	$(VENV)/bin/salutary-run experiment=scaling
+	-$(VENV)/bin/salutary-run experiment=scaling
 	$(VENV)/bin/salutary-report
 
 lint: $(VENV)/.installed
