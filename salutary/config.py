@@ -176,7 +176,8 @@ def explain(error: Exception) -> str:
     if isinstance(error, ConfigCompositionException) and unknown:
         near = _near(unknown[1], _known_settings())
         return f"there is no setting {unknown[1]!r}{near}; see salutary-run --help"
-    text = str(error) if error.__cause__ is None else f"{error} ({error.__cause__})"
+    said = error.__cause__ is None or str(error.__cause__) in str(error)
+    text = str(error) if said else f"{error} ({error.__cause__})"
     return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
 
 
