@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import itertools
 import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,17 +68,19 @@ class GridSweeper(Sweeper):
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
         watch = Watch(sweep_dir, len(jobs))
-        results, broken = [], None
-        try:
-            with watch.watching():
+        results, broken, launched = [], None, False
+        with watch.watching(), _noticed_interrupt() as interrupted:
+            try:
                 todo = [job for job in jobs if not self._is_finished(job, watch)]
                 if len(todo) < len(jobs):
                     print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs were finished before")
-                try:
-                    results = self.launcher.launch(todo, initial_job_idx=0) if todo else []
-                except Exception as error:  # such as a worker that was killed
-                    broken = error
-        except KeyboardInterrupt:
+                launched = True
+                results = self.launcher.launch(todo, initial_job_idx=0) if todo else []
+            except (KeyboardInterrupt, Exception) as error:
+                if not interrupted and not launched:
+                    raise  # a mistake in the command
+                broken = error  # such as a worker that was killed
+        if interrupted:
             goes_on = "starts again (force=true)" if self.config.force else "goes on"
             print(f"interrupted: {watch.summary()}. The same command {goes_on}:\n  {_command()}")
             sys.exit(130)
@@ -176,6 +181,25 @@ class GridSweeper(Sweeper):
             print(collect(Path(self.config.output_dir).expanduser()))
         except SalutaryError as error:
             print(f"not collected: {error}")
+
+
+@contextlib.contextmanager
+def _noticed_interrupt() -> Iterator[list[int]]:
+    """Gives a list that is not empty once Ctrl-C was pressed, whatever the libraries make of it."""
+    pressed: list[int] = []
+
+    def notice(number: int, frame: object) -> None:
+        pressed.append(number)
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield pressed
+        return
+    before = signal.signal(signal.SIGINT, notice)
+    try:
+        yield pressed
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _texts(values: Mapping[str, str]) -> list[str]:

@@ -145,7 +145,8 @@ def one_line_errors(function: Callable) -> Callable:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt:
-            message = "interrupted; the same command goes on from the last finished round"
+            print("interrupted; the same command goes on from the last finished round", file=sys.stderr)
+            sys.exit(130)
         except (*MISTAKES, ValueError) as error:
             is_mistake = isinstance(error, MISTAKES) or _raised_by_hydra(error)
             if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):

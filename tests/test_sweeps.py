@@ -290,9 +290,9 @@ def test_interrupted_by_hand(launcher, tmp_path):
     assert any("finished digits-salutary_greedy" in line for line in process.stdout)
     started = time.perf_counter()
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does
-    out, _ = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=60)
     assert time.perf_counter() - started < 2
-    assert process.returncode == 130
+    assert process.returncode == 130, out + err
     assert "interrupted: 50 jobs: " in out
     again = "salutary-run -m dataset=digits strategy=salutary_greedy 'seed=range(50)'"
     assert f"The same command goes on:\n  {again}" in out
