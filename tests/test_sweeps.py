@@ -352,25 +352,27 @@ class Dies(ScoreStrategy):
 """
 
 
-def test_a_worker_that_dies_is_one_line(tmp_path):
+def test_a_worker_that_dies_is_one_line(salutary_run, tmp_path):
     (tmp_path / "dies.py").write_text(DIES)
     (tmp_path / "conf" / "strategy").mkdir(parents=True)
     (tmp_path / "conf" / "strategy" / "dies.yaml").write_text("_target_: dies.Dies\n")
+    assert salutary_run("-m", "dataset=breast_cancer", "strategy=random", "rounds=1", "seed=0,1")[0] == 0
     ended = subprocess.run(
         [
             *(sys.executable, "-m", "salutary", "-m", "--config-dir", "conf", "dataset=breast_cancer"),
-            *("strategy=random,dies", "rounds=1", "hydra/launcher=joblib"),
-            *("seed=0,1", "hydra.launcher.n_jobs=2"),
+            *("strategy=random,dies", "rounds=1", "seed=0,1"),
+            *("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
         ],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
     )
-    assert ended.returncode == 1
+    assert ended.returncode == 1, ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("salutary-run: the launcher broke down (TerminatedWorker")
     assert "running: breast_cancer-dies-" in ended.stderr and "Traceback" not in ended.stderr
-    assert "4 jobs: 2 run" in ended.stdout and "2 runs in outputs/all_rounds.csv" in ended.stdout
+    assert "4 jobs: 0 run, 2 finished before" in ended.stdout
+    assert "2 runs in outputs/all_rounds.csv" in ended.stdout
 
 
 def test_what_cannot_be_swept_is_refused(salutary_run, tmp_path):
