@@ -68,7 +68,9 @@ def outputs(tmp_path_factory) -> Path:
 
 def records(outputs: Path, name: str) -> Records:
     module = sys.modules.get(f"salutary.analysis.experiments.{name}")
-    return Records([outputs / name], getattr(module, "VARIED", ()))
+    found = Records([outputs / name])
+    found.check_cells(getattr(module, "VARIED", ()))
+    return found
 
 
 # -- the experiments' files --------------------------------------------------------------------------
@@ -279,23 +281,26 @@ def test_looks_are_told_apart_without_colour():
 
 def test_missing_runs_are_listed_with_their_command(outputs):
     found = records(outputs, "table4")
-    assert missing("table4", found.facts) == expected("table4")  # those were other tables
+    assert missing(expected("table4"), found.facts) == expected("table4")  # those were other tables
     jobs = expected("label_everything")
     assert len(jobs) == 140
     facts = pd.DataFrame(jobs).assign(seed=lambda t: t["seed"].astype(int))
-    assert missing("label_everything", facts) == [] and what_is_missing("label_everything", facts) == ""
+    assert (
+        missing(expected("label_everything"), facts) == []
+        and what_is_missing("label_everything", facts) == ""
+    )
     text = what_is_missing("label_everything", facts[~((facts["dataset"] == "wine") & (facts["seed"] == 3))])
     assert "**4 of 140 runs are missing**" in text and "dataset wine; seed 3" in text
     assert "`salutary-run experiment=label_everything` makes them" in text
     noise = pd.DataFrame(expected("label_noise")).astype({"label_noise": float, "seed": int})
-    assert missing("label_noise", noise) == []
+    assert missing(expected("label_noise"), noise) == []
 
 
 def test_other_settings_are_not_the_experiment():
     facts = pd.DataFrame(expected("figure1")).astype({"seed": int, "label_noise": float})
-    assert missing("figure1", facts) == []
-    assert len(missing("figure1", facts.assign(budget=3))) == len(facts)
-    assert len(missing("figure1", facts.assign(protocol="standard"))) == len(facts)
+    assert missing(expected("figure1"), facts) == []
+    assert len(missing(expected("figure1"), facts.assign(budget=3))) == len(facts)
+    assert len(missing(expected("figure1"), facts.assign(protocol="standard"))) == len(facts)
 
 
 def test_one_mixed_folder_does_not_stop_the_report(salutary_run, tmp_path, monkeypatch, capsys):
@@ -310,10 +315,19 @@ def test_one_mixed_folder_does_not_stop_the_report(salutary_run, tmp_path, monke
     assert "| salutary (confidence=0)" in text and "| salutary (confidence=1)" in text
 
 
+def test_nothing_but_mixed_runs_is_still_a_page(salutary_run, tmp_path, monkeypatch, capsys):
+    for l2 in (1, 2):
+        salutary_run(
+            "experiment=scaling", "dataset=breast_cancer", "n_pool=50", f"model.l2={l2}", "strategy=random"
+        )
+    status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
+    assert status == 0 and "**Not drawn**" in (tmp_path / "page" / "report.md").read_text()
+
+
 def test_two_settings_are_not_taken_for_seeds(salutary_run, tmp_path):
     salutary_run("-m", "dataset=breast_cancer", "rounds=0", "model.l2=1,2")
     with pytest.raises(SalutaryError, match="breast_cancer, salutary, logistic differ in more than"):
-        Records([tmp_path])
+        Records([tmp_path]).check_cells()
 
 
 # -- pages -----------------------------------------------------------------------------------------------

@@ -62,7 +62,8 @@ def parts(root: Path) -> Iterator[Part]:
             yield Part(name, Section(module.TITLE, text), None)
             continue
         try:
-            records = Records([root / name], getattr(module, "VARIED", ()))
+            records = Records([root / name])
+            records.check_cells(getattr(module, "VARIED", ()))
         except MixedRuns as error:
             yield Part(name, Section(module.TITLE, f"**Not drawn**: {error}. Move one of them away."), None)
             continue
@@ -72,14 +73,16 @@ def parts(root: Path) -> Iterator[Part]:
     others = [path for path in finished if not any(map(path.is_relative_to, experiments))]
     if others:
         module = importlib.import_module("salutary.analysis.experiments.own")
-        records = module.OwnRecords(others)
+        records = Records(others)
         yield Part("own", module.section(records), records)
 
 
 def page(found: list[Part]) -> str:
     """The whole report in Markdown."""
     made = [part for part in found if part.records]
-    blocks = ["# Salutary labelling: every table and figure beside the paper's", summary(made)]
+    blocks = ["# Salutary labelling: every table and figure beside the paper's"]
+    if made:
+        blocks.append(summary(made))
     for part in found:
         blocks += [f"## {part.section.title}", part.section.text]
         if part.records:
@@ -104,6 +107,7 @@ def summary(made: list[Part]) -> str:
 
 
 def provenance(part: Part) -> str:
+    """How a section's runs are made, which of them are missing, and whether there are enough seeds."""
     facts = part.records.facts
     seeds = facts.groupby(["dataset", "strategy"])["seed"].nunique().min()
     lines = []

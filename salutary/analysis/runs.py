@@ -48,9 +48,8 @@ def read_table(
         table = pd.read_csv(io.StringIO(header + "".join(bodies)), dtype=types, keep_default_na=True)
     except ValueError:
         table = pd.DataFrame()
-    is_plain = isinstance(
-        table.index, pd.RangeIndex
-    )  # a field too many makes pandas take the first for an index
+    # With a field too many in the first line, pandas takes the first column for an index.
+    is_plain = isinstance(table.index, pd.RangeIndex)
     if len(table) != len(runs) or tuple(table.columns) != columns or not is_plain:
         for path in paths:
             _explain(path / f"{name}.csv", columns, text)
@@ -109,7 +108,11 @@ def read_facts(folders: list[Path]) -> pd.DataFrame:
 
 def read_references(folders: list[Path]) -> pd.DataFrame:
     """The reference lines of every finished run: dataset, seed, run, line, test_loss, test_accuracy."""
-    facts = read_facts(folders)
+    return references_of(read_facts(folders))
+
+
+def references_of(facts: pd.DataFrame) -> pd.DataFrame:
+    """:func:`read_references` of facts that are read already."""
     rows = []
     for run in facts.itertuples():
         for line, each in run.references.items():

@@ -83,13 +83,13 @@ def holm(p: pd.Series) -> pd.Series:
     return pd.Series(multipletests(p, method="holm")[1], index=p.index)
 
 
-def warning_of_few(n: int, comparisons: int, of: str = "tables") -> str | None:
+def warning_of_few(n: int, comparisons: int) -> str | None:
     """Why no comparison can be significant: n pairs give p >= 2 / 2^n, and Holm multiplies it."""
     smallest = 2 * 0.5**n * comparisons
     if smallest < 0.05:
         return None
     return (
-        f"{n} {of} are too few for a claim about one pair: the smallest p-value that Wilcoxon's test "
+        f"{n} tables are too few for a claim about one pair: the smallest p-value that Wilcoxon's test "
         "can reach, "
         f"corrected for {comparisons} comparisons, is {min(smallest, 1):.2g}."
     )

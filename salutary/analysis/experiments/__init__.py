@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
-from salutary.analysis.runs import SETTINGS, last_rounds, read_facts, read_references, read_rounds
+from salutary.analysis.runs import SETTINGS, last_rounds, read_facts, read_rounds, references_of
 from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError
 
@@ -40,14 +40,18 @@ class MixedRuns(SalutaryError):
 class Records:
     """The finished runs below some folders: ``facts`` (one row a run), ``rounds``, ``references``.
 
-    Raises SalutaryError if there is none or one cannot be read, and MixedRuns if runs of one table, strategy
-    and model differ in settings other than the seed and those of ``varied``.
+    Raises SalutaryError if there is none or one cannot be read.
     """
 
-    def __init__(self, folders: list[Path], varied: tuple[str, ...] = ()):
+    def __init__(self, folders: list[Path]):
         self.facts = read_facts(folders)
         self.rounds = read_rounds(folders)
-        self.references = read_references(folders)
+        self.references = references_of(self.facts)
+
+    def check_cells(self, varied: tuple[str, ...] = ()) -> None:
+        """Raises MixedRuns if runs of one table, strategy and model differ in settings other than the seed
+        and those of ``varied``.
+        """
         for cell, runs in self.facts.groupby(["dataset", "strategy", "model", *varied], dropna=False):
             settings = {run: _without(each, "seed") for run, each in runs["settings"].items()}
             first, *others = settings
@@ -107,11 +111,11 @@ def _values(text: object) -> list[str]:
     return list(map(str, range(int(counted[1])))) if counted else str(text).split(",")
 
 
-def missing(name: str, facts: pd.DataFrame) -> list[dict[str, str]]:
-    """Those of the :func:`expected` runs that are not among ``facts``."""
+def missing(jobs: list[dict[str, str]], facts: pd.DataFrame) -> list[dict[str, str]]:
+    """Those of the :func:`expected` jobs that are not among ``facts``."""
     have = {}
     lacking = []
-    for job in expected(name):
+    for job in jobs:
         keys = tuple(key for key in job if key in facts)
         if keys not in have:
             have[keys] = {tuple(map(_plain, row)) for row in facts[[*keys]].itertuples(index=False)}
@@ -132,15 +136,16 @@ def _plain(value: object) -> str:
 
 def what_is_missing(name: str, facts: pd.DataFrame) -> str:
     """A sentence on the missing runs and the command that makes them; empty if none is."""
-    jobs = missing(name, facts)
+    every = expected(name)
+    jobs = missing(every, facts)
     if not jobs:
         return ""
-    differing = {key for key in SETTINGS if len({job.get(key) for job in expected(name)}) > 1}
+    differing = {key for key in SETTINGS if len({job.get(key) for job in every}) > 1}
     swept = [key for key in jobs[0] if key not in SETTINGS or key in differing]
     varied = {key: list(dict.fromkeys(job[key] for job in jobs if key in job)) for key in swept}
     which = "; ".join(f"{key} {', '.join(values)}" for key, values in varied.items() if key != "protocol")
     return (
-        f"**{len(jobs)} of {len(expected(name))} runs are missing** ({which}): "
+        f"**{len(jobs)} of {len(every)} runs are missing** ({which}): "
         f"`salutary-run experiment={name}` makes them."
     )
 

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pandas as pd
 
 from salutary.analysis.collect import flattened
 from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
-from salutary.analysis.runs import read_facts, read_references, read_rounds
 
 TITLE = "Other runs"
 
 
-class OwnRecords(Records):
-    """Records of any runs: a strategy's name says in which settings its runs differ."""
-
-    def __init__(self, folders: list[Path]):
-        self.facts = read_facts(folders)
-        self.rounds = read_rounds(folders)
-        self.references = read_references(folders)
-        names = strategy_names(self.facts)
-        self.facts["strategy"] = names
-        self.rounds["strategy"] = self.rounds["run"].map(names)
-
-
 def strategy_names(facts: pd.DataFrame) -> pd.Series:
-    """``salutary (l2=1)`` where runs of one table, strategy, model and protocol differ in more than "
-    "the seed."""
+    """``salutary (l2=1)`` where runs of one table, strategy, model and protocol differ in settings."""
     names = facts["strategy"].copy()
     for _, runs in facts.groupby(["dataset", "strategy", "model", "protocol"]):
         settings = pd.DataFrame([flattened(each) for each in runs["settings"]], index=runs.index).astype(str)
@@ -41,14 +25,16 @@ def strategy_names(facts: pd.DataFrame) -> pd.Series:
 
 
 def section(records: Records) -> Section:
+    """A strategy's name says in which settings its runs differ, so that none is taken for a seed."""
     text, figures, tables = [], {}, {}
-    for (protocol, model), rounds in records.rounds.groupby(["protocol", "model"]):
+    names = strategy_names(records.facts)
+    every, final = (t.assign(strategy=t["run"].map(names)) for t in (records.rounds, records.final()))
+    for (protocol, model), rounds in every.groupby(["protocol", "model"]):
         name = f"{protocol}-{model}"
         runs = rounds["run"].unique()
         references = records.references[records.references["run"].isin(runs)]
         lines = references.drop_duplicates(["dataset", "seed", "line"])
         lines = lines.assign(strategy=lines["line"], accuracy=100 * lines["test_accuracy"])
-        final = records.final()
         rows = pd.concat([final[final["run"].isin(runs)], lines])
         tables[name] = means(rows)
         figures[name] = draw_curves(rounds, references)

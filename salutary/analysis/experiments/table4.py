@@ -68,13 +68,11 @@ def reference_rows(records: Records) -> pd.DataFrame:
 
 def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
     """Table 1, row "Diff. GT vs. SL": how many of the labels given differ from the truth."""
-    given = rounds[rounds["strategy"].isin(OURS) & (rounds["round"] > 0)].copy()
+    added = rounds.sort_values("round").groupby("run")["n_labeled"].diff()
+    given = rounds.assign(wrong=(1 - rounds["label_agreement"]) * added)
+    given = given[given["strategy"].isin(OURS) & (given["round"] > 0)]
     if given.empty:
         return pd.DataFrame()
-    added = given.groupby("run")["n_labeled"].diff().fillna(given["n_labeled"].groupby(given["run"]).min())
-    first = rounds[rounds["round"] == 0].set_index("run")["n_labeled"]
-    added = added.where(given["round"] > 1, given["n_labeled"] - given["run"].map(first))
-    given["wrong"] = (1 - given["label_agreement"].fillna(1)) * added
     per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
     wide = per_run.unstack("dataset")
     wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format)
@@ -115,10 +113,7 @@ def _of(flags: pd.Series) -> str:
 def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
     """Areas under the curves, then ours against each other strategy."""
     area = area_under_curve(rounds).assign(area=lambda table: 100 * table["area"])
-    parts = [
-        "Area under the accuracy-budget curve: mean accuracy over the rounds, from the initial model on."
-    ]
-    parts.append(markdown_table(cells(means(area, "area"))))
+    parts = [AREA, markdown_table(cells(means(area, "area")))]
     for name in OURS:
         if name in set(final["strategy"]) and final["strategy"].nunique() > 1:
             parts += [*duels(final, name)]
