@@ -89,8 +89,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
 
     Heavy imports wait until here, so that mistakes in the command line are told at once.
     """
-    config = _resolved(cfg)
-    settings = Settings.of(config)
+    settings = Settings.of(directory.config)
     if directory.finished and not settings.force:
         return False
     from salutary import loop, terminal
@@ -104,21 +103,24 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
         device = build(cfg, "device", **threads_per_worker(cfg))
         strategy = build(cfg, "strategy")
         study = build(cfg, "study") if cfg.get("study") else None
-        table = shared_table(json.dumps(config["dataset"]), directory.identity.dataset)
+        table = shared_table(json.dumps(directory.config["dataset"]), directory.identity.dataset)
         split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = build(cfg, "model", n_classes=table.n_classes)
 
         settings = settings.sized(len(problem.split.pool))
+        if study:
+            study.check(problem, model, strategy)
         done = directory.resume(settings.force)
+        initial = [record.test for record in done[:1]]
         rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed, done)
         for record in terminal.progress(rounds, settings.rounds, directory.identity, len(done), shown):
-            done = (*done, record)
+            initial.append(record.test)
             directory.append(record)
         if study:
             directory.add_tables(study.measure(problem, model, strategy, settings.budget, settings.seed))
-        references = reference_lines(problem, model, done[0].test)
+        references = reference_lines(problem, model, initial[0])
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(references, table, device.description, time.perf_counter() - started, twins)
     return True

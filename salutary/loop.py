@@ -44,17 +44,15 @@ def run(
     if budget > len(pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
     strategy.check(model)
-    oracle = Oracle(problem.y)
+    oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
     # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
     seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
     model.tune(problem.X[labeled], labels, stream(seed, "model"), seen)
-    if done:
-        rows, assigned = _restored(problem, pool, done)
-        labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
-        pool = pool[~torch.isin(pool, rows)]
-        oracle.n_sold = done[-1].n_human_labels
-        if done[-1].round >= rounds or _is_idle(done[-1]):
-            return
+    rows, assigned = _restored(problem, pool, done)
+    labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
+    pool = pool[~torch.isin(pool, rows)]
+    if done and (done[-1].round >= rounds or _is_idle(done[-1])):
+        return
     X_pool = problem.X[pool]
     fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
     if done:
@@ -89,7 +87,7 @@ def run(
 
 
 def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[Tensor, Tensor]:
-    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run."""
+    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run, or none."""
     queries = [query for record in done for query in record.queries]
     numbers = {name: number for number, name in enumerate(problem.class_names)}
     rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)

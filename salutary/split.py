@@ -72,9 +72,9 @@ class PoolView:
 class Oracle:
     """The human annotator: sells true labels by row and counts every one."""
 
-    def __init__(self, y: Tensor):
+    def __init__(self, y: Tensor, n_sold: int = 0):
         self._y = y
-        self.n_sold = 0
+        self.n_sold = n_sold
 
     def label(self, rows: Tensor) -> Tensor:
         self.n_sold += len(rows)

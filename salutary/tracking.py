@@ -55,6 +55,7 @@ class MLflow(Callback):
         return known.experiment_id if known else client.create_experiment(self.experiment)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Log the job's run, unless it is there already."""
         if job_return.status != JobStatus.COMPLETED:
             return
         from mlflow.entities import Metric, Param, RunTag

@@ -114,6 +114,14 @@ def test_mistakes_are_one_line(mistake, salutary_run, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
+def test_a_study_is_refused_before_the_rounds(salutary_run, monkeypatch):
+    from salutary import loop
+
+    monkeypatch.setattr(loop, "run", lambda *_: pytest.fail("the rounds were run"))
+    status, _, err = salutary_run("dataset=breast_cancer", "strategy=random", "study=relabelled_bins")
+    assert status == 1 and "needs the influences of strategy" in err
+
+
 def test_a_study_writes_its_tables_beside_the_rounds(salutary_run, tmp_path):
     command = ("dataset=breast_cancer", "rounds=1", "study=added_points", "study.n=3")
     assert salutary_run(*command)[0] == 0

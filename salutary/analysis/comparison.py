@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.statistics import summarise
-from salutary.analysis.style import REFERENCES, in_order, look
+from salutary.analysis.style import in_order, label
 
 # The paper cuts its percentages after two decimals.
 PRECISION = 0.01
@@ -35,18 +37,13 @@ def means(final: pd.DataFrame, value: str = "accuracy") -> pd.DataFrame:
     return table.assign(paper_mean=np.nan, paper_std=np.nan, differs=False)
 
 
-def cells(comparison: pd.DataFrame) -> pd.DataFrame:
+def cells(comparison: pd.DataFrame, name: Callable[[str], str] = label) -> pd.DataFrame:
     """Texts "ours ± std / paper / difference", * where it differs; rows strategies, columns tables."""
     rows = comparison.assign(cell=[_cell(row) for row in comparison.itertuples()])
     wide = rows.pivot(index="strategy", columns="dataset", values="cell")
     wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(comparison["dataset"]))
     names = {name: paper.DATASETS.get(name, name) for name in wide}
-    return wide.rename(index=label, columns=names).rename_axis(index="", columns="")
-
-
-def label(strategy: str) -> str:
-    """A strategy or reference line as readers see it."""
-    return REFERENCES.get(strategy) or look(strategy).label
+    return wide.rename(index=name, columns=names).rename_axis(index="", columns="")
 
 
 def _cell(row) -> str:

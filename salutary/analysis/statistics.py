@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 
+from salutary.analysis.style import label
+
 
 def summarise(values: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
     """mean, std (n - 1), n, and the 95% interval of the mean (Student's t): low and high; by cell."""
@@ -113,15 +115,15 @@ def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
     return Ranks(mean.sort_values(), p, scikit_posthocs.posthoc_nemenyi_friedman(means))
 
 
-def critical_difference_diagram(found: Ranks, names: dict[str, str]) -> Figure:
+def critical_difference_diagram(found: Ranks) -> Figure:
     """Mean ranks on a line; a bar joins strategies that Nemenyi's test cannot tell apart (5%)."""
     figure = Figure(figsize=(8, 0.6 + 0.22 * len(found.mean)), layout="constrained")
     axes = figure.subplots()
-    pairs = found.pairs.rename(index=names, columns=names)
+    pairs = found.pairs.rename(index=label, columns=label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scikit_posthocs.critical_difference_diagram(
-            found.mean.rename(names),
+            found.mean.rename(label),
             pairs,
             ax=axes,
             color_palette=dict.fromkeys(pairs, "black"),

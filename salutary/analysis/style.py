@@ -54,6 +54,11 @@ def look(strategy: str) -> Look:
     return LOOKS.get(strategy, Look(strategy, GREY, "-.", mark))
 
 
+def label(strategy: str) -> str:
+    """A strategy or reference line as readers see it."""
+    return REFERENCES.get(strategy) or look(strategy).label
+
+
 def in_order(strategies: Iterable[str]) -> list[str]:
     """Strategies in the order of LOOKS, then the others by name."""
     found = set(strategies)

@@ -20,6 +20,9 @@ from salutary.strategies import Strategy
 class Study(ABC):
     """The contract."""
 
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:  # noqa: B027  (optional)
+        """Raise SalutaryError for what cannot be measured. Called once, before the rounds."""
+
     @abstractmethod
     def measure(
         self, problem: Problem, model, strategy: Strategy, budget: int, seed: int

@@ -25,16 +25,18 @@ class AddedPoints(Study):
     def __init__(self, n: int = 300):
         self.n = n
 
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+        """Raises SalutaryError for a model that is not convex, or more points than the pool has."""
+        require_whole("study.n", self.n, 1)
+        check_convex(self, model)
+        if self.n > len(problem.split.pool):
+            raise SalutaryError(f"study.n={self.n} is more than the pool, {len(problem.split.pool)} rows")
+
     def measure(
         self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
-        """One table, ``added_points``. Raises SalutaryError for a model that is not convex."""
-        require_whole("study.n", self.n, 1)
-        check_convex(self, model)
-        pool = problem.split.pool
-        if self.n > len(pool):
-            raise SalutaryError(f"study.n={self.n} is more than the pool, {len(pool)} rows")
-        rows = torch.as_tensor(stream(seed, "study").choice(pool, self.n, replace=False))
+        """One table, ``added_points``."""
+        rows = torch.as_tensor(stream(seed, "study").choice(problem.split.pool, self.n, replace=False))
         fitted, view = initial_state(problem, model)
         X, y = problem.X[rows], problem.y[rows]
         W, penalty = fitted.coef_, fitted.penalty_

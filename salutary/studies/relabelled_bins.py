@@ -28,20 +28,19 @@ class RelabelledBins(Study):
     def __init__(self, bins: int = 20):
         self.bins = bins
 
-    def measure(
-        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
-    ) -> dict[str, list[dict]]:
-        """Tables ``relabelled_bins`` and ``influence_histogram``.
-
-        Raises SalutaryError for a strategy that has no influences, or fewer rows than bins.
-        """
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+        """Raises SalutaryError for a strategy that has no influences, or fewer rows than bins."""
         require_whole("study.bins", self.bins, 1)
         if not isinstance(strategy, InfluenceStrategy):
             raise SalutaryError("study=relabelled_bins needs the influences of strategy=salutary")
-        strategy.check(model)
-        fitted, view = initial_state(problem, model)
-        if self.bins > min(len(view.labeled), len(view.pool)):
+        if self.bins > min(len(problem.split.initial), len(problem.split.pool)):
             raise SalutaryError(f"study.bins={self.bins} is more than there are labelled or pool rows")
+
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """Tables ``relabelled_bins`` and ``influence_histogram``."""
+        fitted, view = initial_state(problem, model)
         test = problem.part("test")
         X, y = view.labeled, view.labels
 

@@ -21,12 +21,14 @@ class SelectionCost(Study):
     def __init__(self, repeats: int = 5):
         self.repeats = repeats
 
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+        """Raises SalutaryError for a number of repeats that makes no sense."""
+        require_whole("study.repeats", self.repeats, 1)
+
     def measure(
         self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """One table, ``selection_cost``."""
-        require_whole("study.repeats", self.repeats, 1)
-        strategy.check(model)
         fitted, view = initial_state(problem, model)
 
         def propose() -> None:

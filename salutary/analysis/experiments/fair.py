@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pandas as pd
 
-from salutary.analysis.comparison import cells, label, means
+from salutary.analysis.comparison import cells, means
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.analysis.style import label
 
 TITLE = "Every baseline trained on the validation set too"
 INTRO = """\
@@ -35,9 +36,7 @@ def section(records: Records) -> Section:
             "test, 5%):",
             "![Mean ranks with every baseline trained on L + V](fair-ranks.png)",
         ]
-        figures["fair-ranks"] = critical_difference_diagram(
-            found, {name: label(name) for name in found.mean.index}
-        )
+        figures["fair-ranks"] = critical_difference_diagram(found)
     return Section(TITLE, "\n\n".join(text), figures, {"fair": comparison})
 
 
@@ -52,8 +51,7 @@ def verdict(rows: pd.DataFrame) -> str:
         beats_line = (table[name] > table["labeled_and_validation"]).sum()
         beats_best = (table[name] > baselines.max(axis=1)).sum() if len(baselines.columns) else 0
         sentences.append(
-            f"- {label(name)}, without a human label, is above training on L + V on {beats_line} of "
-            f"{len(table)} "
-            f"tables, and above the best baseline with 100 bought labels on {beats_best}."
+            f"- {label(name)}, without a human label, is above training on L + V on {beats_line} of"
+            f" {len(table)} tables, and above the best baseline with 100 bought labels on {beats_best}."
         )
     return "\n".join(sentences)

@@ -59,21 +59,22 @@ def _with_names(records: Records, name: str, columns: tuple[str, ...]) -> pd.Dat
 
 def top_bins(bins: pd.DataFrame, initial: pd.Series, n: int = 5) -> pd.DataFrame:
     """What the bins of highest influence do, and how many of their salutary labels are true."""
-    top = bins[bins["bin"] >= bins["bin"].max() - n + 1]
-    rows = {}
-    for part, label in PARTS.items():
-        means = top[top["part"] == part].groupby("dataset").mean(numeric_only=True)
-        gain = means[["accuracy_true", "accuracy_salutary"]].mul(100).sub(initial, axis=0)
-        if part == "pool":
-            rows["pool bins added, true labels"] = gain["accuracy_true"].map("{:+.1f}".format)
-        rows[f"{'pool bins added' if part == 'pool' else 'labelled bins'}, salutary labels"] = gain[
-            "accuracy_salutary"
-        ].map("{:+.1f}".format)
-        rows[f"salutary labels that are true, {label.split(',')[0].split(' and ')[-1]}"] = means[
-            "label_agreement"
-        ].map("{:.0%}".format)
-    order = datasets_in_order(bins["dataset"])
-    return pd.DataFrame(rows).T[order].rename(columns=paper.DATASETS)
+    means = (
+        bins[bins["bin"] >= bins["bin"].max() - n + 1].groupby(["part", "dataset"]).mean(numeric_only=True)
+    )
+    labeled, pool = means.loc["labeled"], means.loc["pool"]
+
+    def gain(accuracy: pd.Series) -> pd.Series:
+        return (100 * accuracy - initial).map("{:+.1f}".format)
+
+    rows = {
+        "labelled bins, salutary labels": gain(labeled["accuracy_salutary"]),
+        "salutary labels that are true, labelled set": labeled["label_agreement"].map("{:.0%}".format),
+        "pool bins added, true labels": gain(pool["accuracy_true"]),
+        "pool bins added, salutary labels": gain(pool["accuracy_salutary"]),
+        "salutary labels that are true, pool": pool["label_agreement"].map("{:.0%}".format),
+    }
+    return pd.DataFrame(rows).T[datasets_in_order(bins["dataset"])].rename(columns=paper.DATASETS)
 
 
 def verdict(bins: pd.DataFrame) -> str:
@@ -102,6 +103,7 @@ def draw(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, datase
 
 
 def draw_all(bins: pd.DataFrame, initial: pd.Series) -> Figure:
+    """Accuracy against the number of the added bin, a panel per table."""
     names = datasets_in_order(bins["dataset"])
     figure, axes = panels(len(names), 4, 3.2, 2.6)
     for axis, name in zip(axes, names, strict=False):

@@ -39,7 +39,7 @@ def section(records: Records) -> Section:
     lines = [records.reference(line) for line in ("initial", "labeled_and_validation", "fully_supervised")]
     rows = pd.concat([final, *lines])
     comparison = means(rows)
-    table = cells(comparison).rename(index=_title).reindex(NAMES.values()).dropna(how="all")
+    table = cells(comparison, NAMES.get).reindex(NAMES.values()).dropna(how="all")
     agreement = summarise(
         final.assign(share=100 * final["label_agreement"]), ["strategy", "dataset"], "share"
     )
@@ -54,12 +54,6 @@ def section(records: Records) -> Section:
     return Section(TITLE, "\n\n".join(text), {}, {"label_everything": comparison})
 
 
-def _title(text: str) -> str:
-    """Row names of :func:`cells` are labels of strategies where it knows them."""
-    known = {"Salutary": "salutary", "Salutary greedy (ours)": "salutary_greedy"}
-    return NAMES.get(known.get(text, text), text)
-
-
 def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
     wide = agreement.pivot(index="strategy", columns="dataset", values="mean")
     wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format)
@@ -67,6 +61,7 @@ def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdict(rows: pd.DataFrame) -> str:
+    """On which tables labelling everything pays, and on which it does harm."""
     table = rows.pivot_table("accuracy", "dataset", "strategy")
     if not {"salutary all", "salutary", "initial"} <= set(table):
         return ""

@@ -7,11 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import label
 from salutary.analysis.curves import datasets_in_order, legend_below, panels
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.statistics import summarise
-from salutary.analysis.style import GREY, REFERENCES, in_order, look
+from salutary.analysis.style import GREY, REFERENCES, in_order, label, look
 
 TITLE = "Wrong labels in the initial set"
 INTRO = """\

@@ -8,11 +8,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from salutary.analysis.comparison import label
 from salutary.analysis.curves import panels
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.runs import read_table
-from salutary.analysis.style import in_order, look
+from salutary.analysis.style import in_order, label, look
 
 TITLE = "Time and memory of choosing"
 INTRO = """\
@@ -48,6 +47,7 @@ def _wide(values: pd.Series, form: str) -> pd.DataFrame:
 
 
 def draw(medians: pd.DataFrame) -> Figure:
+    """Seconds and megabytes against the size of the pool."""
     figure, axes = panels(2, 2, 4.6, 3.6)
     for axis, (column, title) in zip(axes, {"seconds": "seconds", "peak_mb": "MB"}.items(), strict=True):
         for name in in_order(medians.index.unique("strategy")):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pandas as pd
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import cells, compare, label
-from salutary.analysis.curves import draw_curves
+from salutary.analysis.comparison import cells, compare
+from salutary.analysis.curves import datasets_in_order, draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table, named
 from salutary.analysis.statistics import summarise
+from salutary.analysis.style import label
 
 INTRO = """\
 Ten points a round until half of the pool has its label; the round of the best validation accuracy is the
@@ -75,6 +76,7 @@ def best_on_validation(rounds: pd.DataFrame) -> pd.DataFrame:
 
 
 def when(chosen: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
+    """When the chosen rounds were, the share of true labels up to there, and the last rounds' accuracies."""
     by = ["strategy", "dataset"]
     means = chosen.groupby(by)[["share", "true"]].mean()
     rows = {}
@@ -86,8 +88,7 @@ def when(chosen: pd.DataFrame, last: pd.DataFrame) -> pd.DataFrame:
         texts = [f"{row.mean:.1f} ± {row.std:.1f}" for row in each.itertuples()]
         rows[f"{label(strategy)}: last round"] = pd.Series(texts, each["dataset"])
     wide = pd.DataFrame(rows).T
-    order = [name for name in paper.DATASETS if name in wide] + [c for c in wide if c not in paper.DATASETS]
-    return wide[order].rename(columns=paper.DATASETS)
+    return wide[datasets_in_order(wide)].rename(columns=paper.DATASETS)
 
 
 def _shares(values: pd.Series) -> pd.Series:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import cells, compare, label, means
+from salutary.analysis.comparison import cells, compare, means
 from salutary.analysis.curves import datasets_in_order, draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table, named
 from salutary.analysis.statistics import (
-    Ranks,
     against_others,
     area_under_curve,
     critical_difference_diagram,
     ranks,
     warning_of_few,
 )
-from salutary.analysis.style import REFERENCES
+from salutary.analysis.style import REFERENCES, label
 
 TITLE = "Tables 1 and 4, figure 2: ten rounds of ten"
 OURS = ("salutary", "salutary_greedy")
@@ -56,7 +54,7 @@ def section(records: Records) -> Section:
     figures = {"figure2": draw_curves(records.rounds, records.references)}
     if found := ranks(final):
         parts += [RANKS.format(p=found.p), "![Mean ranks over the tables](ranks.png)"]
-        figures["ranks"] = rank_diagram(found)
+        figures["ranks"] = critical_difference_diagram(found)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
 
 
@@ -121,6 +119,7 @@ def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
 
 
 def duels(final: pd.DataFrame, ours: str) -> list[str]:
+    """One strategy against each other: a table, and a warning if it cannot prove anything."""
     compared = against_others(final, ours)
     if not compared:
         return []
@@ -135,7 +134,3 @@ def duels(final: pd.DataFrame, ours: str) -> list[str]:
     )
     warning = warning_of_few(max(each.n_tables for each in compared), len(compared))
     return [DUEL.format(ours=label(ours)), markdown_table(rows), f"*{warning}*" if warning else ""]
-
-
-def rank_diagram(found: Ranks) -> Figure:
-    return critical_difference_diagram(found, {name: label(name) for name in found.mean.index})
