@@ -1,3 +1,3 @@
 """Active learning without a human: salutary labelling and the strategies it is compared with."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -7,6 +7,8 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
+from salutary.errors import SalutaryError, require_bool, require_number, require_whole
+
 
 class TableAugmentation:
     """Weak: small Gaussian noise. Strong: parts of a row are replaced by those of random other rows.
@@ -72,6 +74,47 @@ class EmbeddingAugmentation:
         share = self.low + (self.high - self.low) * torch.rand((len(X), 1), **draw)
         dropped = torch.rand(X.shape, **draw) < share
         return self.weak(torch.where(dropped, self.mean_, X), generator, strength=2.0)
+
+
+class ImageAugmentation:
+    """For images. Weak: a shift by up to an eighth of the side and, with ``flip``, a mirroring. Strong:
+    those, and ``operations`` random ones of strength ``magnitude`` out of 30 (RandAugment), from Kornia.
+
+    Images of bytes or in 0..1, grey or coloured, become images in 0..1. Draws come from PyTorch's own
+    generator, which :func:`salutary.models.training.isolated_random` seeds.
+    Cubuk et al., "RandAugment: practical automated data augmentation with a reduced search space", 2020.
+    """
+
+    def __init__(self, flip: bool = True, operations: int = 2, magnitude: int = 10):
+        self.flip = flip
+        self.operations = operations
+        self.magnitude = magnitude
+
+    def check(self) -> None:
+        """Raises SalutaryError for a bad setting, or if Kornia is not installed."""
+        require_bool("model.augmentation.flip", self.flip)
+        require_whole("model.augmentation.operations", self.operations, 1)
+        require_number("model.augmentation.magnitude", self.magnitude, 0, 30)
+        try:
+            import kornia.augmentation  # noqa: F401
+        except ImportError as error:
+            raise SalutaryError("kornia is not installed: pip install 'salutary[vision]'") from error
+
+    def weak(self, X: Tensor) -> Tensor:
+        import kornia.augmentation as K
+
+        X = X.float() / 255 if X.dtype == torch.uint8 else X
+        height, width = X.shape[2:]
+        crop = K.RandomCrop((height, width), padding=(height // 8, width // 8), padding_mode="reflect")
+        X = crop(X)
+        return K.RandomHorizontalFlip(p=0.5)(X) if self.flip else X
+
+    def strong(self, X: Tensor) -> Tensor:
+        from kornia.augmentation.auto import RandAugment
+
+        X = self.weak(X)
+        strong = RandAugment(self.operations, self.magnitude)(X.expand(-1, 3, -1, -1).contiguous())
+        return strong.mean(1, keepdim=True) if X.shape[1] == 1 else strong
 
 
 def column_groups(X: Tensor, two_valued: Tensor) -> Tensor:

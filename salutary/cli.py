@@ -95,6 +95,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
     from salutary import loop, terminal
     from salutary.problem import Problem, as_set
     from salutary.references import reference_lines
+    from salutary.split import split_table
 
     started = time.perf_counter()
     with directory:
@@ -104,10 +105,12 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
         strategy = build(cfg, "strategy")
         study = build(cfg, "study") if cfg.get("study") else None
         table = shared_table(json.dumps(directory.config["dataset"]), directory.identity.dataset)
-        split = build(cfg, "protocol.splitter").split(table.y, settings.n_init, settings.seed)
+        split = split_table(table, build(cfg, "protocol.splitter"), settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = build(cfg, "model", n_classes=table.n_classes)
+        if hasattr(model, "checkpoint"):
+            model.checkpoint = directory.checkpoint
 
         settings = settings.sized(len(problem.split.pool))
         if study:

@@ -32,10 +32,12 @@ def run_name(identity: Identity, config: dict) -> str:
 def what_matters(config: dict) -> dict:
     """The settings without those that say where and how fast, which do not change the result."""
     config = copy.deepcopy(config)
-    data_dir = config.pop("data_dir", None)
-    if config["dataset"].get("data_dir") == data_dir:  # a data set's own folder of files does matter
-        config["dataset"].pop("data_dir", None)
-    for name in ("output_dir", "force"):
+    for group in (config["dataset"], config.get("model", {})):
+        if group.get("data_dir") == config.get("data_dir"):  # files in a folder of its own do matter
+            group.pop("data_dir", None)
+    for name in ("cache_dir", "device"):
+        config["dataset"].pop(name, None)
+    for name in ("data_dir", "cache_dir", "output_dir", "force"):
         config.pop(name, None)
     for name in ("name", "threads"):
         config["device"].pop(name, None)

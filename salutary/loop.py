@@ -9,8 +9,10 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from salutary.datasets import UNLABELED
 from salutary.errors import SalutaryError
 from salutary.metrics import evaluate
+from salutary.models import guide_of
 from salutary.problem import Problem
 from salutary.rounds import Query, Round
 from salutary.seeding import stream
@@ -67,7 +69,8 @@ def run(
         view = view_of(problem, X_pool, labeled, labels, seen)
         size = min(budget, len(pool))
         started = time.perf_counter()
-        proposal = strategy.propose(model, view, size, stream(seed, "strategy", number))
+        guide = guide_of(model, view, strategy.needs_convex)
+        proposal = strategy.propose(guide.model, guide.view, size, stream(seed, "strategy", number))
         select_seconds = time.perf_counter() - started
         check_proposal(proposal, len(pool), size, problem.n_classes)
         if not len(proposal.indices):
@@ -82,7 +85,8 @@ def run(
         X_pool, pool = without_rows(X_pool, pool, proposal.indices.to(pool.device))
         fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
         last = _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
-        last = replace(last, stop=proposal.stop)
+        surrogate = {"surrogate_agreement": guide.agreement, "surrogate_l2": guide.l2}
+        last = replace(last, stop=proposal.stop, **surrogate)
         yield last
 
 
@@ -90,10 +94,11 @@ def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[
     """Rows (q,) and assigned labels (q,) of all queries of an interrupted run, or none."""
     queries = [query for record in done for query in record.queries]
     numbers = {name: number for number, name in enumerate(problem.class_names)}
+    or_unknown = {**numbers, "": UNLABELED}
     rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)
-    known = all(query.assigned_label in numbers and query.true_label in numbers for query in queries)
+    known = all(query.assigned_label in numbers and query.true_label in or_unknown for query in queries)
     if known and bool(torch.isin(rows, pool).all()):
-        true = [numbers[query.true_label] for query in queries]
+        true = [or_unknown[query.true_label] for query in queries]
         if problem.y[rows].tolist() == true:
             assigned = [numbers[query.assigned_label] for query in queries]
             return rows, torch.tensor(assigned, dtype=torch.int64, device=pool.device)
@@ -176,7 +181,7 @@ def _queries(
     predicted: Tensor,
     influence: Tensor | None,
 ) -> tuple[Query, ...]:
-    name = problem.class_names
+    name = [*problem.class_names, ""]  # the last one is UNLABELED's, -1
     values = [None] * len(rows) if influence is None else influence.tolist()
     columns = (rows.tolist(), assigned.tolist(), problem.y[rows].tolist(), predicted.tolist(), values)
     return tuple(
@@ -196,7 +201,7 @@ def _round(
     fit_seconds: float,
 ) -> Round:
     validation, test = measured
-    agreed = [query.assigned_label == query.true_label for query in queries]
+    agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
     return Round(
         round=number,
         n_labeled=n_labeled,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from sklearn.preprocessing import StandardScaler
 from torch import Tensor
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Problem:
-    """X (n, d) and y (n,) of all rows, the split into parts by row number, the class names.
+    """X (n, d) or images, and y (n,) of all rows, the split into parts by row number, the class names.
 
     ``noisy`` (n,): y but for wrong labels in the initial set, if there are any.
     """
@@ -39,7 +40,7 @@ class Problem:
 
     @classmethod
     def prepare(cls, table: Table, split: Split, device: Device, given: np.ndarray | None = None) -> Problem:
-        """Standardise as the split says and move to the device; ``given`` is y by default.
+        """Standardise as the split says and move to the device; ``given`` is y by default. Images stay bytes.
 
         Raises SalutaryError if the initial or the validation set holds a single class.
         """
@@ -49,12 +50,8 @@ class Problem:
             if len(present) < 2:
                 names = ", ".join(table.class_names[c] for c in present)
                 raise SalutaryError(f"the {part} set holds a single class ({names or 'no rows'})")
-        if len(split.scaling):
-            X = StandardScaler().fit(table.X[split.scaling]).transform(table.X)
-        else:
-            X = table.X.copy()  # other runs may share the table
         y, given = device.labels(table.y.copy()), device.labels(given.copy())
-        return cls(device.features(X), y, split, table.class_names, given)
+        return cls(_rows(table, split, device), y, split, table.class_names, given)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""
@@ -64,6 +61,15 @@ class Problem:
     @property
     def n_classes(self) -> int:
         return len(self.class_names)
+
+
+def _rows(table: Table, split: Split, device: Device) -> Tensor:
+    """Standardised features or images, a copy: other runs may share the table."""
+    if table.X.dtype == np.uint8:
+        return torch.as_tensor(table.X.copy(), device=device.name)
+    if not len(split.scaling):
+        return device.features(table.X.copy())
+    return device.features(StandardScaler().fit(table.X[split.scaling]).transform(table.X))
 
 
 def as_set(split: Split, table: Table, settings: Settings, is_baseline: bool) -> tuple[Split, np.ndarray]:

@@ -55,6 +55,8 @@ ROUND_COLUMNS = (
     "select_seconds",
     "fit_seconds",
     "stop",
+    "surrogate_agreement",
+    "surrogate_l2",
 )
 QUERY_COLUMNS = (
     "round",
@@ -91,6 +93,7 @@ class RunDirectory:
     ):
         self.path = Path(output_dir).expanduser() / run_name(identity, config)
         self.partial = self.path.with_name(self.path.name + ".partial")
+        self.checkpoint = self.path.with_name(self.path.name + ".checkpoint")  # of a training, by the model
         self.identity = identity
         self.config = config
         self.keep_failures = keep_failures
@@ -186,6 +189,7 @@ class RunDirectory:
             "class_names": table.class_names,
             "data_shape": table.X.shape,
             "data_sha256": table.sha256,
+            "encoder": table.encoder,
             "device": device,
             "seconds": seconds,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
@@ -231,6 +235,8 @@ class RunDirectory:
             "select_seconds": record.select_seconds,
             "fit_seconds": record.fit_seconds,
             "stop": record.stop,
+            "surrogate_agreement": record.surrogate_agreement,
+            "surrogate_l2": record.surrogate_l2,
         }
 
     def _config_yaml(self) -> str:

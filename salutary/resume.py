@@ -119,6 +119,8 @@ def _round(row: dict[str, str], queries: tuple[Query, ...]) -> Round:
         fit_seconds=float(row["fit_seconds"]),
         queries=queries,
         stop=row["stop"] or None,
+        surrogate_agreement=_number(row["surrogate_agreement"]),
+        surrogate_l2=_number(row["surrogate_l2"]),
     )
 
 

@@ -25,7 +25,8 @@ class Round:
     """The state after a round; round 0 is the initial model, before any query.
 
     ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
-    ``stop``: why the strategy added fewer points than the budget, if it did.
+    ``stop``: why the strategy added fewer points than the budget, if it did. Where a surrogate of a network
+    chose: the share of the pool on which both predict the same, and the surrogate's penalty.
     """
 
     round: int
@@ -38,3 +39,5 @@ class Round:
     fit_seconds: float
     queries: tuple[Query, ...]
     stop: str | None = None
+    surrogate_agreement: float | None = None
+    surrogate_l2: float | None = None

@@ -12,6 +12,7 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 from torch import Tensor
 
+from salutary.datasets import UNLABELED, Table
 from salutary.errors import SalutaryError
 from salutary.seeding import stream
 
@@ -51,6 +52,25 @@ class Split:
         return dataclasses.replace(self, pool=_fewer("pool", self.pool, y, n, seed))
 
 
+def split_table(table: Table, splitter, n_init: int, seed: int) -> Split:
+    """What ``splitter`` makes of the table's rows; rows without a label are the pool, if there are any.
+
+    All labelled rows of the training part then are the initial set, and ``n_init`` is not used.
+    """
+    known = np.flatnonzero(table.y != UNLABELED)
+    if len(known) == len(table.y):
+        return splitter.split(table.y, n_init, seed)
+    y = table.y[known]
+    split = splitter.split(y, len(np.unique(y)), seed)
+    initial = np.concatenate([split.initial, split.pool])
+    parts = {
+        "initial": initial,
+        **{name: getattr(split, name) for name in ("validation", "test", "training", "scaling")},
+    }
+    pool = np.flatnonzero(table.y == UNLABELED)
+    return Split(pool=pool, **{name: known[rows] for name, rows in parts.items()})
+
+
 @dataclass(frozen=True)
 class PoolView:
     """All that a strategy may look at. Pool labels and test data are not in here.
@@ -77,8 +97,15 @@ class Oracle:
         self.n_sold = n_sold
 
     def label(self, rows: Tensor) -> Tensor:
+        """Raises SalutaryError for a row whose label nobody knows."""
+        labels = self._y[rows]
+        if (labels == UNLABELED).any():
+            raise SalutaryError(
+                "this strategy buys true labels, but the pool has rows without one:"
+                " use strategy=salutary_greedy, salutary or self_training"
+            )
         self.n_sold += len(rows)
-        return self._y[rows]
+        return labels
 
 
 @dataclass(frozen=True)
@@ -146,6 +173,24 @@ class HalvedParts:
         return Parts(training, validation, test, np.empty(0, np.int64))
 
 
+class OfficialParts:
+    """The last ``test`` rows, which the source itself sets aside, and ``validation`` of the others.
+
+    Those are a stratified draw; a whole number counts rows, as does a share of them all below 1.
+    """
+
+    def __init__(self, test: int, validation: float, random_state: int = 1):
+        self.test = test
+        self.validation = validation
+        self.random_state = random_state
+
+    def parts(self, y: np.ndarray) -> Parts:
+        """The parts of rows with classes y (n,); raises SalutaryError if they are too few."""
+        rows = np.arange(len(y))
+        training, validation = _draw(rows[: -self.test], y, self.validation, self.random_state)
+        return Parts(training, validation, rows[-self.test :], rows[:0])
+
+
 class PaperSplit:
     """What the authors ran: test part and initial set fixed, validation and pool redrawn per seed.
 
@@ -197,14 +242,16 @@ class PaperSplit:
 class StandardSplit:
     """What a careful user would run: test and validation fixed, initial set drawn per seed.
 
-    All draws are stratified; features are standardised on the training part.
+    All draws are stratified; features are standardised on the training part. ``official_test``: so many last
+    rows are the source's own test part, and ``test`` is not used.
     """
 
     FIXED_STATE = 0
 
-    def __init__(self, test: float = 0.2, validation: float = 0.2):
+    def __init__(self, test: float = 0.2, validation: float = 0.2, official_test: int | None = None):
         self.test = test
         self.validation = validation
+        self.official_test = official_test
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
         """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
@@ -213,7 +260,10 @@ class StandardSplit:
             if not isinstance(value, float) or not 0 < value < 0.5:
                 raise SalutaryError(f"protocol.splitter.{name} must be a share in (0, 0.5), not {value!r}")
         share = self.validation / (1 - self.test)
-        parts = StratifiedParts(self.test, share, self.FIXED_STATE).parts(y)
+        rule = StratifiedParts(self.test, share, self.FIXED_STATE)
+        if self.official_test:
+            rule = OfficialParts(self.official_test, self.validation, self.FIXED_STATE)
+        parts = rule.parts(y)
         state = int(stream(seed, "initial").integers(2**31))
         pool, initial = draw_initial(parts, y, n_init, state)
         return Split(initial, pool, parts.validation, parts.test, parts.training, parts.training)

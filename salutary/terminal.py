@@ -107,10 +107,10 @@ def _labels(records: list[Round]) -> str:
     queried = [query for record in records for query in record.queries]
     if not queried:
         return "no points added"
-    agreed = sum(query.assigned_label == query.true_label for query in queried) / len(queried)
+    added = f"{len(queried)} points added, {last.n_human_labels} human labels bought"
+    agreed = [query.assigned_label == query.true_label for query in queried if query.true_label]
     return (
-        f"{len(queried)} points added, {last.n_human_labels} human labels bought;"
-        f" {100 * agreed:.0f}% of the labels equal the truth"
+        f"{added}; {100 * sum(agreed) / len(agreed):.0f}% of the labels equal the truth" if agreed else added
     )
 
 

@@ -48,12 +48,13 @@ def composed(*overrides: str, config_dirs: tuple[str, ...] = ()):
 def prepared():
     """A function from overrides to (problem, model, strategy, configuration)."""
     from salutary.problem import Problem
+    from salutary.split import split_table
 
     def prepare(*overrides: str):
         cfg = composed(*overrides)
         OmegaConf.resolve(cfg)
         table = build(cfg, "dataset").load()
-        split = build(cfg, "protocol.splitter").split(table.y, cfg.n_init, cfg.seed)
+        split = split_table(table, build(cfg, "protocol.splitter"), cfg.n_init, cfg.seed)
         problem = Problem.prepare(table, split, build(cfg, "device"))
         return problem, build(cfg, "model", n_classes=table.n_classes), build(cfg, "strategy"), cfg
 

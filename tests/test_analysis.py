@@ -12,6 +12,7 @@ from scipy.stats import ttest_1samp
 from salutary.analysis import confidence
 from salutary.analysis.runs import last_rounds, read_references, read_rounds
 from salutary.errors import SalutaryError
+from salutary.records import ROUND_COLUMNS
 
 
 def test_reads_finished_runs_only(salutary_run, tmp_path):
@@ -33,7 +34,7 @@ DAMAGE = {
     "a word for a number": (lambda text: text.replace(",40,", ",forty,"), "line 2: could not convert string"),
     "a field too many": (
         lambda text: text.replace("breast_cancer,", "breast_cancer,x,", 1),
-        "line 2: 19 fields",
+        f"line 2: {len(ROUND_COLUMNS) + 1} fields",
     ),
 }
 

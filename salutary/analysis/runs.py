@@ -15,6 +15,9 @@ from salutary.errors import SalutaryError
 from salutary.records import ROUND_COLUMNS
 
 TEXT_COLUMNS = {"dataset", "strategy", "model", "protocol", "stop"}
+# Before there were networks, a round ended with ``stop``.
+EARLIER_COLUMNS = ROUND_COLUMNS.index("stop") + 1
+EARLIER_HEADER = ",".join(ROUND_COLUMNS[:EARLIER_COLUMNS]) + "\n"
 # Settings at the top of the configuration that runs of one sweep may differ in.
 SETTINGS = ("rounds", "budget", "n_init", "n_validation", "n_pool", "label_noise", "baselines_use_validation")
 
@@ -37,7 +40,7 @@ def read_table(
     header = ",".join(columns) + "\n"
     bodies, runs = [], []
     for path in paths:
-        content = _text(path / f"{name}.csv")
+        content = _completed(_text(path / f"{name}.csv"), columns)
         if not content.startswith(header) or not content.endswith("\n"):
             _explain(path / f"{name}.csv", columns, text)
         bodies.append(content[len(header) :])
@@ -57,9 +60,18 @@ def read_table(
     return table.astype(dict.fromkeys(whole, "int64") | dict.fromkeys(text, "object")).assign(run=runs)
 
 
+def _completed(content: str, columns: tuple[str, ...]) -> str:
+    """The text with the columns that records of an earlier version lack, empty."""
+    if columns != ROUND_COLUMNS or not content.startswith(EARLIER_HEADER):
+        return content
+    lacking = "," * (len(ROUND_COLUMNS) - EARLIER_COLUMNS)
+    rows = content.removeprefix(EARLIER_HEADER).replace("\n", f"{lacking}\n")
+    return ",".join(ROUND_COLUMNS) + "\n" + rows
+
+
 def _explain(file: Path, columns: tuple[str, ...], text: Iterable[str]) -> None:
     """Raises SalutaryError naming the first line that is wrong, if one is."""
-    content = _text(file)
+    content = _completed(_text(file), columns)
     lines = csv.reader(io.StringIO(content), strict=True)
     try:
         if tuple(next(lines, ())) != columns:

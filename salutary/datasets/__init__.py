@@ -14,10 +14,16 @@ import numpy as np
 
 from salutary.errors import SalutaryError
 
+# The class number of a row whose class nobody knows.
+UNLABELED = -1
+
 
 @dataclass(frozen=True)
 class Table:
     """Features X (n, d) float64, class numbers y (n,) int64 in 0..C-1, and the names of the C classes.
+
+    X may also be images (n, channels, height, width) of bytes, for networks. y is UNLABELED for rows without
+    a known class. ``encoder``: what made the features, if a network did.
 
     Raises SalutaryError, naming the row and column, when X holds a NaN or an infinity, when y
     does not fit ``class_names``, or when all rows are of one class.
@@ -26,10 +32,12 @@ class Table:
     X: np.ndarray
     y: np.ndarray
     class_names: tuple[str, ...]
+    encoder: str | None = None
 
     def __post_init__(self) -> None:
         X, y = np.asarray(self.X), np.asarray(self.y)
-        if X.ndim != 2 or y.shape != (len(X),) or not X.size:
+        is_images = X.ndim == 4 and X.dtype == np.uint8
+        if not (X.ndim == 2 or is_images) or y.shape != (len(X),) or not X.size:
             raise SalutaryError(f"features {X.shape} and labels {y.shape} do not form a table")
         if X.dtype.kind not in "biuf":
             raise SalutaryError(f"features must be real numbers, not {X.dtype}")
@@ -38,22 +46,25 @@ class Table:
         names = self.class_names
         if isinstance(names, str) or len(set(map(str, names))) != len(names):
             raise SalutaryError(f"class names must be a list of different names, not {names!r}")
-        X, y = np.array(X, np.float64, order="C"), np.array(y, np.int64)  # copies, so that all is ours,
+        X = np.array(X, np.uint8 if is_images else np.float64, order="C")  # copies, so that all is ours,
+        y = np.array(y, np.int64)
         X.flags.writeable = y.flags.writeable = False  # and the runs of a sweep can share them
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "class_names", tuple(map(str, names)))
-        bad = np.argwhere(~np.isfinite(X))
+        bad = [] if is_images else np.argwhere(~np.isfinite(X))
         if len(bad):
             row, column = bad[0]
             raise SalutaryError(f"feature {column} of row {row} is {X[row, column]} (counted from 0)")
-        if y.min() < 0 or y.max() >= len(self.class_names):
-            row = int(np.argmax((y < 0) | (y >= len(self.class_names))))
+        if y.min() < UNLABELED or y.max() >= len(self.class_names):
+            row = int(np.argmax((y < UNLABELED) | (y >= len(self.class_names))))
             raise SalutaryError(
                 f"row {row} has class number {y[row]}, but there are {len(self.class_names)} classes"
             )
-        if y.min() == y.max():
-            raise SalutaryError(f"all rows are of one class, {self.class_names[y[0]]}")
+        known = np.unique(y[y != UNLABELED])
+        if len(known) < 2:
+            only = f"of one class, {self.class_names[known[0]]}" if len(known) else "without a label"
+            raise SalutaryError(f"all rows are {only}")
 
     @property
     def n_classes(self) -> int:
@@ -62,8 +73,8 @@ class Table:
     @cached_property
     def sha256(self) -> str:
         """Checksum of features and labels as loaded, so that two runs can be seen to share data."""
-        digest = hashlib.sha256(self.X.tobytes())
-        digest.update(self.y.tobytes())
+        digest = hashlib.sha256(self.X.data)
+        digest.update(self.y.data)
         return digest.hexdigest()
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import sys
+import tarfile
 import tempfile
 import zipfile
 import zlib
@@ -55,8 +57,24 @@ def read(path: Path, sha256: str | None = None) -> bytes:
     return content
 
 
+def from_gz(url: str, sha256: str, data_dir: str | None, name: str) -> bytes:
+    """The raw file ``name``: found locally, or downloaded from ``url``, where it is a .gz, and cached so."""
+    path = find(data_dir, name)
+    if path is None:
+        content = download(url, data_dir, name)
+        path = directory(data_dir) / f"{name}.gz"
+        try:
+            found = hashlib.sha256(gzip.decompress(content)).hexdigest()
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            found = None
+        if found != sha256:
+            raise SalutaryError(f"{url} is not the published file (its sha256 differs)")
+        _store(path, content)
+    return read(path, sha256)
+
+
 def from_archive(url: str, member: str, sha256: str, data_dir: str | None, name: str) -> bytes:
-    """The raw file ``name``: found locally, or extracted from a zip archive at ``url`` and cached.
+    """The raw file ``name``: found locally, or extracted from a zip or tar.gz archive at ``url`` and cached.
 
     ``member`` is the file's path in the archive; a ``!`` steps into an archive within it
     (``inner.zip!folder/file.csv``). The checksum is that of the raw file, so that it holds
@@ -64,7 +82,8 @@ def from_archive(url: str, member: str, sha256: str, data_dir: str | None, name:
     """
     path = find(data_dir, name)
     if path is None:
-        content = _extract(download(url, data_dir, name), member, url)
+        extract = _extract_tar if url.endswith(".tar.gz") else _extract
+        content = extract(download(url, data_dir, name), member, url)
         path = directory(data_dir) / name
         if hashlib.sha256(content).hexdigest() != sha256:
             raise SalutaryError(f"{member} in {url} is not the published file (its sha256 differs)")
@@ -81,7 +100,7 @@ def download(url: str, data_dir: str | None, name: str) -> bytes:
         try:
             pooch.get_logger().setLevel("ERROR")
             # The raw content is checked against its own checksum once it is extracted.
-            path = pooch.retrieve(url, known_hash=None, path=scratch, progressbar=False)
+            path = pooch.retrieve(url, known_hash=None, path=scratch, progressbar=sys.stderr.isatty())
         except (requests.RequestException, OSError, ValueError) as error:
             raise unavailable(url, data_dir, name) from error
         return Path(path).read_bytes()
@@ -130,3 +149,11 @@ def _extract(content: bytes, member: str, url: str) -> bytes:
     except (zipfile.BadZipFile, KeyError) as error:
         raise SalutaryError(f"{url} does not hold {member}: {error}") from error
     return content
+
+
+def _extract_tar(content: bytes, member: str, url: str) -> bytes:
+    try:
+        with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
+            return archive.extractfile(member).read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, AttributeError) as error:
+        raise SalutaryError(f"{url} does not hold {member}: {error}") from error

@@ -15,6 +15,7 @@ from torch.nn.functional import one_hot
 from salutary.augmentation import EmbeddingAugmentation, TableAugmentation
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.influence import linear
+from salutary.models import require_features
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class FixMatch:
         validation: tuple[Tensor, Tensor] | None = None,
     ) -> Self:
         """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
+        require_features(X, "fixmatch")
         if self.l2 in ("cv", "validation"):
             raise SalutaryError("model=fixmatch cannot tune its penalty: set a number, such as model.l2=1")
         for name in ("ratio", "batch_size", "steps", "evaluations"):

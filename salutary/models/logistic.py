@@ -14,6 +14,7 @@ from torch import Tensor
 
 from salutary import influence
 from salutary.errors import SalutaryError, require_bool, require_whole
+from salutary.models import require_features
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
 # Rows to fit to and rows to measure on: X, y, X, y.
@@ -80,6 +81,7 @@ class LogisticRegression:
 
         Raises SalutaryError for a setting that makes no sense.
         """
+        require_features(X, "logistic")
         self._check_settings()
         self.penalise_intercept_ = lacks_a_class(y, self.n_classes)
         if self.l2 == "cv":

@@ -62,10 +62,12 @@ class Strategy(ABC):
     """The contract. ``budget`` is at most the number of pool points.
 
     ``is_baseline``: whether ``baselines_use_validation=true`` adds the validation set to its
-    training data. ``same_on_two_classes``: names of the strategies that it cannot differ from there.
+    training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
+    it gets a surrogate. ``same_on_two_classes``: names of the strategies that it cannot differ from there.
     """
 
     is_baseline = True
+    needs_convex = False
     same_on_two_classes: tuple[str, ...] = ()
 
     @abstractmethod
@@ -75,11 +77,13 @@ class Strategy(ABC):
         ``rng`` is the only source of chance.
         """
 
-    def check(self, model) -> None:  # noqa: B027  (optional)
+    def check(self, model) -> None:
         """Raise SalutaryError for settings that make no sense, or a model the strategy cannot use.
 
         Called once, before anything is done.
         """
+        if self.needs_convex and not hasattr(model, "guide"):
+            check_convex(self, model)
 
 
 class ScoreStrategy(Strategy):
@@ -104,6 +108,7 @@ class InfluenceStrategy(Strategy):
     ``solver``: ``auto``, ``cholesky`` or ``cg``, see :func:`salutary.influence.solve`.
     """
 
+    needs_convex = True
     solvers = SOLVERS
 
     def __init__(self, hessian: str = "labeled", solver: str = "auto"):
@@ -111,7 +116,7 @@ class InfluenceStrategy(Strategy):
         self.solver = solver
 
     def check(self, model) -> None:
-        check_convex(self, model)
+        super().check(model)
         for name, known in {"hessian": ("labeled", "pool"), "solver": self.solvers}.items():
             value = getattr(self, name)
             if value not in known:
@@ -139,7 +144,7 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
     }
 
 
-def check_convex(strategy: Strategy, model) -> None:
+def check_convex(strategy: object, model) -> None:
     """Raises SalutaryError unless the model is at the optimum of a convex objective."""
     if not isinstance(model, LogisticRegression):
         name = type(strategy).__name__

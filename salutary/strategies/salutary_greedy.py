@@ -13,7 +13,7 @@ from salutary.errors import SalutaryError, require_bool, require_number
 from salutary.influence import best_influence, best_labels, validation_direction
 from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, check_convex, influence_rows, top, top_confident
+from salutary.strategies import Proposal, Strategy, influence_rows, top, top_confident
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300
@@ -37,13 +37,14 @@ class SalutaryGreedy(Strategy):
     """
 
     is_baseline = False
+    needs_convex = True
 
     def __init__(self, confidence: float | str = "auto", exact: bool = False):
         self.confidence = confidence
         self.exact = exact
 
     def check(self, model) -> None:
-        check_convex(self, model)
+        super().check(model)
         if isinstance(self.confidence, str) and self.confidence != "auto":
             raise SalutaryError(f"strategy.confidence must be auto or a number >= 0, not {self.confidence!r}")
         if self.confidence != "auto":

@@ -1,0 +1,166 @@
+"""Networks, trained again from the same start after every round."""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from salutary.augmentation import ImageAugmentation
+from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.models import Guide
+from salutary.models.surrogate import check_l2, surrogate_of
+from salutary.models.training import Consistency, Schedule, Training, isolated_random
+from salutary.split import PoolView
+
+BLOCK = 512  # rows that go through a network together when it only predicts
+
+
+class Module(nn.Module):
+    """``body`` makes features (n, d) of rows, ``classifier`` logits (n, C) of features.
+
+    Strategies see the features; where rows are features already, the body passes them on.
+    """
+
+    def __init__(self, body: nn.Module, classifier: nn.Module):
+        super().__init__()
+        self.body = body
+        self.classifier = classifier
+
+    def forward(self, X: Tensor) -> Tensor:
+        return self.classifier(self.body(X))
+
+
+class Backbone(ABC):
+    """An architecture, with the weights that it starts from."""
+
+    @abstractmethod
+    def check(self, shape: tuple[int, ...]) -> None:
+        """Raises SalutaryError for settings that make no sense, and rows of a shape that it does not take."""
+
+    @abstractmethod
+    def module(self, shape: tuple[int, ...], n_classes: int) -> Module:
+        """A new network for rows of this shape; what is random in it is PyTorch's generator's."""
+
+
+class Network:
+    """A network as a model: trained on the labelled rows, always from the same weights.
+
+    Strategies work with its features: those that only predict or measure distances, with its own classifier;
+    those that need a convex model, with a surrogate (:mod:`salutary.models.surrogate`).
+
+    Parameters
+    ----------
+    n_classes: C.
+    backbone: the architecture.
+    epochs, max_steps, batch_size, learning_rate, weight_decay: see Schedule.
+    augmentation: weak augmentation of training images, None for none.
+    consistency: trains on the unlabelled pool too, by FixMatch.
+    surrogate_l2: penalty of the surrogate, or ``auto``.
+
+    ``checkpoint``: a file in which a long training is kept every minute, if it is set.
+    """
+
+    checkpoint: Path | None = None
+
+    def __init__(
+        self,
+        n_classes: int,
+        backbone: Backbone,
+        epochs: int = 30,
+        max_steps: int = 2000,
+        batch_size: int = 64,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-2,
+        augmentation: ImageAugmentation | None = None,
+        consistency: Consistency | None = None,
+        surrogate_l2: float | str = "auto",
+    ):
+        self.n_classes = n_classes
+        self.backbone = backbone
+        self.epochs = epochs
+        self.max_steps = max_steps
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.augmentation = augmentation
+        self.consistency = consistency
+        self.surrogate_l2 = surrogate_l2
+        self.seed_ = 0
+
+    def tune(
+        self,
+        X: Tensor,
+        y: Tensor,
+        rng: np.random.Generator,
+        validation: tuple[Tensor, Tensor] | None = None,
+    ) -> Self:
+        """Check the settings and draw the seed of all fits. Raises SalutaryError for a bad setting."""
+        if not isinstance(self.backbone, Backbone):
+            raise SalutaryError("model.backbone must name a network with _target_")
+        self.backbone.check(tuple(X.shape[1:]))
+        for name in ("epochs", "max_steps"):
+            require_whole(f"model.{name}", getattr(self, name), 1)
+        require_whole("model.batch_size", self.batch_size, 2)
+        require_number("model.learning_rate", self.learning_rate, 0, 1)
+        require_number("model.weight_decay", self.weight_decay, 0)
+        check_l2(self.surrogate_l2)
+        if self.augmentation:
+            self.augmentation.check()
+        if self.consistency:
+            self.consistency.check()
+        self.seed_ = int(rng.integers(2**31))
+        return self
+
+    def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
+        """Train from the start; ``unlabeled`` rows are used if there is a consistency."""
+        with isolated_random(self.seed_, X.device):
+            module = self.backbone.module(tuple(X.shape[1:]), self.n_classes)
+        training = Training(
+            module.to(X.device),
+            Schedule(self.epochs, self.max_steps, self.batch_size, self.learning_rate, self.weight_decay),
+            self.seed_,
+            self.augmentation,
+            self.consistency,
+            self.checkpoint,
+        )
+        self.module_ = training.run(X, y, unlabeled if self.consistency else None)
+        return self
+
+    def predict_proba(self, X: Tensor) -> Tensor:
+        """Class probabilities (n, C), float64."""
+        return torch.softmax(in_blocks(self.module_, X), 1)
+
+    def guide(self, view: PoolView, convex: bool) -> Guide:
+        """The view in this network's features, with its classifier or, if ``convex``, its surrogate."""
+        parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
+        features = {name: in_blocks(self.module_.body, X) for name, X in parts.items()}
+        view = dataclasses.replace(view, **features)
+        classifier = Classifier(self.module_.classifier)
+        return surrogate_of(classifier, view, self.surrogate_l2) if convex else Guide(classifier, view)
+
+
+class Classifier:
+    """The last part of a network, from its features on."""
+
+    fit_intercept = True
+
+    def __init__(self, module: nn.Module):
+        self._module = module
+
+    def predict_proba(self, X: Tensor) -> Tensor:
+        """Class probabilities (n, C), float64, of features."""
+        return torch.softmax(in_blocks(self._module, X), 1)
+
+
+def in_blocks(module: nn.Module, X: Tensor) -> Tensor:
+    """Outputs of a network in evaluation, float64."""
+    device_type = X.device.type
+    with torch.inference_mode(), torch.autocast(device_type, torch.bfloat16, enabled=device_type == "cuda"):
+        outputs = [module(rows if rows.dtype == torch.uint8 else rows.float()) for rows in X.split(BLOCK)]
+        return torch.cat([output.double() for output in outputs])

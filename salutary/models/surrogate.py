@@ -1,0 +1,52 @@
+"""A convex surrogate of a network: what influence functions can be taken of."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from torch import Tensor
+
+from salutary.errors import SalutaryError
+from salutary.influence import linear
+from salutary.models import Guide
+from salutary.models.logistic import L2_GRID, LogisticRegression
+from salutary.split import PoolView
+
+
+def surrogate_of(network, view: PoolView, l2: float | str) -> Guide:
+    """Softmax regression on a network's features, fitted to its predictions.
+
+    It is fitted to the labelled rows with the labels that the network predicts for them, which the guide's
+    view has in place of the given ones, so that the surrogate is at its optimum there. ``l2`` is its penalty,
+    or ``auto``: the one of 10^-3 .. 10^4 whose predictions on the pool are closest to the network's (lowest
+    cross-entropy), for which no label is needed. ``view`` is in the network's features; ``network`` predicts
+    from those. Appendices E and F of the paper.
+    """
+    predicted = network.predict_proba(view.labeled).argmax(1)
+    wanted = network.predict_proba(view.pool)
+    n_classes = wanted.shape[1]
+    candidates = L2_GRID if l2 == "auto" else (l2,)
+    fitted = [_fit(view.labeled, predicted, n_classes, each) for each in candidates]
+    # Of equals the last one, with the stronger penalty.
+    best = min(reversed(fitted), key=lambda each: _distance(each, view.pool, wanted))
+    agreement = (best.predict_proba(view.pool).argmax(1) == wanted.argmax(1)).double().mean()
+    return Guide(best, dataclasses.replace(view, labels=predicted), float(agreement), best.l2_)
+
+
+def check_l2(l2: object) -> None:
+    """Raises SalutaryError unless it is a penalty or ``auto``."""
+    is_number = isinstance(l2, (int, float)) and not isinstance(l2, bool)
+    if l2 != "auto" and not (is_number and 0 < l2 < float("inf")):
+        raise SalutaryError(f"model.surrogate_l2 must be auto or a number > 0, not {l2!r}")
+
+
+def _fit(X: Tensor, y: Tensor, n_classes: int, l2: float) -> LogisticRegression:
+    return LogisticRegression(n_classes, l2=l2, fit_intercept=True).fit(X, y)
+
+
+def _distance(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
+    """Cross-entropy of the model's predictions to the wanted ones."""
+    Z = linear(X, model.coef_)
+    if wanted.shape[1] == 2:
+        Z = Z.new_zeros(len(Z), 2).index_copy(1, Z.new_tensor([1]).long(), Z)
+    return float(-(wanted * Z.log_softmax(1)).sum(1).mean())
