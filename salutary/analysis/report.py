@@ -25,7 +25,7 @@ from salutary.files import write_atomic
 from salutary.terminal import counting_bar
 
 EXPERIMENTS = (
-    *("table4", "figure1", "figure3", "table2", "figure5"),
+    *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5", "networks"),
     *("fair", "label_everything", "label_noise", "scaling"),
 )
 FEW_SEEDS = 5

@@ -46,7 +46,7 @@ def parse_idx(content: bytes, name: str) -> np.ndarray:
 
     Four bytes (0, 0, 8 for bytes, number of dimensions), each dimension as a big-endian uint32, the values.
     """
-    dimensions = content[3] if content[:3] == b"\x00\x00\x08" else 0
+    dimensions = content[3] if len(content) > 3 and content[:3] == b"\x00\x00\x08" else 0
     shape = np.frombuffer(content, ">u4", dimensions, 4) if len(content) >= 4 + 4 * dimensions else ()
     start = 4 + 4 * dimensions
     if not dimensions or len(content) - start != np.prod(shape, dtype=np.int64):

@@ -118,7 +118,8 @@ class Network:
         return self
 
     def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
-        """Train from the start; ``unlabeled`` rows are used if there is a consistency."""
+        """Train from the start, in float32; ``unlabeled`` rows are used if there is a consistency."""
+        X = X.float() if X.is_floating_point() else X
         with isolated_random(self.seed_, X.device):
             module = self.backbone.module(tuple(X.shape[1:]), self.n_classes)
         training = Training(
@@ -138,9 +139,10 @@ class Network:
 
     def guide(self, view: PoolView, convex: bool) -> Guide:
         """The view in this network's features, with its classifier or, if ``convex``, its surrogate."""
-        parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
-        features = {name: in_blocks(self.module_.body, X) for name, X in parts.items()}
-        view = dataclasses.replace(view, **features)
+        if not isinstance(self.module_.body, nn.Identity):
+            parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
+            features = {name: in_blocks(self.module_.body, X) for name, X in parts.items()}
+            view = dataclasses.replace(view, **features)
         classifier = Classifier(self.module_.classifier)
         return surrogate_of(classifier, view, self.surrogate_l2) if convex else Guide(classifier, view)
 

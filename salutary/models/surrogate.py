@@ -18,19 +18,19 @@ def surrogate_of(network, view: PoolView, l2: float | str) -> Guide:
 
     It is fitted to the labelled rows with the labels that the network predicts for them, which the guide's
     view has in place of the given ones, so that the surrogate is at its optimum there. ``l2`` is its penalty,
-    or ``auto``: the one of 10^-3 .. 10^4 whose predictions on the pool are closest to the network's (lowest
-    cross-entropy), for which no label is needed. ``view`` is in the network's features; ``network`` predicts
-    from those. Appendices E and F of the paper.
+    or ``auto``: the one of 10^-3 .. 10^4 that predicts as the network does on most of the pool (of equals,
+    the one of the lowest cross-entropy to the network's probabilities), for which no label is needed.
+    ``view`` is in the network's features; ``network`` predicts from those. Paper, appendices E and F.
     """
     predicted = network.predict_proba(view.labeled).argmax(1)
     wanted = network.predict_proba(view.pool)
     n_classes = wanted.shape[1]
     candidates = L2_GRID if l2 == "auto" else (l2,)
     fitted = [_fit(view.labeled, predicted, n_classes, each) for each in candidates]
-    # Of equals the last one, with the stronger penalty.
-    best = min(reversed(fitted), key=lambda each: _distance(each, view.pool, wanted))
-    agreement = (best.predict_proba(view.pool).argmax(1) == wanted.argmax(1)).double().mean()
-    return Guide(best, dataclasses.replace(view, labels=predicted), float(agreement), best.l2_)
+    agreements = [_agreement(each, view.pool, wanted) for each in fitted]
+    nearest = [each for each, share in zip(fitted, agreements, strict=True) if share == max(agreements)]
+    best = min(nearest, key=lambda each: _distance(each, view.pool, wanted))
+    return Guide(best, dataclasses.replace(view, labels=predicted), max(agreements), best.l2_)
 
 
 def check_l2(l2: object) -> None:
@@ -42,6 +42,11 @@ def check_l2(l2: object) -> None:
 
 def _fit(X: Tensor, y: Tensor, n_classes: int, l2: float) -> LogisticRegression:
     return LogisticRegression(n_classes, l2=l2, fit_intercept=True).fit(X, y)
+
+
+def _agreement(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
+    """Share of the rows on which the model predicts the class that is likeliest in ``wanted``."""
+    return float((model.predict_proba(X).argmax(1) == wanted.argmax(1)).double().mean())
 
 
 def _distance(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:

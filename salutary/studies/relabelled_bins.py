@@ -11,7 +11,7 @@ from torch import Tensor
 from salutary.errors import SalutaryError, require_whole
 from salutary.metrics import evaluate
 from salutary.problem import Problem
-from salutary.strategies import InfluenceStrategy, Strategy
+from salutary.strategies import InfluenceStrategy, Strategy, check_convex
 from salutary.studies import Study, initial_state
 
 
@@ -31,6 +31,7 @@ class RelabelledBins(Study):
     def check(self, problem: Problem, model, strategy: Strategy) -> None:
         """Raises SalutaryError for a strategy that has no influences, or fewer rows than bins."""
         require_whole("study.bins", self.bins, 1)
+        check_convex(self, model)
         if not isinstance(strategy, InfluenceStrategy):
             raise SalutaryError("study=relabelled_bins needs the influences of strategy=salutary")
         if self.bins > min(len(problem.split.initial), len(problem.split.pool)):

@@ -37,14 +37,11 @@ strategies that Nemenyi's test cannot tell apart at 5%."""
 
 
 def section(records: Records) -> Section:
-    final = records.final()
-    comparison = compare(pd.concat([final, records.reference("initial")]))
-    lines = reference_rows(records)
+    final, lines = records.final(), reference_rows(records)
+    comparison, tables = accuracies(records)
     parts = [
         INTRO,
-        markdown_table(cells(comparison)),
-        LINES,
-        markdown_table(cells(means(lines))),
+        *tables,
         what_holds(comparison, lines),
         LABELS,
         markdown_table(label_differences(records.rounds)),
@@ -56,6 +53,15 @@ def section(records: Records) -> Section:
         parts += [RANKS.format(p=found.p), "![Mean ranks over the tables](ranks.png)"]
         figures["ranks"] = critical_difference_diagram(found)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
+
+
+def accuracies(records: Records, printed: pd.DataFrame | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Every strategy's final accuracy beside the ``printed`` one (table 4's by default), as a table and as
+    text; the reference lines follow.
+    """
+    comparison = compare(pd.concat([records.final(), records.reference("initial")]), printed)
+    lines = markdown_table(cells(means(reference_rows(records))))
+    return comparison, [markdown_table(cells(comparison)), LINES, lines]
 
 
 def reference_rows(records: Records) -> pd.DataFrame:
