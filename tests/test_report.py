@@ -46,6 +46,13 @@ SMALL = {
     "figure3": "dataset=breast_cancer study.n=20 seed=0,1",
     "table2": "dataset=breast_cancer rounds=4 seed=0,1",
     "figure5": "dataset=breast_cancer,digits strategy=random,salutary rounds=2 seed=0,1",
+    "images": "dataset=breast_cancer,digits strategy=random,salutary rounds=1 seed=0,1",
+    **dict.fromkeys(
+        ("table5", "networks"),
+        "dataset=breast_cancer,digits model=head model.epochs=2 strategy=random,salutary rounds=1 seed=0,1",
+    ),
+    "figure6": "dataset=breast_cancer,digits ~dataset.encoder model.epochs=2 strategy=random,salutary "
+    "rounds=1 seed=0,1",
     "fair": "dataset=breast_cancer,digits strategy=random,margin,salutary,salutary_greedy rounds=1 seed=0,1",
     "label_everything": "dataset=breast_cancer seed=0,1",
     "label_noise": "dataset=breast_cancer strategy=random,salutary label_noise=0,0.4 rounds=1 seed=0,1",
@@ -78,7 +85,7 @@ def records(outputs: Path, name: str) -> Records:
 
 def test_every_experiment_has_its_section_and_says_its_command():
     conf = Path(__main__.config_dir()) / "experiment"
-    assert {path.stem for path in conf.glob("*.yaml")} == {*report.EXPERIMENTS, "bank_notebook"}
+    assert {path.stem for path in conf.glob("*.yaml")} == {*report.EXPERIMENTS, "bank_notebook", "figure4"}
     for name in report.EXPERIMENTS:
         head = (conf / f"{name}.yaml").read_text().split("hydra:")[0]
         assert f"Command: salutary-run experiment={name}" in head
@@ -88,11 +95,14 @@ def test_every_experiment_has_its_section_and_says_its_command():
 
 def test_paper_numbers_are_complete():
     printed = paper.table4()
-    assert len(printed) == 12 * 9 and not printed["paper_mean"].isna().any()
+    assert len(printed) == 12 * 9 + 11 * 3 and not printed["paper_mean"].isna().any()
     row = printed.set_index(["strategy", "dataset"]).loc[("salutary_gt", "electrical")]
     assert row["paper_mean"] == 70.92 and pd.isna(row["paper_std"])
     assert paper.table2().loc["fixmatch", "wine"] == 47.65
     assert paper.label_differences()["musk_v2"] == 22
+    whole = paper.table5().set_index(["strategy", "dataset"])["paper_mean"]
+    assert len(whole) == 12 * 2 and whole.loc[("salutary", "mnist")] == 66.32
+    assert whole.loc[("initial", "cifar10")] == 11.8 and whole.loc[("salutary_gt", "cifar10")] == 40.02
 
 
 # -- comparison and statistics -----------------------------------------------------------------------

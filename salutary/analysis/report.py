@@ -26,6 +26,7 @@ from salutary.terminal import counting_bar
 
 EXPERIMENTS = (
     *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5", "networks"),
+    "figure6",
     *("fair", "label_everything", "label_noise", "scaling"),
 )
 FEW_SEEDS = 5

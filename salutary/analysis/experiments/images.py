@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
-from salutary.analysis import paper
-from salutary.analysis.comparison import cells
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
-from salutary.analysis.experiments.table4 import LABELS, accuracies, label_differences
+from salutary.analysis.experiments.table4 import LABELS, accuracies, label_differences, printed_cells
 
 TITLE = "Tables 1 and 4, images: logistic regression on frozen features"
 INTRO = """\
@@ -26,17 +22,10 @@ def section(records: Records) -> Section:
         INTRO,
         *tables,
         PRINTED,
-        markdown_table(printed()),
+        markdown_table(printed_cells(("mnist", "cifar10"))),
         LABELS,
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round on frozen features of images](images.png)",
     ]
     figures = {"images": draw_curves(records.rounds, records.references)}
     return Section(TITLE, "\n\n".join(text), figures, {"images": comparison})
-
-
-def printed() -> pd.DataFrame:
-    """The paper's accuracies on images, as texts."""
-    table = paper.table4().query("dataset in ['mnist', 'cifar10']")
-    ours = {"mean": table["paper_mean"], "std": table["paper_std"], "paper_mean": float("nan")}
-    return cells(table.assign(**ours, differs=False))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pandas as pd
 
 from salutary.analysis import paper
@@ -62,6 +64,14 @@ def accuracies(records: Records, printed: pd.DataFrame | None = None) -> tuple[p
     comparison = compare(pd.concat([records.final(), records.reference("initial")]), printed)
     lines = markdown_table(cells(means(reference_rows(records))))
     return comparison, [markdown_table(cells(comparison)), LINES, lines]
+
+
+def printed_cells(datasets: Collection[str]) -> pd.DataFrame:
+    """The paper's accuracies on some data sets, as texts."""
+    table = paper.table4()
+    table = table[table["dataset"].isin(datasets)]
+    ours = {"mean": table["paper_mean"], "std": table["paper_std"], "paper_mean": float("nan")}
+    return cells(table.assign(**ours, differs=False))
 
 
 def reference_rows(records: Records) -> pd.DataFrame:

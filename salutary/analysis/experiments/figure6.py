@@ -1,0 +1,94 @@
+"""Figures 4 and 6: a transformer's head, fine-tuned on its frozen hidden states."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from salutary.analysis import paper
+from salutary.analysis.comparison import cells, means
+from salutary.analysis.curves import datasets_in_order, draw_curves, panels
+from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.experiments.table4 import (
+    LABELS,
+    LINES,
+    label_differences,
+    printed_cells,
+    reference_rows,
+)
+from salutary.analysis.experiments.table5 import fidelity
+from salutary.analysis.style import GREY, in_order, look
+
+TITLE = "Figures 4 and 6: fine-tuning a head on a frozen transformer"
+TASKS = ("wnli", "mrpc", "rte")
+INTRO = """\
+Test accuracy on GLUE's tasks after ten rounds of ten, per cent, from 100 labels, over the seeds. The frozen
+encoder is **{encoder}**; half of the official validation set validates, the other half tests (36, 204 and 139
+rows: one row of WNLI is 2.8 points). WNLI is adversarial, its sentences come in pairs of opposite labels, and
+every strategy is near or below its majority class: nothing can be claimed from it."""
+PRINTED = "What the paper prints, with RoBERTa:"
+
+
+def section(records: Records) -> Section:
+    comparison = means(pd.concat([records.final(), records.reference("initial")]))
+    lines = reference_rows(records)
+    text = [
+        INTRO.format(encoder=encoders(records)),
+        markdown_table(cells(comparison)),
+        LINES,
+        markdown_table(cells(means(lines))),
+        above_majority(comparison, lines),
+        fidelity(records),
+        PRINTED,
+        markdown_table(printed_cells(TASKS)),
+        LABELS.split(":")[0] + ":",
+        markdown_table(label_differences(records.rounds)),
+        "![Final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
+        "![Accuracy by round](figure6.png)",
+    ]
+    figures = {
+        "figure4": draw_bars(comparison, lines),
+        "figure6": draw_curves(records.rounds, records.references),
+    }
+    return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
+
+
+def encoders(records: Records) -> str:
+    """The encoders that the runs name."""
+    names = {settings["dataset"].get("encoder", "unknown") for settings in records.facts["settings"]}
+    return ", ".join(sorted(names))
+
+
+def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
+    """How many strategies are above the majority class by more than their deviation, by task."""
+    majority = lines.query("strategy == 'majority'").groupby("dataset")["accuracy"].mean()
+    texts = []
+    for name in datasets_in_order(comparison["dataset"]):
+        rows = comparison.query("dataset == @name and strategy != 'initial'")
+        above = (rows["mean"] - rows["std"].fillna(0) > majority[name]).sum()
+        texts.append(f"{above} of {len(rows)} on {paper.DATASETS.get(name, name)}")
+    return "Strategies above the majority class by more than one deviation: " + ", ".join(texts) + "."
+
+
+def draw_bars(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+    """A panel per task, a bar per strategy, the majority class as a line: figure 4."""
+    names = datasets_in_order(comparison["dataset"])
+    figure, axes = panels(len(names), len(names), 3.6, 3.4)
+    rows = comparison[comparison["strategy"] != "initial"].set_index(["dataset", "strategy"])
+    for axis, name in zip(axes, names, strict=False):
+        table = rows.loc[name]
+        order = in_order(table.index)
+        table = table.loc[order]
+        colors = [look(strategy).color for strategy in order]
+        axis.barh(range(len(order)), table["mean"], xerr=table["std"], color=colors, alpha=0.75, capsize=2)
+        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
+        axis.invert_yaxis()
+        majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
+        axis.axvline(majority, color=GREY, linestyle=":", linewidth=1.5)
+        low = min((table["mean"] - table["std"].fillna(0)).min(), majority)
+        axis.set_xlim(left=max(0, low - 5))
+        axis.set_title(f"{paper.DATASETS.get(name, name)} (majority class {majority:.1f}%)", fontsize=9)
+        axis.set_xlabel("test accuracy, %")
+    for axis in axes[1 : len(names)]:
+        axis.set_yticklabels([])
+    return figure
