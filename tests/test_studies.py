@@ -5,9 +5,11 @@ import itertools
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
+from salutary.analysis.experiments import figure3
 from salutary.config import Settings
 from salutary.errors import SalutaryError
 from salutary.influence import loss
@@ -112,6 +114,18 @@ def test_mistakes_are_one_line(mistake, salutary_run, tmp_path):
     status, _, err = salutary_run("dataset=breast_cancer", "rounds=0", *arguments)
     assert (status, err.startswith("salutary-run: "), message in err) == (1, True, True)
     assert not (tmp_path / "outputs").exists()
+
+
+def test_estimates_that_a_large_model_cannot_have_are_left_empty(salutary_run, tmp_path, monkeypatch):
+    from salutary.studies import added_points
+
+    monkeypatch.setattr(added_points, "LIMIT", 5)
+    assert salutary_run("dataset=breast_cancer", "study=added_points", "study.n=20", "rounds=0")[0] == 0
+    points = pd.concat(map(pd.read_csv, tmp_path.glob("outputs/*/added_points.csv")))
+    assert points[["newton", "second_order"]].isna().all().all()
+    assert points[["actual", "gradient", "pool_hessian"]].notna().all().all()
+    quality = figure3.measure(points.assign(dataset="breast_cancer", seed=0))
+    assert set(quality["estimate"]) == {"gradient", "pool_hessian"}
 
 
 def test_a_study_is_refused_before_the_rounds(salutary_run, monkeypatch):

@@ -6,7 +6,7 @@ import torch
 
 from salutary.errors import SalutaryError, require_whole
 from salutary.influence import label_influence
-from salutary.influence.added_point import AddedPoint
+from salutary.influence.added_point import LIMIT, AddedPoint
 from salutary.influence.refit import refitted_fall
 from salutary.problem import Problem
 from salutary.seeding import stream
@@ -19,7 +19,8 @@ class AddedPoints(Study):
 
     Section 5.3 and figure 3 of the paper. Estimates: ``gradient`` (the influence, eq. (1), Hessian over the
     labelled set), ``pool_hessian`` (the same as the authors' code takes it), ``newton`` and
-    ``second_order`` (:mod:`salutary.influence.added_point`). ``actual``: the model refitted.
+    ``second_order`` (:mod:`salutary.influence.added_point`), empty for models of too many parameters.
+    ``actual``: the model refitted.
     """
 
     def __init__(self, n: int = 300):
@@ -45,9 +46,11 @@ class AddedPoints(Study):
             influence = label_influence(W, penalty, X_pool=X, **influence_rows(view, X_hessian))
             return influence.gather(1, y[:, None])[:, 0]
 
-        def added(second_order: bool) -> torch.Tensor:
+        def added(second_order: bool) -> list[float | None]:
+            if W.numel() > LIMIT:
+                return [None] * len(X)
             point = AddedPoint.at(W, penalty, **influence_rows(view, view.labeled), second_order=second_order)
-            return point.fall(X).gather(1, y[:, None])[:, 0]
+            return point.fall(X).gather(1, y[:, None])[:, 0].tolist()
 
         columns = {
             "sample_id": rows,
@@ -67,5 +70,6 @@ class AddedPoints(Study):
             "newton": added(second_order=False),
             "second_order": added(second_order=True),
         }
-        values = zip(*(column.tolist() for column in columns.values()), strict=True)
+        lists = (column if isinstance(column, list) else column.tolist() for column in columns.values())
+        values = zip(*lists, strict=True)
         return {"added_points": [dict(zip(columns, row, strict=True)) for row in values]}

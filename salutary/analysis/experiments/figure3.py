@@ -42,8 +42,8 @@ def section(records: Records) -> Section:
     text = [INTRO, "![Estimated and real fall of the validation loss, first seed](figure3.png)", MEASURES]
     for name, title in {"spearman": "Spearman", "slope": "Slope", "error": "Mean absolute error"}.items():
         form = "{:.0%}" if name == "error" else "{:.2f}"
-        wide = quality.pivot_table(name, "estimate", "dataset").loc[list(ESTIMATES)]
-        wide = wide[datasets_in_order(points["dataset"])].map(form.format)
+        wide = quality.pivot_table(name, "estimate", "dataset").reindex(list(ESTIMATES))
+        wide = wide[datasets_in_order(points["dataset"])].map(form.format, na_action="ignore")
         wide = wide.rename(index=ESTIMATES, columns=paper.DATASETS)
         text.append(markdown_table(wide.rename_axis(index=title)))
     return Section(TITLE, "\n\n".join(text), {"figure3": draw(points)}, {"figure3": quality})
@@ -55,6 +55,8 @@ def measure(points: pd.DataFrame) -> pd.DataFrame:
     for (dataset, seed), each in points.groupby(["dataset", "seed"]):
         for name in ESTIMATES:
             actual, estimate = each["actual"], each[name]
+            if estimate.isna().any():  # the model had too many parameters for this one
+                continue
             rows.append(
                 {
                     "dataset": dataset,
