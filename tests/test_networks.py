@@ -353,6 +353,13 @@ def test_a_training_that_diverges_says_so(digits):
         Training(module, schedule, seed=0).run(X.float(), y)
 
 
+def test_images_of_a_wrong_shape_are_refused():
+    with pytest.raises(SalutaryError, match="grey or have three colours, not 2 channels"):
+        Cnn().check((2, 28, 28))
+    with pytest.raises(SalutaryError, match=r"features \(2, 3, 8, 8\) and labels \(2,\) do not form a table"):
+        Table(np.zeros((2, 3, 8, 8)), np.array([0, 1]), ("a", "b"))
+
+
 def test_schedule():
     schedule = Schedule(epochs=30, max_steps=100, batch_size=64, learning_rate=1.0, weight_decay=0.0)
     assert schedule.steps(300) == (5, 100)

@@ -150,6 +150,12 @@ def what_is_missing(name: str, facts: pd.DataFrame) -> str:
     )
 
 
+def encoders(records: Records) -> str:
+    """The encoders whose features the runs had."""
+    names = {settings["dataset"].get("encoder", "unknown") for settings in records.facts["settings"]}
+    return ", ".join(sorted(names))
+
+
 def named(found: Collection[str], among: Collection[str]) -> str:
     """How many of some tables, and which."""
     names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(found))

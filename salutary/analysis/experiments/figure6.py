@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from salutary.analysis import paper
 from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import datasets_in_order, draw_curves, panels
-from salutary.analysis.experiments import Records, Section, markdown_table
+from salutary.analysis.experiments import Records, Section, encoders, markdown_table
 from salutary.analysis.experiments.table4 import (
     LABELS,
     LINES,
@@ -23,9 +23,9 @@ TITLE = "Figures 4 and 6: fine-tuning a head on a frozen transformer"
 TASKS = ("wnli", "mrpc", "rte")
 INTRO = """\
 Test accuracy on GLUE's tasks after ten rounds of ten, per cent, from 100 labels, over the seeds. The frozen
-encoder is **{encoder}**; half of the official validation set validates, the other half tests (36, 204 and 139
-rows: one row of WNLI is 2.8 points). WNLI is adversarial, its sentences come in pairs of opposite labels, and
-every strategy is near or below its majority class: nothing can be claimed from it."""
+encoder is **{encoder}**; half of the official validation set validates, the other half tests (36, 204 and
+139 rows: one row of WNLI is 2.8 points). WNLI is adversarial, its sentences come in pairs of opposite
+labels, and every strategy is near or below its majority class: nothing can be claimed from it."""
 PRINTED = "What the paper prints, with RoBERTa:"
 
 
@@ -51,12 +51,6 @@ def section(records: Records) -> Section:
         "figure6": draw_curves(records.rounds, records.references),
     }
     return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
-
-
-def encoders(records: Records) -> str:
-    """The encoders that the runs name."""
-    names = {settings["dataset"].get("encoder", "unknown") for settings in records.facts["settings"]}
-    return ", ".join(sorted(names))
 
 
 def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:

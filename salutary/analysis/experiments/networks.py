@@ -9,9 +9,10 @@ from salutary.analysis.experiments.table5 import fidelity
 
 TITLE = "Table 5 in small: a convolutional network retrained"
 INTRO = """\
-A small convolutional network (three blocks, 64 features) on 5,000 + 1,000 digits of MNIST, trained again from
-the same random weights after each of ten rounds of ten: the way of table 5, at a size that a CPU can do. The
-paper's ResNet-34 starts from ImageNet's weights and has the whole set, so its figures cannot be compared."""
+A small convolutional network (three blocks, 64 features) on 5,000 + 1,000 digits of MNIST, trained again
+from the same random weights after each of ten rounds of ten: the way of table 5, at a size that a CPU can
+do. The paper's ResNet-34 starts from ImageNet's weights and has the whole set, so its figures cannot be
+compared."""
 
 
 def section(records: Records) -> Section:
