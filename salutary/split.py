@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 from torch import Tensor
 
 from salutary.datasets import UNLABELED, Table
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_bool, require_whole
 from salutary.seeding import stream
 
 # A class with fewer rows than this cannot be stratified into four parts; its rows are dealt by hand.
@@ -191,6 +191,24 @@ class OfficialParts:
         return Parts(training, validation, rows[-self.test :], rows[:0])
 
 
+class OfficialHalves:
+    """The last ``held_out`` rows, which the source itself sets aside, halved into validation and test.
+
+    A stratified draw that no seed changes. All other rows are the training part.
+    """
+
+    def __init__(self, held_out: int, random_state: int = 1):
+        self.held_out = held_out
+        self.random_state = random_state
+
+    def parts(self, y: np.ndarray) -> Parts:
+        """The parts of rows with classes y (n,); raises SalutaryError if they are too few."""
+        require_whole("recipe.parts.held_out", self.held_out, 4)
+        rows = np.arange(len(y))
+        validation, test = _draw(rows[-self.held_out :], y, 0.5, self.random_state)
+        return Parts(rows[: -self.held_out], validation, test, rows[:0])
+
+
 class PaperSplit:
     """What the authors ran: test part and initial set fixed, validation and pool redrawn per seed.
 
@@ -202,6 +220,8 @@ class PaperSplit:
     ``parts``: how test, validation and training rows come about (default StratifiedParts).
     ``scale_on``: the rows that the scaler is fitted on: ``training``, ``initial``, ``none`` for raw
     features, or a number for that leading share of the training rows.
+    ``redraw``: false where the source's own rows validate: those stay, and the initial set is drawn with
+    ``random_state=seed`` instead, or all seeds would be one.
     """
 
     INITIAL_STATE = 1
@@ -210,19 +230,24 @@ class PaperSplit:
         self,
         parts: StratifiedParts | HalvedParts | None = None,
         scale_on: str | float = "training",
+        redraw: bool = True,
     ):
         self.parts = parts
         self.scale_on = scale_on
+        self.redraw = redraw
 
     def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
         """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
         rule = StratifiedParts() if self.parts is None else self.parts
         if not hasattr(rule, "parts"):
             raise SalutaryError(f"recipe.parts must name a class with _target_, not {rule!r}")
+        require_bool("recipe.redraw", self.redraw)
         parts = rule.parts(y)
-        pool, initial = draw_initial(parts, y, n_init, self.INITIAL_STATE)
-        union = np.concatenate([parts.validation, pool])
-        pool, validation = _draw(union, y, len(parts.validation), seed)
+        pool, initial = draw_initial(parts, y, n_init, self.INITIAL_STATE if self.redraw else seed)
+        validation = parts.validation
+        if self.redraw:
+            union = np.concatenate([validation, pool])
+            pool, validation = _draw(union, y, len(validation), seed)
         scaling = self._scaling(parts.training, initial)
         return Split(initial, pool, validation, parts.test, parts.training, scaling)
 

@@ -6,7 +6,7 @@ from conftest import composed
 
 from salutary.config import build
 from salutary.errors import SalutaryError
-from salutary.split import HalvedParts, PaperSplit, StandardSplit
+from salutary.split import HalvedParts, OfficialHalves, PaperSplit, StandardSplit
 
 # training, validation, test rows: paper, table 3 (wine's training part has one row more than printed)
 TABLE3 = {
@@ -127,3 +127,36 @@ def test_impossible_validation_sizes_are_refused(n, message):
     y = labels()
     with pytest.raises(SalutaryError, match=f"n_validation={n}.*{message}"):
         StandardSplit().split(y, 30, 0).with_fewer_validation_rows(y, n, 0)
+
+
+def test_official_halves():
+    y = labels()
+    a, b = (PaperSplit(OfficialHalves(101), redraw=False).split(y, 30, seed) for seed in (0, 1))
+    assert same(a, b) == {"initial": False, "pool": False, "validation": True, "test": True}
+    assert np.array_equal(np.sort(np.concatenate([a.validation, a.test])), np.arange(299, 400))
+    assert (len(a.validation), len(a.test)) == (50, 51)
+    halves = [np.bincount(y[part], minlength=3) for part in (a.validation, a.test)]
+    assert np.abs(np.subtract(*halves)).max() <= 1
+    assert np.array_equal(np.sort(np.concatenate([a.initial, a.pool])), a.training)
+
+
+def test_without_a_redraw_only_the_initial_set_differs():
+    y = labels()
+    a, b = (PaperSplit(redraw=False).split(y, 30, seed) for seed in (0, 1))
+    assert same(a, b) == {"initial": False, "pool": False, "validation": True, "test": True}
+    drawn, known = PaperSplit().split(y, 30, 0), PaperSplit(redraw=False).split(y, 30, seed=1)
+    assert np.array_equal(drawn.initial, known.initial)  # both with random_state=1
+
+
+@pytest.mark.parametrize(
+    "splitter, message",
+    [
+        (PaperSplit(redraw="no"), "recipe.redraw must be true or false"),
+        (PaperSplit(OfficialHalves(0)), "held_out must be a whole number"),
+        (PaperSplit(OfficialHalves(None)), "held_out must be a whole number"),
+        (PaperSplit(OfficialHalves(400)), "leaves no pool"),
+    ],
+)
+def test_bad_rules_are_refused(splitter, message):
+    with pytest.raises(SalutaryError, match=message):
+        splitter.split(labels(), 30, 0)

@@ -1,0 +1,207 @@
+"""Text data sets, as the features of a frozen encoder."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import logging
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from salutary.datasets import UNLABELED, Table, sources
+from salutary.errors import SalutaryError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Texts:
+    """n texts, or n pairs of them; class numbers y (n,), UNLABELED where unknown; the names of the classes.
+
+    ``places``: where the first and the second texts stand, for messages. Raises SalutaryError, naming place
+    and row, for an empty text.
+    """
+
+    first: list[str]
+    second: list[str] | None
+    y: np.ndarray
+    class_names: tuple[str, ...]
+    places: tuple[str, str] = ("first text", "second text")
+
+    def __post_init__(self) -> None:
+        for place, texts in zip(self.places, (self.first, self.second), strict=True):
+            for row, text in enumerate(texts or [], start=1):
+                if not text or text.isspace():
+                    raise SalutaryError(f"{place}, row {row}: the text is empty")
+
+    @property
+    def pairs(self) -> list[tuple[str, str | None]]:
+        return list(zip(self.first, self.second or [None] * len(self.first), strict=True))
+
+
+class TextData(ABC):
+    """Base of the text data sets; a data set is :meth:`read`.
+
+    ``encoder``: ``minilm`` (its weights come with a package), or the name on the Hugging Face Hub, or the
+    folder, of any other, such as ``roberta-base`` (the paper's). ``max_length``: tokens after which a text,
+    or a pair, is cut. ``cache_dir``: where features are kept, by default the user's cache. ``device``: of the
+    encoder.
+    """
+
+    name: str
+
+    def __init__(
+        self,
+        encoder: str = "roberta-base",
+        max_length: int = 128,
+        data_dir: str | None = None,
+        cache_dir: str | None = None,
+        device: str = "auto",
+    ):
+        self.encoder = encoder
+        self.max_length = max_length
+        self.data_dir = data_dir
+        self.cache_dir = cache_dir
+        self.device = device
+
+    @abstractmethod
+    def read(self) -> Texts:
+        """All texts. Raises SalutaryError for files that are missing or wrong."""
+
+    def load(self) -> Table:
+        """Raises SalutaryError for settings, files, weights or packages that are missing or wrong."""
+        encoder = self._encoder()
+        texts = self.read()
+        return Table(self._features(encoder, texts.pairs), texts.y, texts.class_names, encoder.fingerprint)
+
+    def _features(self, encoder, pairs: list[tuple[str, str | None]]) -> np.ndarray:
+        """Features (n, width) in the order of the pairs, encoded in that of their lengths: less padding.
+
+        The longest come first: what does not fit into memory fails at once.
+        """
+        from salutary.embeddings import FeatureCache
+
+        order = np.argsort([-len(first) - len(second or "") for first, second in pairs], kind="stable")
+        ordered = [pairs[row] for row in order]
+        content = hashlib.sha256(json.dumps(ordered).encode()).digest()
+        cache = FeatureCache(self.cache_dir, self.device)
+        found = cache.features(encoder, ordered, content, self.name)
+        if encoder.n_cut:
+            cut = (self.name, encoder.n_cut, self.max_length)
+            log.info("%s: %d texts were cut at dataset.max_length=%d tokens", *cut)
+        X = np.empty_like(found)
+        X[order] = found
+        return X
+
+    def _encoder(self):
+        from salutary.embeddings.texts import HuggingFace, MiniLM
+
+        if self.encoder == "minilm":
+            return MiniLM(self.max_length)
+        return HuggingFace(self.encoder, self.max_length)
+
+
+class TextFile(TextData):
+    """Your own texts: a CSV file (UTF-8, commas, a header), or a Parquet file, whose name ends in .parquet.
+
+    ``text``: its column of texts; ``second``: that of second texts, for pairs; ``label``: that of labels. The
+    classes are the distinct labels, sorted as text; rows without one form the pool. Messages count rows from
+    1, without the header.
+    """
+
+    name = "text"
+
+    def __init__(
+        self,
+        path: str | None = None,
+        text: str | None = None,
+        label: str | None = None,
+        second: str | None = None,
+        **settings,
+    ):
+        super().__init__(**settings)
+        self.path = path
+        self.text = text
+        self.label = label
+        self.second = second
+
+    def read(self) -> Texts:
+        if not (self.path and self.text and self.label):
+            raise SalutaryError(
+                "set dataset.path, a CSV or Parquet file, dataset.text and dataset.label, columns of it"
+            )
+        path = Path(self.path).expanduser()
+        wanted = [self.text, self.label, *([self.second] if self.second else [])]
+        columns = (read_parquet if path.suffix == ".parquet" else read_csv)(path, wanted)
+        labels = [label.strip() for label in columns[self.label]]
+        names = tuple(sorted({label for label in labels if label}))
+        if len(names) < 2:
+            found = f"{len(names)} classes" if not names else f"the single class {names[0]}"
+            raise SalutaryError(f"{path}, column {self.label}: {found}, but at least two are needed")
+        numbers = {name: number for number, name in enumerate(names)}
+        y = np.array([numbers.get(label, UNLABELED) for label in labels])
+        places = (f"{path}, column {self.text}", f"{path}, column {self.second}")
+        return Texts(columns[self.text], columns.get(self.second), y, names, places)
+
+
+def read_csv(path: Path, wanted: list[str]) -> dict[str, list[str]]:
+    """The wanted columns; raises SalutaryError, naming the row, for a file that is no whole CSV file."""
+    content = sources.read(path)
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise SalutaryError(f"{path} is not UTF-8: see line {line}") from error
+    # Strict, so that a file that ends inside quotes is an error.
+    lines, rows = csv.reader(io.StringIO(text, newline=""), strict=True), []
+    try:
+        header = next(lines, [])
+        check_columns(path, header, wanted)
+        for row in lines:
+            if row and len(row) != len(header):
+                raise SalutaryError(
+                    f"{path}, row {len(rows) + 1}: it has {len(row)} values for {len(header)} columns"
+                )
+            if row:
+                rows.append(row)
+    except csv.Error as error:
+        raise SalutaryError(f"{path}, row {len(rows) + 1}: {error}") from error
+    return {column: [row[header.index(column)] for row in rows] for column in wanted}
+
+
+def read_parquet(path: Path, wanted: list[str]) -> dict[str, list[str]]:
+    """The wanted columns, as text; raises SalutaryError for a file that is no whole Parquet file."""
+    try:
+        from pyarrow import ArrowException, BufferReader
+        from pyarrow.parquet import ParquetFile
+    except ImportError as error:
+        raise SalutaryError("Parquet needs pyarrow: pip install 'salutary[parquet]'") from error
+    try:
+        file = ParquetFile(BufferReader(sources.read(path)))
+        check_columns(path, file.schema_arrow.names, wanted)
+        table = file.read(columns=wanted)
+    except (ArrowException, OSError) as error:
+        raise SalutaryError(f"{path} is not a whole Parquet file: {error}") from error
+    return {column: [as_text(value) for value in table[column].to_pylist()] for column in wanted}
+
+
+def check_columns(path: Path, there: list[str], wanted: list[str]) -> None:
+    """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
+    if not there:
+        raise SalutaryError(f"{path} is empty")
+    for column in wanted:
+        if there.count(column) != 1:
+            found = "no column" if column not in there else "more than one column"
+            raise SalutaryError(f"{path} has {found} {column!r}; its columns are {', '.join(there)}")
+
+
+def as_text(value: object) -> str:
+    """A value as a CSV file would have it: "" for none; 4 also for 4.0, since gaps make numbers floats."""
+    if value is None or value != value:
+        return ""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
