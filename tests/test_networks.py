@@ -18,6 +18,7 @@ from salutary.datasets import UNLABELED, Table
 from salutary.errors import SalutaryError
 from salutary.models import guide_of, training
 from salutary.models.cnn import Cnn
+from salutary.models.head import TwoLayerHead
 from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Classifier, Network
 from salutary.models.surrogate import surrogate_of
@@ -195,6 +196,36 @@ def test_a_resumed_run_of_a_network_ends_as_the_other(salutary_run, data_dir, tm
     assert salutary_run(*settings, "output_dir=halves")[0] == 0
     whole, halves = (next(tmp_path.glob(f"{name}/*/queries.csv")) for name in ("whole", "halves"))
     assert whole.read_text() == halves.read_text()
+
+
+def test_a_head_is_trained_on_features_and_strategies_see_those():
+    X, y = blobs(300, 12, 3, seed=1, spread=1.0)
+    head = Network(3, TwoLayerHead(dropout=0.1), epochs=30, batch_size=32).tune(X[:100], y[:100], rng())
+    head.fit(X[:100], y[:100])
+    assert [type(each).__name__ for each in head.module_.classifier] == [
+        *("Dropout", "Linear", "Tanh", "Dropout", "Linear")
+    ]
+    assert head.module_.classifier[1].out_features == 12
+    P = head.predict_proba(X[100:])
+    assert torch.equal(P, head.predict_proba(X[100:]))  # no dropout when it predicts
+    linear = LogisticRegression(3, 1.0).fit(X[:100], y[:100]).predict_proba(X[100:])
+    accuracy, reached = ((each.argmax(1) == y[100:]).double().mean() for each in (P, linear))
+    assert reached > 0.7 and abs(accuracy - reached) < 0.05
+    view = PoolView(X[100:200], X[:100], y[:100], X[200:], y[200:], 100, 3)
+    for convex in (False, True):
+        guide = guide_of(head, view, convex)
+        assert guide.view.pool is view.pool
+    torch.testing.assert_close(guide_of(head, view, False).model.predict_proba(view.pool), P[:100])
+    assert guide.agreement > 0.9
+
+
+def test_head_settings(salutary_run):
+    for setting, message in (
+        ("hidden=0", "hidden must be"),
+        ("dropout=1", "dropout must be a number in [0, 0.99]"),
+    ):
+        status, _, err = salutary_run("model=head", f"model.backbone.{setting}")
+        assert status == 1 and message in err
 
 
 def test_resnet34_in_both_namings(tmp_path, digits):
