@@ -200,7 +200,7 @@ def test_a_resumed_run_of_a_network_ends_as_the_other(salutary_run, data_dir, tm
 
 def test_a_head_is_trained_on_features_and_strategies_see_those():
     X, y = blobs(300, 12, 3, seed=1, spread=1.0)
-    head = Network(3, TwoLayerHead(dropout=0.1), epochs=30, batch_size=32).tune(X[:100], y[:100], rng())
+    head = Network(3, TwoLayerHead(dropout=0.1), epochs=150, batch_size=32).tune(X[:100], y[:100], rng())
     head.fit(X[:100], y[:100])
     assert [type(each).__name__ for each in head.module_.classifier] == [
         *("Dropout", "Linear", "Tanh", "Dropout", "Linear")
