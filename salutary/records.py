@@ -135,6 +135,7 @@ class RunDirectory:
             self._keep(error)
         elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
             shutil.rmtree(self.partial, ignore_errors=True)
+            self.checkpoint.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             os.unlink(self._lock.lock_file)  # while it is held: who waits for it sees that and makes another
         self._lock.release()
@@ -154,6 +155,8 @@ class RunDirectory:
         done = () if force or not self.partial.exists() else read_back(self.partial)
         if not done:
             shutil.rmtree(self.partial, ignore_errors=True)
+        if force:
+            self.checkpoint.unlink(missing_ok=True)
         for left_over in self.partial.glob(".*"):  # of a write that was killed
             left_over.unlink(missing_ok=True)
         self._started = bool(done)

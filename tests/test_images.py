@@ -251,6 +251,15 @@ def test_pictures_without_a_label_are_labelled(folder, salutary_run, tmp_path):
     status, _, err = salutary_run(*settings, "strategy=margin")
     assert status == 1 and "buys true labels, but the pool has rows without one" in err
     assert not list(tmp_path.glob("outputs/*margin*"))
+    features = [setting for setting in settings if not setting.startswith("model")]
+    features += [
+        f"cache_dir={tmp_path / 'cache'}",
+        "dataset.encoder=efficientnet_lite0",
+        "dataset.image_size=32",
+    ]
+    pytest.importorskip("efficientnet_lite_pytorch")
+    status, _, err = salutary_run(*features, "study=added_points", "study.n=5")
+    assert status == 1 and "this study needs true labels" in err
 
 
 def spoil(folder, what):

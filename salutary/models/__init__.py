@@ -6,7 +6,8 @@
 - ``tune(X, y, rng, validation)``, called once with the initial set and the validation set (X, y), to
   settle what its configuration leaves open,
 - optionally ``states_``, several fitted states over whose metrics evaluations take the mean,
-- optionally ``guide(view, convex) -> Guide``: what strategies work with instead of the model and its rows.
+- optionally ``guide(view, convex) -> Guide``: what strategies work with instead of the model and its rows,
+- optionally ``checkpoint``, a path that the run sets, where a long training may keep its state.
 
 X is (n, d), y holds class numbers; both are tensors, as is the answer. For networks of images X is
 (n, channels, height, width), bytes.

@@ -114,6 +114,7 @@ class Training:
         parameters = [each for each in module.parameters() if each.requires_grad]
         self.optimizer = torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay)
         self.averaged = None
+        self._kept: Tensor | float = 0.0  # sum over steps of the shares above the threshold
         if consistency:
             average = get_ema_multi_avg_fn(consistency.decay)
             self.averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
@@ -140,12 +141,14 @@ class Training:
                 saved = now
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
+        if self.consistency:
+            log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self._kept / steps)
         return (self.averaged.module if self.averaged else self.module).eval()
 
     def _epoch(self, X: Tensor, y: Tensor, pool: Tensor, first: int, n: int, steps: int) -> float:
         """``n`` steps from step ``first`` on; the mean loss."""
         rng = np.random.default_rng([self.seed, first])
-        total, masked = X.new_zeros((), dtype=torch.float32), X.new_zeros((), dtype=torch.float32)
+        total = X.new_zeros((), dtype=torch.float32)
         # Parts of nearly equal size: batch normalisation cannot do with a last batch of one row.
         parts = np.array_split(rng.permutation(len(X)), self.schedule.steps(len(X))[0])
         for step, part in enumerate(parts[:n], start=first):
@@ -153,22 +156,20 @@ class Training:
             for group in self.optimizer.param_groups:
                 group["lr"] = self.schedule.rate(step, steps)
             with _fast(X.device):
-                loss = self._loss(X[rows], y[rows], pool, rng, masked)
+                loss = self._loss(X[rows], y[rows], pool, rng)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
             self.optimizer.step()
             if self.averaged:
                 self.averaged.update_parameters(self.module)
             total += loss.detach()
-        if self.consistency:
-            log.debug("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * float(masked) / n)
         return float(total) / n
 
-    def _loss(self, x: Tensor, y: Tensor, pool: Tensor, rng: np.random.Generator, masked: Tensor) -> Tensor:
+    def _loss(self, x: Tensor, y: Tensor, pool: Tensor, rng: np.random.Generator) -> Tensor:
         if self.consistency:
             rows = torch.as_tensor(rng.integers(len(pool), size=self.consistency.ratio * len(x)))
             loss, share = self.consistency.loss(self.module, x, y, pool[rows.to(pool.device)])
-            masked += share
+            self._kept = self._kept + share
             return loss
         x = self.augmentation.weak(x) if self.augmentation else x
         return cross_entropy(self.module(x).float(), y)

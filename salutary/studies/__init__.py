@@ -11,6 +11,8 @@ from abc import ABC, abstractmethod
 
 import torch
 
+from salutary.datasets import UNLABELED
+from salutary.errors import SalutaryError
 from salutary.loop import view_of
 from salutary.problem import Problem
 from salutary.split import PoolView
@@ -28,6 +30,12 @@ class Study(ABC):
         self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """Tables by name, each a list of rows with the same keys. ``model`` is a tuned one of the run."""
+
+
+def require_labels(problem: Problem) -> None:
+    """Raises SalutaryError if the pool has rows without a label."""
+    if (problem.y[problem.split.pool] == UNLABELED).any():
+        raise SalutaryError("this study needs true labels, but the pool has rows without one")
 
 
 def initial_state(problem: Problem, model) -> tuple[object, PoolView]:

@@ -11,7 +11,7 @@ from salutary.influence.refit import refitted_fall
 from salutary.problem import Problem
 from salutary.seeding import stream
 from salutary.strategies import Strategy, check_convex, influence_rows
-from salutary.studies import Study, initial_state
+from salutary.studies import Study, initial_state, require_labels
 
 
 class AddedPoints(Study):
@@ -30,6 +30,7 @@ class AddedPoints(Study):
         """Raises SalutaryError for a model that is not convex, or more points than the pool has."""
         require_whole("study.n", self.n, 1)
         check_convex(self, model)
+        require_labels(problem)
         if self.n > len(problem.split.pool):
             raise SalutaryError(f"study.n={self.n} is more than the pool, {len(problem.split.pool)} rows")
 

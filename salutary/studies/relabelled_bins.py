@@ -12,7 +12,7 @@ from salutary.errors import SalutaryError, require_whole
 from salutary.metrics import evaluate
 from salutary.problem import Problem
 from salutary.strategies import InfluenceStrategy, Strategy, check_convex
-from salutary.studies import Study, initial_state
+from salutary.studies import Study, initial_state, require_labels
 
 
 class RelabelledBins(Study):
@@ -32,6 +32,7 @@ class RelabelledBins(Study):
         """Raises SalutaryError for a strategy that has no influences, or fewer rows than bins."""
         require_whole("study.bins", self.bins, 1)
         check_convex(self, model)
+        require_labels(problem)
         if not isinstance(strategy, InfluenceStrategy):
             raise SalutaryError("study=relabelled_bins needs the influences of strategy=salutary")
         if self.bins > min(len(problem.split.initial), len(problem.split.pool)):

@@ -89,7 +89,7 @@ def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame()
     per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
     wide = per_run.unstack("dataset")
-    wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format)
+    wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format, na_action="ignore")
     for name, printed in paper.label_differences().items():
         if name in wide and "salutary" in wide.index:
             wide.loc["salutary", name] += f" / {printed:.0f}"
