@@ -236,6 +236,14 @@ def test_wrong_labels_are_counted(outputs):
         assert table.loc[row, "digits"].split(" / ")[0] == f"{np.mean(wrong):.0f}"
 
 
+def test_changes_on_validation_and_test():
+    rows = [("r1", "salutary", 0, 0.5, 0.6), ("r1", "salutary", 2, 0.8, 0.5), ("r2", "salutary", 0, 0.5, 0.6)]
+    rows += [("r2", "salutary", 2, 0.6, 0.5), ("r3", "random", 0, 0.5, 0.5), ("r3", "random", 2, 0.5, 0.55)]
+    columns = ["run", "strategy", "round", "val_accuracy", "test_accuracy"]
+    table = table4.on_validation(pd.DataFrame(rows, columns=columns).assign(dataset="bank"))
+    assert table["Bank"].to_dict() == {"Random": "+0.0 / +5.0", "Salutary": "+20.0 / -10.0"}
+
+
 def test_best_round_on_validation(outputs):
     rounds = records(outputs, "table2").rounds.query("model == 'logistic'")
     chosen = table2.best_on_validation(rounds).set_index("run")

@@ -47,7 +47,7 @@ def section(records: Records) -> Section:
         "![Accuracy by round](figure6.png)",
     ]
     figures = {
-        "figure4": draw_bars(comparison, lines),
+        "figure4": draw_final(comparison, lines),
         "figure6": draw_curves(records.rounds, records.references),
     }
     return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
@@ -64,23 +64,24 @@ def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
     return "Strategies above the majority class by more than one deviation: " + ", ".join(texts) + "."
 
 
-def draw_bars(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
-    """A panel per task, a bar per strategy, the majority class as a line: figure 4."""
+def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+    """A panel per task: each strategy's mean and deviation, the majority class as a line; figure 4.
+
+    Points, not bars as in the paper: bars that do not start at zero make differences look larger.
+    """
     names = datasets_in_order(comparison["dataset"])
-    figure, axes = panels(len(names), len(names), 3.6, 3.4)
-    rows = comparison[comparison["strategy"] != "initial"].set_index(["dataset", "strategy"])
+    figure, axes = panels(len(names), len(names), 3.4, 3.4)
+    rows = comparison[comparison["strategy"] != "initial"].set_index("strategy")
+    order = in_order(rows.index)
     for axis, name in zip(axes, names, strict=False):
-        table = rows.loc[name]
-        order = in_order(table.index)
-        table = table.loc[order]
-        colors = [look(strategy).color for strategy in order]
-        axis.barh(range(len(order)), table["mean"], xerr=table["std"], color=colors, alpha=0.75, capsize=2)
-        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
-        axis.invert_yaxis()
+        table = rows[rows["dataset"] == name].reindex(order)
+        for place, (strategy, row) in enumerate(table.iterrows()):
+            line = look(strategy).line() | {"markersize": 6, "linestyle": "none", "linewidth": 1.2}
+            axis.errorbar(row["mean"], place, xerr=row["std"], capsize=2, **line)
         majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
         axis.axvline(majority, color=GREY, linestyle=":", linewidth=1.5)
-        low = min((table["mean"] - table["std"].fillna(0)).min(), majority)
-        axis.set_xlim(left=max(0, low - 5))
+        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
+        axis.set_ylim(len(order) - 0.5, -0.5)
         axis.set_title(f"{paper.DATASETS.get(name, name)} (majority class {majority:.1f}%)", fontsize=9)
         axis.set_xlabel("test accuracy, %")
     for axis in axes[1 : len(names)]:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, encoders, markdown_table
-from salutary.analysis.experiments.table4 import LABELS, accuracies, label_differences, printed_cells
+from salutary.analysis.experiments.table4 import (
+    BY_HEART,
+    LABELS,
+    accuracies,
+    label_differences,
+    on_validation,
+    printed_cells,
+)
 
 TITLE = "Tables 1 and 4, images: logistic regression on frozen features"
 INTRO = """\
@@ -23,6 +30,8 @@ def section(records: Records) -> Section:
         *tables,
         PRINTED,
         markdown_table(printed_cells(("mnist", "cifar10"))),
+        BY_HEART,
+        markdown_table(on_validation(records.rounds)),
         LABELS,
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round on frozen features of images](images.png)",

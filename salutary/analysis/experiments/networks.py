@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
-from salutary.analysis.experiments.table4 import LABELS, accuracies, label_differences
+from salutary.analysis.experiments.table4 import (
+    BY_HEART,
+    LABELS,
+    accuracies,
+    label_differences,
+    on_validation,
+)
 from salutary.analysis.experiments.table5 import fidelity
 
 TITLE = "Table 5 in small: a convolutional network retrained"
@@ -21,6 +27,8 @@ def section(records: Records) -> Section:
         INTRO,
         *tables,
         fidelity(records),
+        BY_HEART,
+        markdown_table(on_validation(records.rounds)),
         LABELS,
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round, a convolutional network](networks.png)",
