@@ -25,7 +25,7 @@ INTRO = """\
 Test accuracy on GLUE's tasks after ten rounds of ten, per cent, from 100 labels, over the seeds. The frozen
 encoder is **{encoder}**; half of the official validation set validates, the other half tests (36, 204 and
 139 rows: one row of WNLI is 2.8 points). WNLI is adversarial, its sentences come in pairs of opposite
-labels, and every strategy is near or below its majority class: nothing can be claimed from it."""
+labels: nothing can be claimed from it."""
 PRINTED = "What the paper prints, with RoBERTa:"
 
 
