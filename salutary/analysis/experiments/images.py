@@ -6,7 +6,7 @@ from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, encoders, markdown_table
 from salutary.analysis.experiments.table4 import (
     BY_HEART,
-    LABELS,
+    WRONG,
     accuracies,
     label_differences,
     on_validation,
@@ -32,7 +32,7 @@ def section(records: Records) -> Section:
         markdown_table(printed_cells(("mnist", "cifar10"))),
         BY_HEART,
         markdown_table(on_validation(records.rounds)),
-        LABELS,
+        WRONG,
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round on frozen features of images](images.png)",
     ]

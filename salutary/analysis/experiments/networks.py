@@ -6,7 +6,7 @@ from salutary.analysis.curves import draw_curves
 from salutary.analysis.experiments import Records, Section, markdown_table
 from salutary.analysis.experiments.table4 import (
     BY_HEART,
-    LABELS,
+    WRONG,
     accuracies,
     label_differences,
     on_validation,
@@ -29,7 +29,7 @@ def section(records: Records) -> Section:
         fidelity(records),
         BY_HEART,
         markdown_table(on_validation(records.rounds)),
-        LABELS,
+        WRONG,
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round, a convolutional network](networks.png)",
     ]

@@ -28,6 +28,7 @@ table4.csv."""
 LABELS = """\
 How many of the labels given differ from the truth (ours / the paper's, table 1, last row). The paper says
 that salutary labels differ from the truth *in only a limited number of samples*:"""
+WRONG = "How many of the labels given differ from the truth:"
 BY_HEART = """\
 How accuracy changed from the initial model to the last round, in points, on the *validation* / on the test
 part. Where the first rises and the second falls, the labels fit the validation set by heart:"""
