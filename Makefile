@@ -1,11 +1,11 @@
 # make run    set everything up and run one experiment; ARGS="dataset=bank strategy=salutary" for another
 # make test   set everything up and run the tests; make test-all adds the slow ones
-# make paper  every table and figure of the paper and ours: 2,265 runs, then the report; JOBS processes
+# make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
 PYTHON ?= python3
 VENV := .venv
 ARGS ?= dataset=digits strategy=salutary_greedy
 
-EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair
+EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
 .PHONY: run test test-all lint clean paper
