@@ -93,4 +93,5 @@ def legend_below(figure: Figure, axes: list[Axes], n: int, handles: list[Line2D]
     if n < len(axes):
         axes[n].legend(handles=handles, loc="center", fontsize=8, frameon=False)
     else:
-        figure.legend(handles=handles, loc="outside lower center", ncols=5, fontsize=8, frameon=False)
+        ncols = min(5, int(figure.get_figwidth() / 1.35))  # a column takes so many inches
+        figure.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)
