@@ -7,7 +7,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from salutary.errors import SalutaryError, require_bool, require_number, require_whole
+from salutary.errors import needs, require_bool, require_number, require_whole
 
 
 class TableAugmentation:
@@ -98,7 +98,7 @@ class ImageAugmentation:
         try:
             import kornia.augmentation  # noqa: F401
         except ImportError as error:
-            raise SalutaryError("kornia is not installed: pip install 'salutary[vision]'") from error
+            raise needs("kornia", "vision") from error
 
     def weak(self, X: Tensor) -> Tensor:
         import kornia.augmentation as K

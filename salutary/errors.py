@@ -9,6 +9,11 @@ class SalutaryError(Exception):
     """A mistake the user can mend; its text is one line that names the setting, file or row."""
 
 
+def needs(package: str, extra: str) -> SalutaryError:
+    """The error for an extra that is not installed."""
+    return SalutaryError(f"{package} is not installed: pip install 'salutary[{extra}]'")
+
+
 def require_bool(name: str, value: object) -> None:
     """Raises SalutaryError unless the setting is true or false."""
     if not isinstance(value, bool):

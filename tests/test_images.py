@@ -133,7 +133,7 @@ def test_bad_settings(overrides, message, data_dir):
 def test_missing_weights_say_which_file_goes_where(data_dir, monkeypatch, tmp_path):
     hub = pytest.importorskip("huggingface_hub")
 
-    def unreachable(*_):
+    def unreachable(*_, **__):
         raise hub.errors.LocalEntryNotFoundError("no network")
 
     monkeypatch.setattr(hub, "hf_hub_download", unreachable)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import logging
 import os
 import re
@@ -124,18 +125,11 @@ def all_threads() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def needs(package: str, extra: str) -> SalutaryError:
-    """The error for an extra that is not installed."""
-    return SalutaryError(f"{package} is not installed: pip install 'salutary[{extra}]'")
-
-
 def _plain(name: str) -> str:
     return re.sub(r"[^\w.]+", "_", name)
 
 
 def _write(path: Path, features: np.ndarray) -> None:
-    import io
-
     buffer = io.BytesIO()
     np.save(buffer, features, allow_pickle=False)
     write_atomic(path, buffer.getvalue())

@@ -8,9 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from salutary.embeddings import needs
 from salutary.embeddings.images import ImageEncoder
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, needs
 
 SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
 

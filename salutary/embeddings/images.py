@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from salutary.embeddings import Encoder
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 
 
 class ImageEncoder(Encoder):
@@ -20,13 +20,9 @@ class ImageEncoder(Encoder):
     """
 
     def __init__(self, image_size: int = 224):
-        if (
-            isinstance(image_size, bool)
-            or not isinstance(image_size, int)
-            or image_size < 32
-            or image_size % 32
-        ):
-            raise SalutaryError(f"dataset.image_size must be a multiple of 32, not {image_size!r}")
+        require_whole("dataset.image_size", image_size, 32)
+        if image_size % 32:
+            raise SalutaryError(f"dataset.image_size must be a multiple of 32, not {image_size}")
         self.image_size = image_size
 
     @property

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from salutary.embeddings import Encoder, needs
-from salutary.errors import SalutaryError, require_whole
+from salutary.embeddings import Encoder
+from salutary.errors import SalutaryError, needs, require_whole
 
 # Of the file with MiniLM's weights.
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"

@@ -6,7 +6,7 @@ import itertools
 
 from torch import nn
 
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, require_whole
 from salutary.models.images import ImageBackbone
 
 
@@ -22,13 +22,9 @@ class Cnn(ImageBackbone):
 
     def check(self, shape: tuple[int, ...]) -> None:
         super().check(shape)
-        if (
-            isinstance(self.width, bool)
-            or not isinstance(self.width, int)
-            or self.width < 4
-            or self.width % 4
-        ):
-            raise SalutaryError(f"model.backbone.width must be a multiple of 4, not {self.width!r}")
+        require_whole("model.backbone.width", self.width, 4)
+        if self.width % 4:
+            raise SalutaryError(f"model.backbone.width must be a multiple of 4, not {self.width}")
 
     def body(self) -> nn.Module:
         widths = (3, self.width // 4, self.width // 2, self.width)

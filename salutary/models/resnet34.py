@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from salutary.datasets import sources
-from salutary.embeddings import needs
-from salutary.errors import SalutaryError
+from salutary.errors import SalutaryError, needs
 from salutary.models.images import ImageBackbone
 
 HUB = "microsoft/resnet-34"
@@ -86,7 +85,10 @@ def weights_file(weights: str, data_dir: str | None) -> Path:
     except ImportError as error:
         raise needs("huggingface-hub", "vision") from error
     try:
-        return Path(hf_hub_download(HUB, HUB_FILE))
+        try:  # asking the Hub first takes half a minute without a network, and this is asked before every fit
+            return Path(hf_hub_download(HUB, HUB_FILE, local_files_only=True))
+        except OSError:
+            return Path(hf_hub_download(HUB, HUB_FILE))
     except Exception as error:  # the hub's own, requests' and the operating system's are many
         raise SalutaryError(
             f"ResNet-34's ImageNet weights cannot be downloaded (is there a network?): put {HUB_FILE} of"

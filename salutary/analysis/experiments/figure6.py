@@ -6,12 +6,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import datasets_in_order, draw_curves, panels
 from salutary.analysis.experiments import Records, Section, encoders, markdown_table, named
 from salutary.analysis.experiments.table4 import (
-    LINES,
     WRONG,
+    accuracies,
     label_differences,
     printed_cells,
     reference_rows,
@@ -30,13 +29,11 @@ PRINTED = "What the paper prints, with RoBERTa:"
 
 
 def section(records: Records) -> Section:
-    comparison = means(pd.concat([records.final(), records.reference("initial")]))
+    comparison, tables = accuracies(records)
     lines = reference_rows(records)
     text = [
         INTRO.format(encoder=encoders(records)),
-        markdown_table(cells(comparison)),
-        LINES,
-        markdown_table(cells(means(lines))),
+        *tables,
         above_majority(comparison, lines),
         fidelity(records),
         PRINTED,
