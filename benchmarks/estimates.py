@@ -10,9 +10,9 @@ from measure import interleaved
 from situations import BUDGET, SHAPES, Situation, bank
 from torch import Tensor
 
-from salutary import influence
-from salutary.influence.added_point import ESTIMATES, AddedPoint
-from salutary.influence.refit import refitted_fall
+from salutary import engine
+from salutary.engine.added_point import ESTIMATES, AddedPoint
+from salutary.engine.refit import refitted_fall
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary import Salutary
 
@@ -43,7 +43,7 @@ def _estimate_rows(name: str, s: Situation, repeats: int, device: str) -> list[d
 
     def fall(estimate: str) -> Tensor:
         if estimate == "gradient":
-            return influence.score_labels(W, s.direction(), some)
+            return engine.score_labels(W, s.direction(), some)
         second = estimate == "second_order"
         return AddedPoint.at(W, penalty, X_hessian=s.X, second_order=second, **validation).fall(some)
 
@@ -71,7 +71,7 @@ def _refit_error(s: Situation, X_new: Tensor, y_new: Tensor, found: Tensor) -> f
 
     def mean_loss(X: Tensor, y: Tensor) -> float:
         model = LogisticRegression(2, s.l2, fit_intercept=False).fit(X, y)
-        return float(influence.loss(s.X_validation, s.y_validation, model.coef_).mean())
+        return float(engine.loss(s.X_validation, s.y_validation, model.coef_).mean())
 
     before = mean_loss(s.X, s.y)
     after = [

@@ -28,8 +28,8 @@ from picks import picks
 from situations import BUDGET, SHAPES, Situation
 from torch import Tensor
 
-from salutary import influence, memory
-from salutary.influence import Hessian
+from salutary import engine, memory
+from salutary.engine import Hessian
 from salutary.strategies.salutary import Salutary
 
 PENALTIES = {"B": (50.0,), "W": (50.0,), "M": (50.0, 1.0, 0.01)}
@@ -46,13 +46,13 @@ def product(A: Tensor, X: Tensor) -> Callable[[], object]:
     return lambda: A @ X.T
 
 
-def engine(repeats: int, device: str) -> list[dict]:
+def steps_of_a_round(repeats: int, device: str) -> list[dict]:
     """Every step of a round, against the bare product of the same shape."""
     rows = []
     for name, shape in SHAPES.items():
         for l2 in PENALTIES[name]:
             exact = Situation.make(*shape, l2=l2)
-            expected = influence.score_labels(exact.model.coef_, exact.direction("cholesky"), exact.X_pool)
+            expected = engine.score_labels(exact.model.coef_, exact.direction("cholesky"), exact.X_pool)
             for dtype in (torch.float64, torch.float32):
                 for where in dict.fromkeys(("cpu", device)):
                     rows.append(_engine_row(name, exact.to(dtype, where), expected, repeats, where))
@@ -62,12 +62,12 @@ def engine(repeats: int, device: str) -> list[dict]:
 
 def _engine_row(name: str, s: Situation, expected: Tensor, repeats: int, device: str) -> dict:
     W, penalty = s.model.coef_, s.model.penalty_
-    g = influence.gradient(s.X_validation, s.y_validation, W) / len(s.y_validation)
-    S = influence.solve(Hessian.at(W, s.X, penalty), g)
+    g = engine.gradient(s.X_validation, s.y_validation, W) / len(s.y_validation)
+    S = engine.solve(Hessian.at(W, s.X, penalty), g)
     strategy = Salutary()
 
     def pipeline() -> Tensor:
-        return influence.best_influence(W, s.direction(), s.X_pool)
+        return engine.best_influence(W, s.direction(), s.X_pool)
 
     def whole_round() -> None:
         strategy.propose(s.model, s.view, BUDGET, np.random.default_rng(0))
@@ -77,9 +77,9 @@ def _engine_row(name: str, s: Situation, expected: Tensor, repeats: int, device:
         {
             "product": product(torch.cat([W, S]), s.X_pool),
             "stream": lambda: s.X_pool.sum(),
-            "gradient": lambda: influence.gradient(s.X_validation, s.y_validation, W),
-            "solve": lambda: influence.solve(Hessian.at(W, s.X, penalty), g),
-            "score": lambda: influence.best_influence(W, S, s.X_pool),
+            "gradient": lambda: engine.gradient(s.X_validation, s.y_validation, W),
+            "solve": lambda: engine.solve(Hessian.at(W, s.X, penalty), g),
+            "score": lambda: engine.best_influence(W, S, s.X_pool),
             "engine": pipeline,
             "refit": lambda: s.model.fit(s.X, s.y),
             "round": whole_round,
@@ -87,7 +87,7 @@ def _engine_row(name: str, s: Situation, expected: Tensor, repeats: int, device:
         repeats,
         device,
     )
-    found = influence.score_labels(W, S, s.X_pool).double().cpu()
+    found = engine.score_labels(W, S, s.X_pool).double().cpu()
     row = {"case": name, "l2": s.l2, "dtype": str(s.X.dtype).removeprefix("torch."), "device": device}
     row |= {f"{step} ms": 1e3 * seconds for step, seconds in t.items()}
     row["score / product"] = t["score"] / t["product"]
@@ -112,7 +112,7 @@ def growth(repeats: int, device: str) -> list[dict]:
             s = Situation.make(shape["n"], shape["d"], shape["C"], 2_000).to(torch.float64, device)
             W, S = s.model.coef_, s.direction()
             sizes.append(shape[size])
-            calls[shape[size]] = lambda W=W, S=S, s=s: influence.best_influence(W, S, s.X_pool)
+            calls[shape[size]] = lambda W=W, S=S, s=s: engine.best_influence(W, S, s.X_pool)
         t = interleaved(calls, repeats, device)
         exponent = np.polyfit(np.log(sizes), np.log([t[x] for x in sizes]), 1)[0]
         row = {"size": size, "from": sizes[0], "to": sizes[-1]}
@@ -134,7 +134,7 @@ def main() -> None:
     use_threads(options.threads)
     wanted = options.only.split(",") if options.only else ON_CUDA if options.device == "cuda" else PARTS
     measured = {
-        "engine": engine,
+        "engine": steps_of_a_round,
         "authors": beside_the_authors,
         "estimates": estimates,
         "picks": picks,

@@ -16,7 +16,7 @@ from measure import interleaved
 from situations import BUDGET, SHAPES, Situation
 from torch import Tensor
 
-from salutary import influence
+from salutary import engine
 from salutary.strategies.salutary import Salutary
 
 
@@ -59,8 +59,8 @@ def peer(repeats: int) -> list[dict]:
             s = Situation.make(n, *SHAPES[name][1:], l2=1.0)
             answer = _ask_pydvl(python, s, Path(folder))
             S, W = s.direction(), s.model.coef_
-            ours = influence.score_labels(W, S, s.X_pool).numpy()
-            score = functools.partial(influence.score_labels, W, S, s.X_pool)
+            ours = engine.score_labels(W, S, s.X_pool).numpy()
+            score = functools.partial(engine.score_labels, W, S, s.X_pool)
             t = interleaved({"prepare": s.direction, "score": score}, repeats)
             difference = np.linalg.norm(answer["influence"] - ours) / np.linalg.norm(ours)
             theirs = float(answer["score"]), float(answer["score"] + answer["prepare"])

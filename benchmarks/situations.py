@@ -9,7 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from salutary import influence
+from salutary import engine
 from salutary.config import build
 from salutary.config_dir import config_dir
 from salutary.device import Device
@@ -71,7 +71,7 @@ class Situation:
     def direction(self, solver: str = "auto") -> Tensor:
         """H^-1 g with the Hessian of the labelled rows."""
         rows = influence_rows(self.view, self.X)
-        return influence.validation_direction(self.model.coef_, self.model.penalty_, **rows, solver=solver)
+        return engine.validation_direction(self.model.coef_, self.model.penalty_, **rows, solver=solver)
 
 
 def bank(l2: float, device: str) -> Situation:

@@ -4,7 +4,7 @@ Blocks come, are scored, and go; only the best so many rows stay. The features a
 trained on, prepared in the same way.
 
     pool = open_pool("pool.npy")                     # or a .parquet file, or a folder of them
-    S = influence.validation_direction(model.coef_, model.penalty_, X_hessian=..., ...)
+    S = engine.validation_direction(model.coef_, model.penalty_, X_hessian=..., ...)
     best = best_points(pool, model.coef_, S, budget=100, progress=True)
     best.rows, best.labels, best.influence
 """
@@ -22,8 +22,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import best_influence, best_labels
 from salutary.errors import SalutaryError, require_whole
-from salutary.influence import best_influence, best_labels
 from salutary.strategies import top
 from salutary.terminal import counting_bar
 
@@ -186,7 +186,7 @@ def best_points(
 ) -> BestPoints:
     """The ``budget`` rows with the highest influence over all labels, each with its best label.
 
-    ``W`` (K, D): the parameters; ``S`` = H^-1 g_V (K, D), from ``influence.validation_direction``; their
+    ``W`` (K, D): the parameters; ``S`` = H^-1 g_V (K, D), from ``engine.validation_direction``; their
     device is where blocks are scored. ``dtype``: of the rows; by default float32 for a file of float32, else
     float64. Of equal rows the first in the file comes first, as in memory. ``progress``: show a bar.
     Raises SalutaryError for a budget larger than the pool, for features that do not fit the model and, naming

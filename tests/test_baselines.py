@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression as ScikitLearn
 from sklearn.semi_supervised import SelfTrainingClassifier
 from test_strategies_common import problem, rng, situation
 
-from salutary import influence, loop
+from salutary import engine, loop
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import batchbald
@@ -214,7 +214,7 @@ def test_batchbald_is_greedy_joint_information(kind, budget, posterior):
     strategy = BatchBald(draws=8, posterior=posterior)
     chosen = strategy.propose(model, view, budget, rng(1)).indices.tolist()
     W_K = strategy.sample_posterior(model, view, rng(1))
-    probs = np.stack([influence.probabilities(view.pool, W).numpy() for W in W_K])
+    probs = np.stack([engine.probabilities(view.pool, W).numpy() for W in W_K])
 
     expected, total, gains = [], 0.0, []
     for _ in range(budget):
@@ -273,7 +273,7 @@ def test_long_batches_do_not_underflow():
     model, view = situation("multiclass")
     joint = JointLabels(10, 64, rng())
     probs = torch.stack(
-        [influence.probabilities(view.pool, w * model.coef_) for w in torch.linspace(0.5, 1.5, 10)]
+        [engine.probabilities(view.pool, w * model.coef_) for w in torch.linspace(0.5, 1.5, 10)]
     )
     for _ in range(20):
         for row in range(80):
@@ -303,7 +303,7 @@ def test_laplace_draws_have_the_posterior_covariance(name, largest_factor, monke
         draws[:, :, -1] -= draws[:, :, -1].mean(1, keepdim=True)
     draws = draws.flatten(1)
     P = model.predict_proba(view.labeled)
-    covariance = torch.linalg.inv(influence.Hessian(view.labeled, P, model.penalty_).dense())
+    covariance = torch.linalg.inv(engine.Hessian(view.labeled, P, model.penalty_).dense())
     covariance = without_shift(covariance, model.coef_.shape)
     assert (torch.cov(draws.T) - covariance).norm() < 0.03 * covariance.norm()
     mean = without_shift(torch.eye(len(covariance)).double(), model.coef_.shape) @ model.coef_.flatten()
@@ -332,11 +332,11 @@ def test_lissa_reaches_the_solution_when_its_damping_is_the_penalty(kind):
     _, view = situation(kind)
     model = LogisticRegression(view.n_classes, 2.0, fit_intercept=False).fit(view.labeled, view.labels)
     n, W = len(view.labeled), model.coef_
-    hessian = influence.Hessian(view.labeled, model.predict_proba(view.labeled), model.penalty_)
-    g = influence.gradient(view.validation, view.validation_labels, W)
+    hessian = engine.Hessian(view.labeled, model.predict_proba(view.labeled), model.penalty_)
+    g = engine.gradient(view.validation, view.validation_labels, W)
     whole = [torch.arange(n)] * 2000
-    S = influence.lissa(hessian, g, whole, damping=2.0 / (10 * n), scale=10.0)
-    torch.testing.assert_close(S, influence.solve(hessian, g, "cholesky"), rtol=1e-6, atol=1e-9)
+    S = engine.lissa(hessian, g, whole, damping=2.0 / (10 * n), scale=10.0)
+    torch.testing.assert_close(S, engine.solve(hessian, g, "cholesky"), rtol=1e-6, atol=1e-9)
 
 
 def test_isal_with_lissa_near_the_solution_chooses_as_the_exact_solver():

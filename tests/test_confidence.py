@@ -12,9 +12,9 @@ from test_loop import problem
 
 from salutary import loop
 from salutary.analysis.confidence import FEW as FEW_IN_THE_STUDY
+from salutary.engine import confidence
+from salutary.engine.confidence import ConfidentInfluence, gradient_moments
 from salutary.errors import SalutaryError
-from salutary.influence import confidence
-from salutary.influence.confidence import ConfidentInfluence, gradient_moments
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 from salutary.strategies import influence_rows
@@ -111,7 +111,7 @@ def test_sketch_is_close(n_classes, monkeypatch):
 def test_blocks_of_rows_change_nothing(case, monkeypatch):
     model, view = case
     whole = scorer(model, view).score(view.pool)
-    monkeypatch.setattr("salutary.influence.softmax.MIN_ROWS", 7)
+    monkeypatch.setattr("salutary.engine.softmax.MIN_ROWS", 7)
     monkeypatch.setitem(confidence.row_blocks.__globals__["BLOCK_BYTES"], "cpu", 1)
     for blocked, expected in zip(scorer(model, view).score(view.pool), whole, strict=True):
         torch.testing.assert_close(blocked, expected)

@@ -5,8 +5,8 @@ import torch
 from oracles import blobs
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from salutary.influence import softmax, solvers
-from salutary.influence.refit import refitted_fall
+from salutary.engine import softmax, solvers
+from salutary.engine.refit import refitted_fall
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 from salutary.strategies.salutary import Salutary

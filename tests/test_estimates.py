@@ -5,10 +5,10 @@ import pytest
 import torch
 from oracles import blobs, retrained_fall
 
-from salutary import influence
+from salutary import engine
+from salutary.engine.added_point import AddedPoint
+from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError
-from salutary.influence.added_point import AddedPoint
-from salutary.influence.refit import refitted_fall
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 from salutary.strategies import top, top_by_bound
@@ -98,8 +98,8 @@ def test_refits_in_chunks_and_without_a_dense_preconditioner(monkeypatch):
     model, view = situation(3, True, 0.1)
     labels = torch.arange(len(view.pool)) % 3
     expected = refit(model, view, view.pool, labels)
-    monkeypatch.setattr("salutary.influence.refit.DENSE", 1)
-    monkeypatch.setattr("salutary.influence.refit.CHUNK", 4 * 3 * 80)
+    monkeypatch.setattr("salutary.engine.refit.DENSE", 1)
+    monkeypatch.setattr("salutary.engine.refit.CHUNK", 4 * 3 * 80)
     torch.testing.assert_close(refit(model, view, view.pool, labels), expected, rtol=1e-4, atol=1e-9)
 
 
@@ -176,7 +176,7 @@ def test_settings_that_make_no_sense(setting):
 
 
 def test_too_many_parameters_for_a_dense_estimate_are_refused(monkeypatch):
-    monkeypatch.setattr("salutary.influence.added_point.LIMIT", 3)
+    monkeypatch.setattr("salutary.engine.added_point.LIMIT", 3)
     model, view = situation(2)
     with pytest.raises(SalutaryError, match=r"strategy\.estimate=gradient"):
         Salutary(estimate="newton").propose(model, view, 5, None)
@@ -201,6 +201,6 @@ def test_top_by_bound_is_top(n, budget, spread):
 def test_influence_of_a_pool_beyond_one_block_is_the_same(monkeypatch):
     model, view = situation(3, n_pool=500)
     expected = added_point(model, view, True).fall(view.pool)
-    monkeypatch.setattr("salutary.influence.softmax.MIN_ROWS", 7)
-    monkeypatch.setitem(influence.softmax.BLOCK_BYTES, "cpu", 1)
+    monkeypatch.setattr("salutary.engine.softmax.MIN_ROWS", 7)
+    monkeypatch.setitem(engine.softmax.BLOCK_BYTES, "cpu", 1)
     torch.testing.assert_close(added_point(model, view, True).fall(view.pool), expected)

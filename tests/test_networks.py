@@ -10,7 +10,7 @@ from conftest import composed
 from oracles import blobs
 from torch import nn
 
-from salutary import influence
+from salutary import engine
 from salutary.augmentation import ImageAugmentation
 from salutary.config import build
 from salutary.config_dir import config_dir
@@ -142,7 +142,7 @@ def test_where_the_network_is_convex_itself_the_surrogate_is_that_network(n_clas
     assert guide.l2 == 1.0 and guide.agreement == 1.0
     torch.testing.assert_close(guide.model.coef_, fitted.coef_)
     S, wanted = (
-        influence.validation_direction(
+        engine.validation_direction(
             each.coef_,
             each.penalty_,
             X_hessian=X,

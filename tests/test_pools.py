@@ -7,8 +7,8 @@ import torch
 from pyarrow import parquet
 
 from salutary import pools
+from salutary.engine import best_influence, best_labels
 from salutary.errors import SalutaryError
-from salutary.influence import best_influence, best_labels
 from salutary.pools import best_points, open_pool
 from salutary.strategies import top
 

@@ -11,8 +11,8 @@ import torch
 
 from salutary.analysis.experiments import figure3
 from salutary.config import Settings
+from salutary.engine import loss
 from salutary.errors import SalutaryError
-from salutary.influence import loss
 from salutary.metrics import evaluate
 from salutary.models.logistic import LogisticRegression
 from salutary.problem import noisy_labels

@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from salutary.augmentation import EmbeddingAugmentation, TableAugmentation
+from salutary.engine import linear
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.influence import linear
 from salutary.models import require_features
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from salutary import influence
+from salutary import engine
 from salutary.errors import SalutaryError, require_bool, require_whole
 from salutary.models import require_features
 
@@ -140,7 +140,7 @@ class LogisticRegression:
 
     def predict_proba(self, X: Tensor) -> Tensor:
         """Class probabilities, (n, C)."""
-        return influence.probabilities(X, self.coef_)
+        return engine.probabilities(X, self.coef_)
 
     def _check_settings(self) -> None:
         require_bool("model.fit_intercept", self.fit_intercept)
@@ -157,15 +157,15 @@ class LogisticRegression:
         return penalty
 
     def _evaluate(self, X: Tensor, y: Tensor, W: Tensor) -> _Iterate:
-        Z = influence.linear(X, W)
+        Z = engine.linear(X, W)
         penalty = 0.5 * (self.penalty_ * W * W).sum()
-        return _Iterate(W, Z, float(influence.loss_of_logits(Z, y).sum() + penalty))
+        return _Iterate(W, Z, float(engine.loss_of_logits(Z, y).sum() + penalty))
 
     def _gradient(self, X: Tensor, y: Tensor, at: _Iterate) -> tuple[Tensor, Tensor]:
         """Probabilities (n, C) and the objective's gradient (K, D)."""
-        P = influence.to_probabilities(at.Z)
-        R = influence.residuals(P, y, len(at.W))
-        return P, influence.linear_adjoint(X, R, at.W.shape[1]) + self.penalty_ * at.W
+        P = engine.to_probabilities(at.Z)
+        R = engine.residuals(P, y, len(at.W))
+        return P, engine.linear_adjoint(X, R, at.W.shape[1]) + self.penalty_ * at.W
 
     def _newton_step(
         self, X: Tensor, y: Tensor, at: _Iterate, P: Tensor, G: Tensor, progress: float
@@ -176,7 +176,7 @@ class LogisticRegression:
         """
         # An inexact direction far from the optimum keeps the steps cheap and the end quadratic.
         rtol = 0.1 * min(progress**0.5, 0.1)
-        S = influence.solve(influence.Hessian(X, P, self.penalty_), G, rtol=rtol)
+        S = engine.solve(engine.Hessian(X, P, self.penalty_), G, rtol=rtol)
         slope = float((G * S).sum())
         t = 1.0
         while t > 1e-8:
@@ -194,7 +194,7 @@ class LogisticRegression:
         trial = copy.copy(self)
         trial.l2_ = l2
         return sum(
-            float(influence.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
+            float(engine.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
             for X, y, X_held_out, y_held_out in folds
         )
 

@@ -6,8 +6,8 @@ import dataclasses
 
 from torch import Tensor
 
+from salutary.engine import linear
 from salutary.errors import SalutaryError
-from salutary.influence import linear
 from salutary.models import Guide
 from salutary.models.logistic import L2_GRID, LogisticRegression
 from salutary.split import PoolView

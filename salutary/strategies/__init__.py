@@ -18,9 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import SOLVERS, best_influence, score_labels, validation_direction
+from salutary.engine.confidence import ConfidentInfluence
 from salutary.errors import SalutaryError
-from salutary.influence import SOLVERS, best_influence, score_labels, validation_direction
-from salutary.influence.confidence import ConfidentInfluence
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
 
@@ -105,7 +105,7 @@ class InfluenceStrategy(Strategy):
     """Base of the strategies that score by influence.
 
     ``hessian``: ``labeled`` (the paper's equation) or ``pool`` (the authors' code).
-    ``solver``: ``auto``, ``cholesky`` or ``cg``, see :func:`salutary.influence.solve`.
+    ``solver``: ``auto``, ``cholesky`` or ``cg``, see :func:`salutary.engine.solve`.
     """
 
     needs_convex = True
@@ -131,7 +131,7 @@ class InfluenceStrategy(Strategy):
         return validation_direction(model.coef_, model.penalty_, **self.rows(view), solver=self.solver)
 
     def rows(self, view: PoolView) -> dict[str, Tensor]:
-        """The rows that an influence is made of, as the functions of ``salutary.influence`` take them."""
+        """The rows that an influence is made of, as the functions of ``salutary.engine`` take them."""
         return influence_rows(view, view.pool if self.hessian == "pool" else view.labeled)
 
 

@@ -10,8 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.errors import SalutaryError, require_whole
-from salutary.influence import (
+from salutary.engine import (
     Hessian,
     conjugate_gradients,
     linear,
@@ -20,6 +19,7 @@ from salutary.influence import (
     product,
     to_probabilities,
 )
+from salutary.errors import SalutaryError, require_whole
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy
 

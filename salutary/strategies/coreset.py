@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.influence import product
+from salutary.engine import product
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy
 

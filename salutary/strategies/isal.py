@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import SOLVERS, Hessian, gradient, lissa, probabilities, score_labels
 from salutary.errors import require_number, require_whole
-from salutary.influence import SOLVERS, Hessian, gradient, lissa, probabilities, score_labels
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top
 

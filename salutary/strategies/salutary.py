@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from torch import Tensor
 
+from salutary.engine import best_influence, best_labels
+from salutary.engine.added_point import ESTIMATES, AddedPoint
+from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.influence import best_influence, best_labels
-from salutary.influence.added_point import ESTIMATES, AddedPoint
-from salutary.influence.confidence import ConfidentInfluence
-from salutary.influence.refit import refitted_fall
 from salutary.split import PoolView
 from salutary.strategies import InfluenceStrategy, Proposal, top, top_by_bound, top_confident
 
@@ -22,12 +22,12 @@ class Salutary(InfluenceStrategy):
 
     ``estimate``: of the fall of the validation loss; ``gradient`` (the influence, as in the paper),
     ``newton`` (also sees that the added point changes the Hessian) or ``second_order`` (also that the
-    validation loss bends), see :mod:`salutary.influence.added_point`. They estimate a refit of the
+    validation loss bends), see :mod:`salutary.engine.added_point`. They estimate a refit of the
     labelled set, so the last two mean little with ``hessian=pool``.
     ``rerank``: the best so many points by the estimate are ranked again by the real fall, the model
     refitted with each of them and its label; 0 leaves the ranking to the estimate.
     ``confidence``: standard errors of I over the validation points that are taken off before points and
-    labels are compared, see :mod:`salutary.influence.confidence`; 0 as in the paper.
+    labels are compared, see :mod:`salutary.engine.confidence`; 0 as in the paper.
     """
 
     is_baseline = False

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import best_influence, best_labels, validation_direction
+from salutary.engine.confidence import ConfidentInfluence
 from salutary.errors import SalutaryError, require_bool, require_number
-from salutary.influence import best_influence, best_labels, validation_direction
-from salutary.influence.confidence import ConfidentInfluence
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, influence_rows, top, top_confident
 
@@ -26,7 +26,7 @@ class SalutaryGreedy(Strategy):
     points at once, as the paper takes them, are near-copies of each other; here the model takes Newton
     steps after each pick, usually one (on the whole objective, so that errors do not add up), and the
     validation gradient and all scores are computed anew. se is the standard error of I over the
-    validation points (:mod:`salutary.influence.confidence`): the highest of many uncertain
+    validation points (:mod:`salutary.engine.confidence`): the highest of many uncertain
     influences is likely an overestimate, the more so the smaller the validation set.
 
     Picks nothing more when no candidate has a positive bound, and says so. The Hessian is that of the

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
+from salutary.engine import label_influence
+from salutary.engine.added_point import LIMIT, AddedPoint
+from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError, require_whole
-from salutary.influence import label_influence
-from salutary.influence.added_point import LIMIT, AddedPoint
-from salutary.influence.refit import refitted_fall
 from salutary.problem import Problem
 from salutary.seeding import stream
 from salutary.strategies import Strategy, check_convex, influence_rows
@@ -19,7 +19,7 @@ class AddedPoints(Study):
 
     Section 5.3 and figure 3 of the paper. Estimates: ``gradient`` (the influence, eq. (1), Hessian over the
     labelled set), ``pool_hessian`` (the same as the authors' code takes it), ``newton`` and
-    ``second_order`` (:mod:`salutary.influence.added_point`), empty for models of too many parameters.
+    ``second_order`` (:mod:`salutary.engine.added_point`), empty for models of too many parameters.
     ``actual``: the model refitted.
     """
 

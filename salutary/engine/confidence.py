@@ -21,9 +21,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.influence.hessian import Hessian
-from salutary.influence.scores import influence_of_logits
-from salutary.influence.softmax import (
+from salutary.engine.hessian import Hessian
+from salutary.engine.scores import influence_of_logits
+from salutary.engine.softmax import (
     gradient,
     linear,
     linear_adjoint,
@@ -35,7 +35,7 @@ from salutary.influence.softmax import (
     to_probabilities,
     with_ones,
 )
-from salutary.influence.solvers import cholesky, conjugate_gradients
+from salutary.engine.solvers import cholesky, conjugate_gradients
 
 DENSE = 2000
 SKETCH = 64

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from salutary.influence.hessian import Hessian
-from salutary.influence.softmax import linear, loss, loss_of_logits, product, residuals, to_probabilities
-from salutary.influence.solvers import cholesky, ratio
+from salutary.engine.hessian import Hessian
+from salutary.engine.softmax import linear, loss, loss_of_logits, product, residuals, to_probabilities
+from salutary.engine.solvers import cholesky, ratio
 
 # Numbers in the largest array: candidates times classes times rows.
 CHUNK = 4 * 2**20

@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from salutary.influence.hessian import Hessian
-from salutary.influence.softmax import (
+from salutary.engine.hessian import Hessian
+from salutary.engine.softmax import (
     gradient,
     linear,
     row_blocks,
     to_probabilities,
 )
-from salutary.influence.solvers import solve
+from salutary.engine.solvers import solve
 
 
 def validation_direction(

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from salutary.engine.hessian import Hessian
 from salutary.errors import SalutaryError
-from salutary.influence.hessian import Hessian
 
 # Up to this many parameters a dense factor is cheaper than conjugate gradients.
 DENSE_LIMIT = 300

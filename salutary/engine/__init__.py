@@ -30,8 +30,8 @@ References: Koh & Liang, "Understanding black-box predictions via influence func
 "Salutary labeling with zero human annotation", sections 4.1 and 4.2.
 """
 
-from salutary.influence.hessian import Hessian
-from salutary.influence.scores import (
+from salutary.engine.hessian import Hessian
+from salutary.engine.scores import (
     best_influence,
     best_labels,
     influence_of_logits,
@@ -39,7 +39,7 @@ from salutary.influence.scores import (
     score_labels,
     validation_direction,
 )
-from salutary.influence.softmax import (
+from salutary.engine.softmax import (
     gradient,
     linear,
     linear_adjoint,
@@ -50,7 +50,7 @@ from salutary.influence.softmax import (
     residuals,
     to_probabilities,
 )
-from salutary.influence.solvers import SOLVERS, conjugate_gradients, lissa, solve
+from salutary.engine.solvers import SOLVERS, conjugate_gradients, lissa, solve
 
 __all__ = [
     "SOLVERS",

@@ -9,7 +9,7 @@ import torch
 from oracles import blobs, retrained_fall
 from scipy.stats import linregress, spearmanr
 
-from salutary import influence
+from salutary import engine
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 
@@ -38,15 +38,15 @@ def close(a, b, tolerance=1e-9):
 def test_gradient_equals_autograd(case):
     model, X, y, *_ = case
     W = model.coef_ + 0.1
-    close(influence.gradient(X, y, W), oracles.gradient(W, X, y))
+    close(engine.gradient(X, y, W), oracles.gradient(W, X, y))
 
 
 def test_loss_equals_its_definition(case):
     model, X, y, *_ = case
-    close(influence.loss(X, y, model.coef_).sum(), oracles.summed_loss(model.coef_, X, y))
+    close(engine.loss(X, y, model.coef_).sum(), oracles.summed_loss(model.coef_, X, y))
 
 
-def without_shift(hessian: influence.Hessian) -> torch.Tensor:
+def without_shift(hessian: engine.Hessian) -> torch.Tensor:
     """The dense matrix without the 1 1^T that makes it regular."""
     H = hessian.dense()
     K, D = hessian.penalty.shape
@@ -56,13 +56,13 @@ def without_shift(hessian: influence.Hessian) -> torch.Tensor:
 
 def test_hessian_equals_autograd(case):
     model, X, y, *_ = case
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     close(without_shift(hessian), oracles.hessian(model.coef_, X, y, model.penalty_))
 
 
 def test_hessian_product_equals_dense(case):
     model, X, *_ = case
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     V = torch.randn(model.coef_.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     close((hessian @ V).flatten(), hessian.dense() @ V.flatten())
 
@@ -70,25 +70,25 @@ def test_hessian_product_equals_dense(case):
 @pytest.mark.parametrize("method", ["cholesky", "cg", "auto"])
 def test_solve_equals_pseudo_inverse(case, method):
     model, X, y, _, X_validation, y_validation = case
-    g = influence.gradient(X_validation, y_validation, model.coef_)
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    g = engine.gradient(X_validation, y_validation, model.coef_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     H = oracles.hessian(model.coef_, X, y, model.penalty_)
     expected = (torch.linalg.pinv(H, hermitian=True) @ g.flatten()).reshape(g.shape)
-    close(influence.solve(hessian, g, method), expected, 1e-8)
+    close(engine.solve(hessian, g, method), expected, 1e-8)
 
 
 def test_solution_sums_to_zero_over_classes(case):
     model, X, _, _, X_validation, y_validation = case
     if len(model.coef_) == 1:
         return  # one weight vector stands for the difference of two classes
-    g = influence.gradient(X_validation, y_validation, model.coef_)
-    S = influence.solve(influence.Hessian(X, model.predict_proba(X), model.penalty_), g)
+    g = engine.gradient(X_validation, y_validation, model.coef_)
+    S = engine.solve(engine.Hessian(X, model.predict_proba(X), model.penalty_), g)
     assert S.sum(0).abs().max() < 1e-10 * S.abs().max()
 
 
 def scores(case, **options):
     model, X, _, pool, X_validation, y_validation = case
-    return influence.label_influence(
+    return engine.label_influence(
         model.coef_,
         model.penalty_,
         X_pool=pool,
@@ -117,13 +117,13 @@ def test_unpenalised_intercepts_are_not_silently_wrong():
     X, y = blobs(200, 4, 5, seed=4, spread=2.0)
     model = LogisticRegression(5, 1.0, fit_intercept=True).fit(X, y)
     X_validation, y_validation = blobs(50, 4, 5, seed=5, spread=2.0)
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     singular = torch.linalg.eigvalsh(without_shift(hessian))
     assert singular[0].abs() < 1e-10 * singular[-1]
     assert torch.linalg.eigvalsh(hessian.dense())[0] > 1e-3
-    g = influence.gradient(X_validation, y_validation, model.coef_)
+    g = engine.gradient(X_validation, y_validation, model.coef_)
     H = oracles.hessian(model.coef_, X, y, model.penalty_)
-    S = influence.solve(hessian, g, "cholesky")
+    S = engine.solve(hessian, g, "cholesky")
     assert (H @ S.flatten() - g.flatten()).norm() < 1e-12 * g.norm()
 
 
@@ -152,9 +152,9 @@ def test_unknown_solver_is_refused(case):
 
 def test_conjugate_gradients_that_stall_say_so(case):
     model, X, y, *_ = case
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     with pytest.raises(SalutaryError, match="did not converge"):
-        influence.conjugate_gradients(hessian, influence.gradient(X, y, model.coef_ + 1), 1e-12, max_iter=1)
+        engine.conjugate_gradients(hessian, engine.gradient(X, y, model.coef_ + 1), 1e-12, max_iter=1)
 
 
 @pytest.mark.parametrize("hessian", ["labeled", "pool"])
@@ -169,7 +169,7 @@ def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2, hessian):
     for dtype, solver in ((torch.float64, "cholesky"), (torch.float32, "cg"), (torch.float32, "cholesky")):
         rows = X.to(dtype)
         model = LogisticRegression(n_classes, l2).fit(rows, y)
-        S = influence.validation_direction(
+        S = engine.validation_direction(
             model.coef_,
             model.penalty_,
             X_hessian=rows if hessian == "labeled" else pool.to(dtype),
@@ -177,7 +177,7 @@ def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2, hessian):
             y_validation=y_validation,
             solver=solver,
         )
-        found[dtype, solver] = influence.score_labels(model.coef_, S, pool.to(dtype)).double()
+        found[dtype, solver] = engine.score_labels(model.coef_, S, pool.to(dtype)).double()
     exact = found.pop((torch.float64, "cholesky"))
     for rough in found.values():
         assert (rough - exact).norm() < 1e-5 * exact.norm()
@@ -188,14 +188,12 @@ def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2, hessian):
 def test_best_influence_is_the_highest_of_all_labels(case, dtype):
     model, X, _, pool, X_validation, y_validation = case
     W = model.coef_
-    S = influence.solve(
-        influence.Hessian.at(W, X, model.penalty_), influence.gradient(X_validation, y_validation, W)
-    )
-    every = influence.score_labels(W, S, pool)
-    best = influence.best_influence(W, S, pool.to(dtype))
+    S = engine.solve(engine.Hessian.at(W, X, model.penalty_), engine.gradient(X_validation, y_validation, W))
+    every = engine.score_labels(W, S, pool)
+    best = engine.best_influence(W, S, pool.to(dtype))
     assert best.dtype == dtype
     close(best.double(), every.amax(1), 1e-9 if dtype == torch.float64 else 1e-5)
-    assert torch.equal(influence.best_labels(S, pool.to(dtype)), every.argmax(1))
+    assert torch.equal(engine.best_labels(S, pool.to(dtype)), every.argmax(1))
 
 
 def test_best_influence_of_certain_points():
@@ -203,29 +201,29 @@ def test_best_influence_of_certain_points():
     X = torch.tensor([[1000.0, 0.0], [-1000.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
     for W in (torch.eye(2).double()[:1], torch.eye(3, 2).double()):
         for S in (torch.ones_like(W), -torch.ones_like(W), torch.zeros_like(W)):
-            best = influence.best_influence(W, S, X)
+            best = engine.best_influence(W, S, X)
             assert torch.isfinite(best).all() and (best >= 0).all()
-            close(best, influence.score_labels(W, S, X).amax(1))
+            close(best, engine.score_labels(W, S, X).amax(1))
 
 
 def test_blocks_of_rows_change_nothing(case, monkeypatch):
     model, X, _, pool, X_validation, y_validation = case
-    hessian = influence.Hessian(X, model.predict_proba(X), model.penalty_)
+    hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)
     V = torch.randn(model.coef_.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
 
     def everything():
         S = V + 0.1
         return [
-            influence.gradient(X_validation, y_validation, V),
+            engine.gradient(X_validation, y_validation, V),
             hessian.curvature(V),
             hessian.dense(),
-            influence.score_labels(V, S, pool),
-            influence.best_influence(V, S, pool),
+            engine.score_labels(V, S, pool),
+            engine.best_influence(V, S, pool),
         ]
 
     whole = everything()
-    monkeypatch.setattr("salutary.influence.softmax.MIN_ROWS", 7)
-    monkeypatch.setitem(influence.softmax.BLOCK_BYTES, "cpu", 1)
+    monkeypatch.setattr("salutary.engine.softmax.MIN_ROWS", 7)
+    monkeypatch.setitem(engine.softmax.BLOCK_BYTES, "cpu", 1)
     for blocked, expected in zip(everything(), whole, strict=True):
         close(blocked, expected)
 
@@ -235,7 +233,7 @@ def test_nothing_of_the_size_of_the_pool_is_built():
     generator = torch.Generator().manual_seed(0)
     pool = torch.randn(400_000, 100, generator=generator, dtype=torch.float64)
     W, S = torch.randn(2, 8, 100, generator=generator, dtype=torch.float64)
-    influence.best_influence(W, S, pool[:1000])
+    engine.best_influence(W, S, pool[:1000])
     with open("/proc/self/clear_refs", "w") as file:
         file.write("5")
 
@@ -243,7 +241,7 @@ def test_nothing_of_the_size_of_the_pool_is_built():
         return int(re.search(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
 
     before = resident("VmRSS")
-    influence.best_influence(W, S, pool)
+    engine.best_influence(W, S, pool)
     assert resident("VmHWM") - before < 0.15 * pool.numel() * 8
 
 
@@ -258,7 +256,7 @@ def test_influence_predicts_retraining_on_bank(data_dir, prepared):
     generator = torch.Generator().manual_seed(0)
     rows = torch.randperm(len(X_pool), generator=generator)[:300]
     labels = torch.randint(2, (300,), generator=generator)
-    predicted = influence.label_influence(
+    predicted = engine.label_influence(
         model.coef_,
         model.penalty_,
         X_pool=X_pool[rows],

@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from salutary.influence.softmax import (
+from salutary.engine.softmax import (
     linear,
     linear_adjoint,
     probabilities,

@@ -27,17 +27,17 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from salutary.errors import SalutaryError
-from salutary.influence.hessian import Hessian
-from salutary.influence.scores import score_labels
-from salutary.influence.softmax import (
+from salutary.engine.hessian import Hessian
+from salutary.engine.scores import score_labels
+from salutary.engine.softmax import (
     gradient,
     linear,
     probabilities,
     residuals_of_every_label,
     row_blocks,
 )
-from salutary.influence.solvers import cholesky
+from salutary.engine.solvers import cholesky
+from salutary.errors import SalutaryError
 
 ESTIMATES = ("gradient", "newton", "second_order")
 # Beyond this many parameters the K x K leverages of a pool cost more than they are worth.
