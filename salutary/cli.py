@@ -123,6 +123,8 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
             directory.append(record)
         if study:
             directory.add_tables(study.measure(problem, model, strategy, settings.budget, settings.seed))
+        if problem.features:
+            directory.add_file("preprocessor.skops", problem.features.dumps())
         references = reference_lines(problem, model, initial[0])
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(references, table, device.description, time.perf_counter() - started, twins)

@@ -133,7 +133,7 @@ def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
     return {"threads": min(share, cfg.device.threads or share)}
 
 
-def one_line_errors(function: Callable) -> Callable:
+def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable:
     """Turn mistakes of the user into one line on standard error and exit status 1.
 
     Anything else is a fault of the program and keeps its traceback; with SALUTARY_TRACEBACK=1 in the
@@ -152,7 +152,7 @@ def one_line_errors(function: Callable) -> Callable:
             if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):
                 raise
             message = " ".join(explain(error).split())
-        sys.exit(f"salutary-run: {message}")
+        sys.exit(f"{command}: {message}")
 
     return wrapped
 
@@ -176,7 +176,7 @@ def explain(error: Exception) -> str:
     unknown = re.search(r"Key '(.+?)' is not in struct", f"{error} {error.__cause__}")
     if isinstance(error, ConfigCompositionException) and unknown:
         near = _near(unknown[1], _known_settings())
-        return f"there is no setting {unknown[1]!r}{near}; see salutary-run --help"
+        return f"there is no setting {unknown[1]!r}{near}; see --help"
     said = error.__cause__ is None or str(error.__cause__) in str(error)
     text = str(error) if said else f"{error} ({error.__cause__})"
     return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")

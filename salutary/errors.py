@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 
 
-class SalutaryError(Exception):
-    """A mistake the user can mend; its text is one line that names the setting, file or row."""
+class SalutaryError(ValueError):
+    """A mistake the user can mend; its text is one line that names the setting, file or row.
+
+    A ValueError, so that callers from Python catch it as they catch scikit-learn's.
+    """
 
 
 def needs(package: str, extra: str) -> SalutaryError:

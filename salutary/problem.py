@@ -18,13 +18,15 @@ from salutary.split import Split
 
 if TYPE_CHECKING:
     from salutary.config import Settings
+    from salutary.tables.features import Features
 
 
 @dataclass(frozen=True)
 class Problem:
     """X (n, d) or images, and y (n,) of all rows, the split into parts by row number, the class names.
 
-    ``noisy`` (n,): y but for wrong labels in the initial set, if there are any.
+    ``noisy`` (n,): y but for wrong labels in the initial set, if there are any. ``features``: the fitted
+    preprocessor of a table of numbers and categories.
     """
 
     X: Tensor
@@ -32,6 +34,7 @@ class Problem:
     split: Split
     class_names: tuple[str, ...]
     noisy: Tensor | None = None
+    features: Features | None = None
 
     @property
     def given(self) -> Tensor:
@@ -51,7 +54,8 @@ class Problem:
                 names = ", ".join(table.class_names[c] for c in present)
                 raise SalutaryError(f"the {part} set holds a single class ({names or 'no rows'})")
         y, given = device.labels(table.y.copy()), device.labels(given.copy())
-        return cls(_rows(table, split, device), y, split, table.class_names, given)
+        X, features = _rows(table, split, device)
+        return cls(X, y, split, table.class_names, given, features)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""
@@ -63,13 +67,16 @@ class Problem:
         return len(self.class_names)
 
 
-def _rows(table: Table, split: Split, device: Device) -> Tensor:
-    """Standardised features or images, a copy: other runs may share the table."""
+def _rows(table: Table, split: Split, device: Device) -> tuple[Tensor, Features | None]:
+    """Standardised features or images, a copy: other runs may share the table; and a fitted preprocessor."""
+    if table.columns:
+        X, features = table.columns.features(split.training)
+        return device.features(X), features
     if table.X.dtype == np.uint8:
-        return torch.as_tensor(table.X.copy(), device=device.name)
+        return torch.as_tensor(table.X.copy(), device=device.name), None
     if not len(split.scaling):
-        return device.features(table.X.copy())
-    return device.features(StandardScaler().fit(table.X[split.scaling]).transform(table.X))
+        return device.features(table.X.copy()), None
+    return device.features(StandardScaler().fit(table.X[split.scaling]).transform(table.X)), None
 
 
 def as_set(split: Split, table: Table, settings: Settings, is_baseline: bool) -> tuple[Split, np.ndarray]:

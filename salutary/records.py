@@ -175,6 +175,13 @@ class RunDirectory:
         for name, rows in tables.items():
             self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
 
+    def add_file(self, name: str, content: bytes) -> None:
+        """Write a file beside the tables."""
+        try:
+            write_atomic(self.partial / name, content)
+        except OSError as error:
+            raise _unwritable(self.partial / name, error) from error
+
     def finish(
         self,
         references: dict[str, Metrics],
@@ -254,10 +261,7 @@ class RunDirectory:
             raise _unwritable(self.partial / name, error) from error
 
     def _write(self, name: str, text: str) -> None:
-        try:
-            write_atomic(self.partial / name, text.encode())
-        except OSError as error:
-            raise _unwritable(self.partial / name, error) from error
+        self.add_file(name, text.encode())
 
 
 def _unwritable(path: Path, error: OSError) -> DiskError:

@@ -33,7 +33,7 @@ class LogHandler(logging.Handler):
 
 
 @contextlib.contextmanager
-def counting_bar(description: str, total: int, shown: bool = True) -> Iterator[Callable[[int], None]]:
+def counting_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """A bar on standard error, if that is a terminal; gives a function that advances it."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

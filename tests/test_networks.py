@@ -23,7 +23,8 @@ from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Classifier, Network
 from salutary.models.surrogate import surrogate_of
 from salutary.models.training import Consistency, Schedule, Training, isolated_random
-from salutary.split import OfficialParts, PaperSplit, PoolView, StandardSplit, split_table
+from salutary.parts import OfficialParts
+from salutary.split import PaperSplit, PoolView, StandardSplit, split_table
 
 STRATEGIES = sorted(path.stem for path in __import__("pathlib").Path(config_dir(), "strategy").glob("*.yaml"))
 

@@ -45,7 +45,7 @@ def write_parquet(path, X):
 @pytest.mark.parametrize("n_classes, intercept", [(2, True), (4, False)])
 @pytest.mark.parametrize("budget", [1, 25, 1000])
 def test_answer_of_the_pool_in_memory(tmp_path, monkeypatch, name, dtype, n_classes, intercept, budget):
-    monkeypatch.setattr(pools, "BLOCK_BYTES", 8 * 6 * 90)
+    monkeypatch.setattr(pools.matrices, "BLOCK_BYTES", 8 * 6 * 90)
     X = matrix(dtype=dtype)
     pool = open_pool(write(tmp_path / name, X))
     assert (len(pool), pool.n_features) == X.shape
@@ -61,7 +61,7 @@ def test_answer_of_the_pool_in_memory(tmp_path, monkeypatch, name, dtype, n_clas
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, bool])
 def test_equal_rows_come_in_the_order_of_the_file(tmp_path, monkeypatch, dtype):
-    monkeypatch.setattr(pools, "BLOCK_BYTES", 8 * 6 * 8)
+    monkeypatch.setattr(pools.matrices, "BLOCK_BYTES", 8 * 6 * 8)
     X = np.random.default_rng(1).integers(0, 2, (500, 6)).astype(dtype)  # at most 64 different rows
     W, S = (parameters() * 4).round()  # whole numbers, so that equal rows have equal scores
     for name in ("pool.npy", "pool.parquet"):
@@ -146,7 +146,7 @@ SIX = {f"f{i}": [1.0, 2.0] for i in range(5)}
     ],
 )
 def test_what_cannot_be_scored(tmp_path, monkeypatch, name, make, budget, message):
-    monkeypatch.setattr(pools, "BLOCK_BYTES", 8 * 6 * 90)
+    monkeypatch.setattr(pools.matrices, "BLOCK_BYTES", 8 * 6 * 90)
     make(tmp_path)
     W, S = parameters()
     with pytest.raises(SalutaryError, match=message) as error:

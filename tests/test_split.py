@@ -6,7 +6,8 @@ from conftest import composed
 
 from salutary.config import build
 from salutary.errors import SalutaryError
-from salutary.split import HalvedParts, OfficialHalves, PaperSplit, StandardSplit
+from salutary.parts import HalvedParts, OfficialHalves
+from salutary.split import PaperSplit, StandardSplit
 
 # training, validation, test rows: paper, table 3 (wine's training part has one row more than printed)
 TABLE3 = {

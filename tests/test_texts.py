@@ -570,7 +570,7 @@ MISTAKES = {
     "review,rating\nfine,good\n  ,bad\n": r"file\.csv, column review, row 2: the text is empty",
     "review,rating\nfine,good\nsuperb,good\n": r"file\.csv, column rating: the single class good, but",
     "review,rating\nfine,\n": r"file\.csv, column rating: 0 classes, but at least two",
-    "review,rating\n": r"file\.csv, column rating: 0 classes",
+    "review,rating\n": r"file\.csv has no rows",
     "review,rating\nfine,good\npoor\n": r"file\.csv, row 2: it has 1 values for 2 columns",
     "review,rating\nfine,good\npoor,bad,x\n": r"file\.csv, row 2: it has 3 values for 2 columns",
     'review,rating\nfine,good\n"poor,bad\nend,ba': r"file\.csv, row 2: unexpected end of data",
@@ -602,7 +602,6 @@ def test_damaged_parquet_files_are_refused(reviews, tmp_path):
     path = write_parquet(tmp_path / "file.parquet", reviews)
     whole = path.read_bytes()
     for content in (
-        b"",
         b"review,rating\n",
         whole[: len(whole) // 2],
         b"\xff" * 900 + whole[900:],
@@ -610,6 +609,9 @@ def test_damaged_parquet_files_are_refused(reviews, tmp_path):
         path.write_bytes(content)
         with pytest.raises(SalutaryError, match=r"file\.parquet is not a whole Parquet file"):
             TextFile(str(path), "review", "rating").read()
+    path.write_bytes(b"")
+    with pytest.raises(SalutaryError, match=r"file\.parquet is empty"):
+        TextFile(str(path), "review", "rating").read()
     path.write_bytes(whole)
     with pytest.raises(SalutaryError, match="has no column 'stars'; its columns are review, rating"):
         TextFile(str(path), "review", "stars").read()
@@ -617,6 +619,7 @@ def test_damaged_parquet_files_are_refused(reviews, tmp_path):
 
 def test_parquet_without_its_package(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (tmp_path / "file.parquet").write_bytes(b"PAR1")
     with pytest.raises(SalutaryError, match=r"pip install 'salutary\[parquet\]'"):
         TextFile(str(tmp_path / "file.parquet"), "review", "rating").read()
 
@@ -626,10 +629,10 @@ def test_files_that_cannot_be_read(name, tmp_path):
     pytest.importorskip("pyarrow")
     path = tmp_path / name
     dataset = TextFile(str(path), "review", "rating", encoder="minilm")
-    with pytest.raises(SalutaryError, match=f"dataset=text: .*{name} cannot be read: No such file"):
+    with pytest.raises(SalutaryError, match=f"dataset=text: there is no .*{name}"):
         load(dataset, "text")
     path.mkdir()
-    with pytest.raises(SalutaryError, match=f"{name} cannot be read: Is a directory"):
+    with pytest.raises(SalutaryError, match=rf"{name} holds no \.parquet file"):
         dataset.read()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import base64
 import importlib
 import io
 import itertools
@@ -15,10 +14,9 @@ from pathlib import Path
 
 import pandas as pd
 from markdown_it import MarkdownIt
-from matplotlib.figure import Figure
-from PIL import Image
 
 from salutary.analysis.experiments import MixedRuns, Records, Section, what_is_missing
+from salutary.analysis.pictures import data_uri, small_png
 from salutary.analysis.runs import finished_runs
 from salutary.errors import SalutaryError
 from salutary.files import write_atomic
@@ -132,22 +130,13 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
             contents.append(f'<li><a href="#{anchor}">{following.content}</a></li>')
         for child in following.children or []:
             if child.type == "image" and child.attrs["src"] in images:
-                encoded = base64.b64encode(images[child.attrs["src"]]).decode()
-                child.attrs["src"] = f"data:image/png;base64,{encoded}"
+                child.attrs["src"] = data_uri(images[child.attrs["src"]])
     body = parser.renderer.render(tokens, parser.options, {})
     body = body.replace("</h1>", f"</h1><ul>{''.join(contents)}</ul>", 1)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Salutary labelling</title>'
         f"<style>{STYLE}</style></head><body>{body}</body></html>\n"
     )
-
-
-def small_png(figure: Figure) -> bytes:
-    """A PNG of 128 colours: a third of the size, and nothing lost that can be seen."""
-    buffer, small = io.BytesIO(), io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    Image.open(buffer).convert("RGB").quantize(128).save(small, format="png", optimize=True)
-    return small.getvalue()
 
 
 def write_report(root: Path, output: Path) -> list[Path]:

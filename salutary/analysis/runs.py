@@ -75,7 +75,7 @@ def _explain(file: Path, columns: tuple[str, ...], text: Iterable[str]) -> None:
     lines = csv.reader(io.StringIO(content), strict=True)
     try:
         if tuple(next(lines, ())) != columns:
-            raise SalutaryError(f"{file}, line 1: not the columns of docs/records.md")
+            raise ValueError("not the columns of docs/records.md")
         for row in lines:
             if len(row) != len(columns):
                 raise ValueError(f"{len(row)} fields, not {len(columns)}")

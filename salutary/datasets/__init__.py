@@ -9,13 +9,19 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from salutary.errors import SalutaryError
 
+if TYPE_CHECKING:
+    from salutary.tables.columns import Columns
+
 # The class number of a row whose class nobody knows.
 UNLABELED = -1
+# What a row can be for, where that is given; pool rows may have a label all the same.
+ROLES = ("train", "pool", "validation", "test")
 
 
 @dataclass(frozen=True)
@@ -23,7 +29,9 @@ class Table:
     """Features X (n, d) float64, class numbers y (n,) int64 in 0..C-1, and the names of the C classes.
 
     X may also be images (n, channels, height, width) of bytes, for networks. y is UNLABELED for rows without
-    a known class. ``encoder``: what made the features, if a network did.
+    a known class. ``encoder``: what made the features, if a network did. ``columns``: numbers and categories
+    that become features once training rows are known; X then holds their codes, NaN where there is no value.
+    ``roles`` (n,): the part that each row is given to, one of ROLES; None leaves that to the protocol.
 
     Raises SalutaryError, naming the row and column, when X holds a NaN or an infinity, when y
     does not fit ``class_names``, or when all rows are of one class.
@@ -33,6 +41,8 @@ class Table:
     y: np.ndarray
     class_names: tuple[str, ...]
     encoder: str | None = None
+    columns: Columns | None = None
+    roles: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         X, y = np.asarray(self.X), np.asarray(self.y)
@@ -52,7 +62,7 @@ class Table:
         object.__setattr__(self, "X", X)
         object.__setattr__(self, "y", y)
         object.__setattr__(self, "class_names", tuple(map(str, names)))
-        bad = [] if is_images else np.argwhere(~np.isfinite(X))
+        bad = [] if is_images or self.columns else np.argwhere(~np.isfinite(X))
         if len(bad):
             row, column = bad[0]
             raise SalutaryError(f"feature {column} of row {row} is {X[row, column]} (counted from 0)")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import logging
 from abc import ABC, abstractmethod
@@ -13,8 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from salutary.datasets import UNLABELED, Table, sources
+from salutary.datasets import UNLABELED, Table
 from salutary.errors import SalutaryError
+from salutary.tables.files import open_table
+from salutary.tables.schema import as_text
 
 log = logging.getLogger(__name__)
 
@@ -137,7 +137,9 @@ class TextFile(TextData):
             )
         path = Path(self.path).expanduser()
         wanted = [self.text, self.label, *([self.second] if self.second else [])]
-        columns = (read_parquet if path.suffix == ".parquet" else read_csv)(path, wanted)
+        columns = {
+            name: [as_text(each) for each in values] for name, values in open_table(path).read(wanted).items()
+        }
         labels = [label.strip() for label in columns[self.label]]
         names = tuple(sorted({label for label in labels if label}))
         if len(names) < 2:
@@ -147,61 +149,3 @@ class TextFile(TextData):
         y = np.array([numbers.get(label, UNLABELED) for label in labels])
         places = (f"{path}, column {self.text}", f"{path}, column {self.second}")
         return Texts(columns[self.text], columns.get(self.second), y, names, places)
-
-
-def read_csv(path: Path, wanted: list[str]) -> dict[str, list[str]]:
-    """The wanted columns; raises SalutaryError, naming the row, for a file that is no whole CSV file."""
-    content = sources.read(path)
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise SalutaryError(f"{path} is not UTF-8: see line {line}") from error
-    # Strict, so that a file that ends inside quotes is an error.
-    lines, rows = csv.reader(io.StringIO(text, newline=""), strict=True), []
-    try:
-        header = next(lines, [])
-        check_columns(path, header, wanted)
-        for row in lines:
-            if row and len(row) != len(header):
-                raise SalutaryError(
-                    f"{path}, row {len(rows) + 1}: it has {len(row)} values for {len(header)} columns"
-                )
-            if row:
-                rows.append(row)
-    except csv.Error as error:
-        raise SalutaryError(f"{path}, row {len(rows) + 1}: {error}") from error
-    return {column: [row[header.index(column)] for row in rows] for column in wanted}
-
-
-def read_parquet(path: Path, wanted: list[str]) -> dict[str, list[str]]:
-    """The wanted columns, as text; raises SalutaryError for a file that is no whole Parquet file."""
-    try:
-        from pyarrow import ArrowException, BufferReader
-        from pyarrow.parquet import ParquetFile
-    except ImportError as error:
-        raise SalutaryError("Parquet needs pyarrow: pip install 'salutary[parquet]'") from error
-    try:
-        file = ParquetFile(BufferReader(sources.read(path)))
-        check_columns(path, file.schema_arrow.names, wanted)
-        table = file.read(columns=wanted)
-    except (ArrowException, OSError) as error:
-        raise SalutaryError(f"{path} is not a whole Parquet file: {error}") from error
-    return {column: [as_text(value) for value in table[column].to_pylist()] for column in wanted}
-
-
-def check_columns(path: Path, there: list[str], wanted: list[str]) -> None:
-    """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
-    if not there:
-        raise SalutaryError(f"{path} is empty")
-    for column in wanted:
-        if there.count(column) != 1:
-            found = "no column" if column not in there else "more than one column"
-            raise SalutaryError(f"{path} has {found} {column!r}; its columns are {', '.join(there)}")
-
-
-def as_text(value: object) -> str:
-    """A value as a CSV file would have it: "" for none; 4 also for 4.0, since gaps make numbers floats."""
-    if value is None or value != value:
-        return ""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

@@ -26,6 +26,8 @@ SMALL = 2**20
 class Hessian:
     """Hessian of J over the points X (n, d), whose class probabilities are P (n, C).
 
+    ``weights`` (n,) >= 0 multiply the points' losses in J; None is one for each.
+
     ``hessian @ V`` costs O(n d C) and builds nothing; :meth:`dense` costs O(n d^2 C^2). With
     unpenalised intercepts, adding one constant to all of them changes nothing, so the softmax
     Hessian is singular along it and a Cholesky factor "succeeds" with a silently wrong solution.
@@ -36,16 +38,17 @@ class Hessian:
     X: Tensor
     P: Tensor
     penalty: Tensor
+    weights: Tensor | None = None
 
     @classmethod
-    def at(cls, W: Tensor, X: Tensor, penalty: Tensor) -> Self:
+    def at(cls, W: Tensor, X: Tensor, penalty: Tensor, weights: Tensor | None = None) -> Self:
         """The Hessian at the parameters W (K, D).
 
         A labelled set of float32 rows is taken in float64, since the weaker the penalty, the more a
         rounded Hessian spoils the solution; a pool stays as it is, its own curvature steadies it.
         """
         X = X.double() if X.numel() <= SMALL else X
-        return cls(X, probabilities(X, W), penalty)
+        return cls(X, probabilities(X, W), penalty, weights)
 
     @cached_property
     def _free_shift(self) -> Tensor | float:
@@ -76,6 +79,8 @@ class Hessian:
                 # between the predicted class and the mean cancel in float32 (error 8e-3, not 6e-7).
                 U = U.sub_(U.gather(1, self._predicted[rows]))
                 R = U.sub_((P * U).sum(1, keepdim=True)).mul_(P)
+            if self.weights is not None:
+                R = R * self.weights[rows, None]
             G += linear_adjoint(self.X[rows], R, V.shape[1])
         return G
 
@@ -91,6 +96,8 @@ class Hessian:
         H = torch.zeros(K, D, K, D, dtype=torch.float64, device=self.X.device)
         for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
             X, P = with_ones(self.X[rows], D), self.P[rows]
+            if self.weights is not None:
+                X = X * self.weights[rows, None].sqrt()
             if K == 1:
                 H[0, :, 0] += _gram(X * (P[:, :1] * P[:, 1:]).sqrt())
             else:

@@ -9,6 +9,7 @@ from typing import Self
 
 import numpy as np
 import torch
+from sklearn import linear_model
 from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
@@ -141,6 +142,16 @@ class LogisticRegression:
     def predict_proba(self, X: Tensor) -> Tensor:
         """Class probabilities, (n, C)."""
         return engine.probabilities(X, self.coef_)
+
+    def to_sklearn(self, classes: np.ndarray) -> linear_model.LogisticRegression:
+        """scikit-learn's logistic regression with these coefficients, C = 1 / l2; ``classes`` (C,)."""
+        W, n_weights = self.coef_.numpy(force=True), self.coef_.shape[1] - self.fit_intercept
+        fitted = linear_model.LogisticRegression(C=1 / self.l2_, fit_intercept=self.fit_intercept)
+        fitted.classes_ = classes
+        fitted.coef_ = W[:, :n_weights].copy()
+        fitted.intercept_ = W[:, n_weights].copy() if self.fit_intercept else np.zeros(len(W))
+        fitted.n_features_in_, fitted.n_iter_ = n_weights, np.zeros(1, np.int32)
+        return fitted
 
     def _check_settings(self) -> None:
         require_bool("model.fit_intercept", self.fit_intercept)

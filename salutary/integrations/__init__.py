@@ -1,0 +1,1 @@
+"""Salutary labelling as a query strategy of other active-learning libraries: a module per library."""

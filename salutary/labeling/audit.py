@@ -1,0 +1,114 @@
+"""``salutary-label audit=true``: which labelled rows hurt the validation loss, and what label would help."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from importlib import metadata
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from sklearn.model_selection import KFold
+
+from salutary.analysis import label_page
+from salutary.device import Device
+from salutary.engine.confidence import ConfidentInfluence
+from salutary.files import whole_folder, write_atomic
+from salutary.labeling import outputs
+from salutary.labeling.inputs import Inputs, read_inputs
+from salutary.labeling.settings import LabelSettings
+from salutary.labeling.track import Rows
+from salutary.models.logistic import LogisticRegression
+from salutary.seeding import stream
+from salutary.tables.labels import Classes
+
+FOLDS = 10
+
+
+def run(settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]) -> None:
+    """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
+    outputs.require_writable(settings.path)
+    inputs = read_inputs(settings, device)
+    model = model_of(len(inputs.classes.names))
+    model.tune(inputs.labeled.rows.X, inputs.labeled.rows.y, stream(settings.seed, "model"))
+    table = audit(inputs.labeled.rows, inputs.validation.rows, model, inputs.classes, settings.seed)
+    if inputs.labeled.ids is not None:
+        table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
+    facts = _facts(settings, inputs, table, model)
+    with whole_folder(settings.folder) as folder:
+        outputs.write_json(folder / "facts.json", facts)
+        write_atomic(folder / "audit.html", label_page.audit_page(facts, table).encode())
+    outputs.write_table(settings.path, table)
+    console = Console(highlight=False)
+    console.print(
+        f"{facts['hurting']} of {len(table):,} labelled rows hurt the validation loss by more than two"
+        f" standard errors; {facts['doubted']} have a label that the others do not predict.\n"
+        f"ranked rows in {settings.path}, the page in {settings.folder}/audit.html",
+        soft_wrap=True,
+    )
+
+
+def audit(
+    labeled: Rows, validation: Rows, model: LogisticRegression, classes: Classes, seed: int
+) -> pd.DataFrame:
+    """A row per labelled row, those that hurt most first; ``model`` is tuned.
+
+    ``harm``: predicted fall of the mean validation loss if the row is removed, minus its influence, with its
+    ``standard_error`` over the validation rows. ``suggested_label``: the one of the highest influence;
+    ``gain``: predicted fall if the row gets it. ``probability`` of the label and ``prediction``: by a
+    model of the other labelled rows (10 folds) and the validation rows.
+    """
+    fitted = copy.copy(model).fit(labeled.X, labeled.y)
+    rows = {"X_hessian": labeled.X, "X_validation": validation.X, "y_validation": validation.y}
+    scorer = ConfidentInfluence.at(fitted.coef_, fitted.penalty_, **rows, rng=stream(seed, "strategy"))
+    influence, error = (values.numpy(force=True) for values in scorer.score(labeled.X))
+    y, n = labeled.y.numpy(force=True), np.arange(len(labeled))
+    best = influence.argmax(1)
+    probabilities = out_of_fold(labeled, validation, model, seed)
+    frame = pd.DataFrame(
+        {
+            "row": n,
+            "label": classes.values[y],
+            "harm": -influence[n, y],
+            "standard_error": error[n, y],
+            "suggested_label": classes.values[best],
+            "gain": influence[n, best] - influence[n, y],
+            "probability": probabilities[n, y],
+            "prediction": classes.values[probabilities.argmax(1)],
+        }
+    )
+    return frame.sort_values("harm", ascending=False, kind="stable", ignore_index=True)
+
+
+def out_of_fold(labeled: Rows, validation: Rows, model: LogisticRegression, seed: int) -> np.ndarray:
+    """Probabilities (n, C) of each labelled row by a model that was not trained on it."""
+    state = int(stream(seed, "validation").integers(2**31))
+    folds = KFold(min(FOLDS, len(labeled)), shuffle=True, random_state=state).split(np.arange(len(labeled)))
+    found = np.empty((len(labeled), model.n_classes))
+    for rows, held_out in folds:
+        trained = labeled[rows].joined(validation.X, validation.y)
+        fitted = copy.copy(model).fit(trained.X, trained.y)
+        found[held_out] = fitted.predict_proba(labeled.X[torch.as_tensor(held_out)]).numpy(force=True)
+    return found
+
+
+def _facts(settings: LabelSettings, inputs: Inputs, table: pd.DataFrame, model: LogisticRegression) -> dict:
+    schema = inputs.features.schema
+    return {
+        "labeled": settings.labeled,
+        "validation": settings.validation,
+        "target": settings.target,
+        "n_labeled": len(table),
+        "n_validation": len(inputs.validation.rows),
+        "hurting": int((table["harm"] > 2 * table["standard_error"]).sum()),
+        "doubted": int((table["label"] != table["prediction"]).sum()),
+        "columns": {
+            "numeric": list(schema.numeric),
+            "categorical": list(schema.categorical),
+            "left_out": schema.left_out,
+        },
+        "l2": model.l2_,
+        "versions": {name: metadata.version(name) for name in ("salutary", "torch", "scikit-learn")},
+    }

@@ -1,0 +1,86 @@
+"""``salutary-label``: read the tables, label, write. The only file here that sees a DictConfig."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from salutary.config import build, one_line_errors
+from salutary.config_dir import config_dir
+from salutary.errors import SalutaryError
+from salutary.labeling.settings import LabelSettings
+
+USAGE = """\
+salutary-label: labels for a pool without a human, a model of them, and how far to trust both
+
+  salutary-label labeled=train.csv validation=val.csv pool=pool.parquet target=outcome output=labels.parquet
+  salutary-label labeled=train.csv validation=val.csv target=outcome audit=true
+
+The first writes labels.parquet and the folder labels/ (audit.html, the model, its card, curves); the second,
+audit.csv and audit/: which labelled rows hurt the validation loss, and what label would help.
+
+Settings (name=value):
+"""
+# Settings whose value is taken as it is, whatever Hydra would make of it.
+TEXTS = ("labeled", "validation", "pool", "test", "target", "id", "output", "separator")
+
+
+def main() -> None:
+    """Entry point."""
+    arguments = sys.argv[1:]
+    if not arguments or {"--help", "-h"} & set(arguments):
+        print(USAGE + _documented())
+        return
+    one_line_errors(run, "salutary-label")(arguments)
+
+
+def run(arguments: list[str]) -> None:
+    """Label, or audit, as the arguments say; raises SalutaryError for what is wrong with them."""
+    shown = "--cfg" in arguments
+    flags = [each for each in arguments if each.startswith("-") and each != "--cfg"]
+    if flags:
+        raise SalutaryError(f"{flags[0]} is no setting: they are written name=value; see --help")
+    with initialize_config_dir(config_dir(), version_base="1.3"):
+        cfg = compose("label", [quoted(each) for each in arguments if each != "--cfg"])
+    if shown:
+        print(OmegaConf.to_yaml(cfg, resolve=True))
+        return
+    settings = LabelSettings.of(OmegaConf.to_container(cfg, resolve=True))
+    from salutary.labeling import audit, pipeline
+
+    device, model = build(cfg, "device"), _model(cfg)
+    for path in (settings.path, settings.folder):
+        if path.exists() and not settings.force:
+            raise SalutaryError(
+                f"{path} is there already: force=true replaces it, output=... writes elsewhere"
+            )
+    if settings.audit:
+        audit.run(settings, device, model)
+    else:
+        chosen = OmegaConf.to_container(cfg, resolve=True)
+        pipeline.run(settings, device, model, build(cfg, "strategy"), chosen)
+
+
+def _model(cfg: DictConfig):
+    """A function from the number of classes to a model that has not been fitted."""
+    return lambda n_classes: build(cfg, "model", n_classes=n_classes)
+
+
+def quoted(argument: str) -> str:
+    """``pool=a file (1).csv`` such that Hydra takes the value as it is."""
+    name, equals, value = argument.partition("=")
+    if name not in TEXTS or not equals or value == "null":
+        return argument
+    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
+    return f"{name}='{escaped}'"
+
+
+def _documented() -> str:
+    """conf/label.yaml, its settings with their comments."""
+    text = (Path(config_dir()) / "label.yaml").read_text()
+    body = text.split("\n\n", 1)[1].replace("# ", "\n# ", 0)
+    return "".join(f"  {line}\n" for line in body.splitlines() if "_target_" not in line)

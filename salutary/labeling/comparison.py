@@ -1,0 +1,87 @@
+"""The result beside the initial model and the plain alternative, on rows that no choice looked at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Differences below so many standard errors are called unclear.
+SURE = 2.0
+INITIAL, LABELED, ALTERNATIVE = "initial", "salutary", "labeled_and_validation"
+NAMES = {
+    INITIAL: "initial model",
+    LABELED: "salutary labelling",
+    ALTERNATIVE: "trained on labelled + validation rows",
+}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Mean loss of one model minus another's on the same rows, and its standard error. Negative: the first is
+    better."""
+
+    mean: float
+    error: float
+
+    @classmethod
+    def of(cls, losses: np.ndarray, others: np.ndarray) -> Difference:
+        """Paired, over the rows (n,)."""
+        gaps = losses - others
+        return cls(float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5) if len(gaps) > 1 else 0.0)
+
+    @property
+    def is_sure(self) -> bool:
+        return abs(self.mean) > SURE * self.error
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Losses and hits (n,) of each model on the same rows. ``where``: which rows those are."""
+
+    where: str
+    losses: dict[str, np.ndarray]
+    hits: dict[str, np.ndarray]
+
+    @classmethod
+    def of(cls, where: str, measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> Comparison:
+        return cls(where, *({name: pair[i] for name, pair in measured.items()} for i in (0, 1)))
+
+    @property
+    def n(self) -> int:
+        return len(self.losses[INITIAL])
+
+    @property
+    def gain(self) -> Difference:
+        """Salutary labelling against the initial model."""
+        return Difference.of(self.losses[LABELED], self.losses[INITIAL])
+
+    @property
+    def against_alternative(self) -> Difference:
+        return Difference.of(self.losses[LABELED], self.losses[ALTERNATIVE])
+
+    @property
+    def best(self) -> str:
+        """The model of the lowest mean loss; the earlier of equals."""
+        return min(self.losses, key=lambda name: self.losses[name].mean())
+
+    def verdict(self) -> str:
+        """Which of the three is best, and how sure that is, in a sentence or two."""
+        others = [name for name in self.losses if name != self.best]
+        gaps = {name: Difference.of(self.losses[self.best], self.losses[name]) for name in others}
+        unclear = [NAMES[name] for name, gap in gaps.items() if not gap.is_sure]
+        text = f"Best on {self.where}: {NAMES[self.best]}"
+        if not unclear:
+            return f"{text}, by more than {SURE:g} standard errors."
+        return f"{text}; the difference to {' and '.join(unclear)} is within {SURE:g} standard errors."
+
+    def facts(self) -> dict:
+        """What is written of it."""
+        models = {
+            name: {"loss": float(self.losses[name].mean()), "accuracy": float(self.hits[name].mean())}
+            for name in self.losses
+        }
+        gaps = {"salutary_minus_initial": self.gain, "salutary_minus_alternative": self.against_alternative}
+        differences = {name: {"loss": gap.mean, "standard_error": gap.error} for name, gap in gaps.items()}
+        facts = {"rows": self.where, "n": self.n, "models": models, "differences": differences}
+        return {**facts, "best": self.best, "verdict": self.verdict()}

@@ -1,0 +1,123 @@
+"""A pool, encoded once into a matrix on disk: whatever its size and form, each round then reads numbers."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from salutary.errors import SalutaryError
+from salutary.files import write_atomic
+from salutary.labeling.inputs import Inputs
+from salutary.pools import NpyPool
+from salutary.tables.features import Features
+from salutary.tables.files import TableFile, check_columns
+from salutary.tables.schema import to_texts
+from salutary.terminal import counting_bar
+
+
+@dataclass(frozen=True)
+class EncodedPool:
+    """``matrix``: float32 features. ``unseen``: rows of a category the labelled rows lack, by column."""
+
+    matrix: NpyPool
+    unseen: dict[str, int]
+
+
+def encode_pool(
+    table: TableFile, inputs: Inputs, id_column: str | None, folder: Path, progress: bool
+) -> EncodedPool:
+    """Write ``folder``/pool.npy, unless it is there whole, and open it.
+
+    Raises SalutaryError, naming column and row, for what is wrong in the pool, and if it has no rows.
+    """
+    matrix, facts = folder / "pool.npy", folder / "pool.json"
+    if not facts.exists():
+        _write(table, inputs, id_column, matrix, facts, progress)
+    return EncodedPool(NpyPool(matrix), json.loads(facts.read_text())["unseen"])
+
+
+def _write(
+    table: TableFile, inputs: Inputs, id_column: str | None, matrix: Path, facts: Path, progress: bool
+) -> None:
+    schema = inputs.features.schema
+    wanted = [*schema.used, *([id_column] if id_column else [])]
+    check_columns(table.path, table.columns, wanted)
+    features = Features(schema, inputs.features.transformer, Counter())
+    width, n, hashes = len(features.names), 0, []
+    with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
+        _write_header(file, 0, width)
+        for block in table.blocks(wanted):
+            X = features.transform(schema.convert(block, table.path), table.path)
+            with np.errstate(over="ignore"):
+                single = X.astype(np.float32)
+            if not np.isfinite(single).all():
+                row, column = np.argwhere(~np.isfinite(single))[0]
+                where = f"column {features.names[column]}, row {block.index[row] + 1}"
+                raise SalutaryError(f"{table.path}, {where}: the value is too large")
+            file.write(single.tobytes())
+            if id_column:
+                hashes.append(_hashes(block[id_column], table.path))
+            n += len(block)
+            advance(len(block))
+        if not n:
+            raise SalutaryError(f"{table.path}: the pool is empty")
+        file.seek(0)
+        _write_header(file, n, width)
+        file.flush()
+        os.fsync(file.fileno())
+    if id_column:
+        _check_ids(np.concatenate(hashes), table, inputs, id_column)
+    write_atomic(facts, json.dumps({"rows": n, "unseen": dict(features.unseen)}).encode())
+
+
+def _write_header(file, n: int, width: int) -> None:
+    """The head of a .npy file; NumPy pads it such that it has the same length for any n."""
+    shape = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": (n, width)}
+    np.lib.format.write_array_header_1_0(file, shape)
+
+
+def _hashes(values: pd.Series, path: Path) -> np.ndarray:
+    """64 bits of each id: millions of texts would not fit into little memory."""
+    ids = to_texts(values)
+    if ids.isna().any():
+        raise SalutaryError(f"{path}, column {values.name}, row {ids.isna().idxmax() + 1}: there is no id")
+    return pd.util.hash_array(ids.to_numpy(object))
+
+
+def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: str) -> None:
+    """Raises SalutaryError for an id that is there twice, or also in another file."""
+    order = np.argsort(hashes, kind="stable")
+    twice = hashes[order][1:] == hashes[order][:-1]
+    where = f"{table.path}, column {id_column}"
+    if twice.any():
+        row = order[1:][twice].min()
+        raise SalutaryError(f"{where}, row {row + 1}: the id {_id(table, id_column, row)!r} is there twice")
+    for part in inputs.parts:
+        known = np.isin(hashes, pd.util.hash_array(part.ids))
+        if known.any():
+            row = int(known.argmax())
+            found = f"the id {_id(table, id_column, row)!r} is also in {part.path}"
+            raise SalutaryError(f"{where}, row {row + 1}: {found}")
+
+
+def _id(table: TableFile, column: str, row: int) -> str:
+    return to_texts(rows_of(table, [column], np.array([row]))[column]).iloc[0]
+
+
+def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFrame:
+    """These rows of a table as they stand in the file, in this order, indexed by their number."""
+    wanted = np.sort(rows)
+    found = [
+        block.loc[
+            wanted[np.searchsorted(wanted, block.index[0]) : np.searchsorted(wanted, block.index[-1] + 1)]
+        ]
+        for block in table.blocks(columns)
+        if len(block)
+    ]
+    return pd.concat(found).loc[rows]

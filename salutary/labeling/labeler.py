@@ -1,0 +1,234 @@
+"""The rounds of labelling."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+from salutary.engine import loss
+from salutary.errors import SalutaryError, require_whole
+from salutary.labeling.shortlist import HighestInfluence, RandomAccessPool
+from salutary.labeling.stopping import Stopping
+from salutary.labeling.track import Picks, Rows, Track
+from salutary.loop import check_proposal
+from salutary.models.logistic import LogisticRegression
+from salutary.seeding import stream
+from salutary.split import PoolView
+from salutary.strategies import Strategy
+from salutary.strategies.salutary import Salutary
+from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.salutary_gt import SalutaryGroundTruth
+
+# Rows of the pool that a round chooses among, those of the highest influence.
+SHORTLIST = 10_000
+
+
+@dataclass(frozen=True)
+class Round:
+    """The state after a round; round 0 is the initial model.
+
+    ``picks``: what the round added to each track, the result's first. ``validation``: the result's loss and
+    accuracy on the validation rows, by which it chose. ``held_out``: losses and hits (n_V,) on each
+    validation row of the track that did not see it, None without cross-fitting. ``seconds``: the whole
+    round's.
+    """
+
+    number: int
+    picks: tuple[Picks, ...]
+    validation: tuple[float, float]
+    held_out: tuple[np.ndarray, np.ndarray] | None
+    seconds: float
+
+    @property
+    def loss(self) -> float:
+        """What a stopping rule looks at: the mean held-out loss, or that on the validation rows."""
+        return float(self.held_out[0].mean()) if self.held_out else self.validation[0]
+
+
+@dataclass
+class Labeler:
+    """Labels ``pool`` with the help of ``labeled`` and ``validation`` rows.
+
+    ``budget``: points a round. ``folds``: of the validation rows, for cross-fitting; 0 for none.
+    ``progress``: show one. After :meth:`rounds`, ``tracks`` are as after the last round, and ``stop`` says
+    why it was the last.
+    """
+
+    labeled: Rows
+    validation: Rows
+    pool: RandomAccessPool
+    n_classes: int
+    model: LogisticRegression
+    strategy: Strategy
+    budget: int = 10
+    folds: int = 5
+    seed: int = 0
+    shortlist: int = SHORTLIST
+    progress: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises SalutaryError for settings out of range and parts that do not fit each other."""
+        require_whole("budget", self.budget, 1)
+        require_whole("folds", self.folds, 0)
+        require_whole("shortlist", self.shortlist, self.budget)
+        if self.folds == 1:
+            raise SalutaryError("folds must be 0, for no cross-fitting, or at least 2")
+        widths = (self.labeled.X.shape[1], self.validation.X.shape[1], self.pool.n_features)
+        if len(set(widths)) > 1:
+            raise SalutaryError(
+                f"labelled, validation and pool rows have {widths} features: they must be alike"
+            )
+        if len(self.labeled.y.unique()) < self.n_classes:
+            raise SalutaryError("each class needs a labelled row")
+        check_strategy(self.strategy)
+        self.strategy.check(self.model)
+        self.stop: str | None = None
+        self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
+        self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
+
+    def _start(self, seen: Rows, held_out: np.ndarray) -> Track:
+        return Track.start(self.model, self.labeled, seen, held_out, self.seed)
+
+    def _folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Numbers of the validation rows that choose, and of those held out, in each fold."""
+        n_folds = min(self.folds, len(self.validation) // 2)
+        if n_folds < 2:
+            return []
+        state = int(stream(self.seed, "validation").integers(2**31))
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
+            y = self.validation.y.numpy(force=True)
+            if np.bincount(y).max() < n_folds:
+                return []
+            return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
+
+    def rounds(self, stopping: Stopping, done: tuple[Round, ...] = ()) -> Iterator[Round]:
+        """Yield round 0, then a round at a time until a rule ends them.
+
+        ``done``: the rounds of an interrupted labelling; it goes on after them, and they are not yielded
+        again.
+        """
+        started = time.perf_counter() - sum(record.seconds for record in done)
+        for record in done[1:]:
+            self.tracks = [self._grown(*each) for each in zip(self.tracks, record.picks, strict=True)]
+        losses = [record.loss for record in done]
+        if not done:
+            first = self._measured(0, (), started)
+            losses.append(first.loss)
+            yield first
+        device = self.labeled.X.device
+        shortlist = HighestInfluence(self.pool, self.shortlist, device, self.progress)
+        while True:
+            now = time.perf_counter()
+            n_added, number = len(self.tracks[0].taken), len(losses)
+            n_left = len(self.pool) - n_added
+            self.stop = stopping.reason(losses, n_added, n_left, now - started)
+            if self.stop:
+                return
+            size = stopping.next_size(self.budget, n_added, n_left)
+            picks = self._choose(number, size, shortlist)
+            if not len(picks[0]):
+                self.stop = "no point with a positive influence, as sure as was asked"
+                return
+            if picks[0].influence.max() <= stopping.min_influence:
+                self.stop = f"no influence above min_influence={stopping.min_influence:g}"
+                return
+            self.tracks = [self._grown(*each) for each in zip(self.tracks, picks, strict=True)]
+            record = self._measured(number, tuple(picks), now)
+            losses.append(record.loss)
+            yield record
+
+    def kept(self, rounds: tuple[Round, ...], number: int) -> Track:
+        """The result as it was after round ``number``."""
+        track = self._start(self.validation, np.empty(0, np.int64))
+        for record in rounds[1 : number + 1]:
+            track = self._grown(track, record.picks[0])
+        return track
+
+    def _choose(self, number: int, size: int, shortlist: HighestInfluence) -> list[Picks]:
+        directions = [track.direction() for track in self.tracks]
+        rows = shortlist.of(self.tracks, directions, f"round {number}: scoring")
+        return [
+            self._picks(track, S, near, size, number)
+            for track, S, near in zip(self.tracks, directions, rows, strict=True)
+        ]
+
+    def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
+        """What the strategy proposes of the rows ``near`` of the pool."""
+        X = self._features(near)
+        labeled, seen = track.labeled, track.seen
+        parts = (X, labeled.X, labeled.y.clone(), seen.X, seen.y, track.n_initial, self.n_classes)
+        size = min(size, len(near))
+        rng = stream(self.seed, "strategy", number)
+        proposal = self.strategy.propose(track.model, PoolView(*parts), size, rng)
+        check_proposal(proposal, len(near), size, self.n_classes)
+        chosen = proposal.indices.numpy(force=True)
+        labels, influence = (value.numpy(force=True) for value in (proposal.labels, proposal.influence))
+        return track.described(S, X[proposal.indices.to(X.device)], near[chosen], labels, influence)
+
+    def _grown(self, track: Track, picks: Picks) -> Track:
+        return track.grown(picks.rows, self._features(picks.rows), picks.labels) if len(picks) else track
+
+    def _features(self, rows: np.ndarray) -> Tensor:
+        return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
+
+    def _measured(self, number: int, picks: tuple[Picks, ...], started: float) -> Round:
+        losses, hits = row_losses(self.tracks[0].model, self.validation)
+        validation = float(losses.mean()), float(hits.mean())
+        held_out = held_out_losses(
+            [(track.model, track.held_out) for track in self.tracks[1:]], self.validation
+        )
+        return Round(number, picks, validation, held_out, time.perf_counter() - started)
+
+
+def row_losses(model: LogisticRegression, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+    """Loss of each row (n,), and whether its class is the likeliest (n,)."""
+    losses = loss(rows.X, rows.y, model.coef_)
+    hits = model.predict_proba(rows.X).argmax(1) == rows.y
+    return losses.numpy(force=True), hits.numpy(force=True)
+
+
+def held_out_losses(
+    models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses and hits (n_V,) of each validation row by the model that goes with it; None without models."""
+    if not models:
+        return None
+    losses, hits = np.empty(len(validation)), np.empty(len(validation), bool)
+    for model, rows in models:
+        losses[rows], hits[rows] = row_losses(model, validation[rows])
+    return losses, hits
+
+
+def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray, np.ndarray] | None]:
+    """The plain alternative: a model of labelled and all validation rows, and its held-out losses and hits.
+
+    Those are of models trained on labelled rows and the validation rows that the fold does not hold out: what
+    each track knew. Each is tuned on its own rows.
+    """
+
+    def trained(seen: Rows) -> LogisticRegression:
+        rows = labeler.labeled.joined(seen.X, seen.y)
+        model = copy.copy(labeler.model)
+        model.l2 = "cv" if model.l2 == "validation" else model.l2  # its validation rows it trains on
+        return model.tune(rows.X, rows.y, stream(labeler.seed, "model")).fit(rows.X, rows.y)
+
+    folds = [(trained(track.seen), track.held_out) for track in labeler.tracks[1:]]
+    return trained(labeler.validation), held_out_losses(folds, labeler.validation)
+
+
+def check_strategy(strategy: Strategy) -> None:
+    """Raises SalutaryError for a strategy that does not label by influence over the labelled set."""
+    labels_itself = isinstance(strategy, (Salutary, SalutaryGreedy))
+    if not labels_itself or isinstance(strategy, SalutaryGroundTruth):
+        raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")
+    if getattr(strategy, "hessian", "labeled") != "labeled":
+        raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")

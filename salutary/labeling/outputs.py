@@ -1,0 +1,114 @@
+"""What a labelling leaves: the table of labels, models without pickle, curves and facts."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from filelock import FileLock, Timeout
+from sklearn.pipeline import Pipeline
+
+from salutary.errors import SalutaryError, needs
+from salutary.files import write_atomic
+from salutary.labeling.labeler import Round
+from salutary.models.logistic import LogisticRegression
+from salutary.tables.features import Features
+from salutary.tables.labels import Classes
+
+
+def label_table(rounds: tuple[Round, ...], classes: Classes) -> pd.DataFrame:
+    """A row per label, in the order they were given.
+
+    ``row``: of the pool, from 0. ``influence``: the predicted fall of the mean validation loss for which it
+    was chosen. ``influence_<class>``: that of every class, and ``prediction`` with its ``probability``: all
+    before the first point of the ``round``; ``rank`` counts within it, from 0.
+    """
+    frames = [_round_table(record, classes) for record in rounds[1:]]
+    return pd.concat(frames, ignore_index=True) if frames else _no_labels(classes)
+
+
+def _round_table(record: Round, classes: Classes) -> pd.DataFrame:
+    picks = record.picks[0]
+    predicted = picks.probabilities.argmax(1)
+    frame = pd.DataFrame(
+        {"row": picks.rows, "label": classes.values[picks.labels], "influence": picks.influence}
+    )
+    for number, name in enumerate(classes.names):
+        frame[f"influence_{name}"] = picks.influences[:, number]
+    frame["prediction"] = classes.values[predicted]
+    frame["probability"] = picks.probabilities.max(1)
+    return frame.assign(round=record.number, rank=np.arange(len(picks)))
+
+
+def _no_labels(classes: Classes) -> pd.DataFrame:
+    names = ["row", "label", "influence", *(f"influence_{name}" for name in classes.names)]
+    return pd.DataFrame(columns=[*names, "prediction", "probability", "round", "rank"])
+
+
+def curves(rounds: tuple[Round, ...]) -> pd.DataFrame:
+    """A row per round: labels so far, loss and accuracy on validation rows that chose, and held-out ones."""
+    n, rows = 0, []
+    for record in rounds:
+        n += len(record.picks[0]) if record.picks else 0
+        row = {"round": record.number, "n_added": n}
+        row |= dict(zip(("validation_loss", "validation_accuracy"), record.validation, strict=True))
+        if record.held_out:
+            losses, hits = record.held_out
+            row |= {"held_out_loss": losses.mean(), "held_out_accuracy": hits.mean()}
+        rows.append({**row, "seconds": record.seconds})
+    return pd.DataFrame(rows)
+
+
+def save_model(path: Path, features: Features, model: LogisticRegression, classes: Classes) -> None:
+    """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle."""
+    import skops.io
+
+    pipeline = Pipeline([("features", features.transformer), ("model", model.to_sklearn(classes.values))])
+    write_atomic(path, skops.io.dumps(pipeline))
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Raises SalutaryError if another process is writing the same table."""
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise SalutaryError(f"another salutary-label is writing {path}") from error
+    try:
+        yield
+    finally:
+        lock.release()
+        Path(lock.lock_file).unlink(missing_ok=True)
+
+
+def require_writable(path: Path) -> None:
+    """Raises SalutaryError if a table cannot be written in the form that its name asks for."""
+    if path.suffix.lower() == ".parquet":
+        try:
+            import pyarrow  # noqa: F401
+        except ImportError as error:
+            raise needs("pyarrow", "parquet") from error
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SalutaryError(f"{path.parent} cannot be made: {error.strerror}") from error
+
+
+def write_table(path: Path, frame: pd.DataFrame) -> None:
+    """As .parquet or .csv, whole or not at all."""
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".parquet":
+        frame.to_parquet(buffer, index=False)
+    else:
+        frame.to_csv(buffer, index=False)
+    write_atomic(path, buffer.getvalue())
+
+
+def write_json(path: Path, facts: dict) -> None:
+    write_atomic(path, (json.dumps(facts, indent=2) + "\n").encode())

@@ -1,0 +1,99 @@
+"""The settings of ``salutary-label``, checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from salutary.errors import SalutaryError, require_bool, require_whole
+from salutary.labeling.stopping import Stopping
+
+FORMATS = (".parquet", ".csv")
+
+
+@dataclass(frozen=True)
+class LabelSettings:
+    """What conf/label.yaml documents, but for the model, the strategy and the device."""
+
+    labeled: str
+    validation: str
+    target: str
+    pool: str | None
+    test: str | None
+    id: str | None
+    numeric: list[str]
+    categorical: list[str]
+    ignore: list[str]
+    separator: str
+    audit: bool
+    budget: int
+    rounds: int | str
+    patience: int
+    max_labels: int | None
+    min_influence: float
+    max_seconds: float | None
+    folds: int
+    shortlist: int
+    seed: int
+    output: str | None
+    force: bool
+
+    @classmethod
+    def of(cls, config: dict) -> LabelSettings:
+        """Raises SalutaryError for a setting that is missing or makes no sense."""
+        settings = cls(**{field.name: config.get(field.name) for field in fields(cls)})
+        settings.check()
+        return settings
+
+    def check(self) -> None:
+        """Raises SalutaryError for the first setting that is wrong."""
+        for name in ("audit", "force"):
+            require_bool(name, getattr(self, name))
+        needed = ("labeled", "validation", "target") + (() if self.audit else ("pool",))
+        for name in ("labeled", "validation", "target", "pool", "test", "id", "output"):
+            value = getattr(self, name)
+            if value is None and name in needed:
+                raise SalutaryError(f"set {name}: {WHAT[name]}")
+            if value is not None and (not isinstance(value, str) or not value):
+                raise SalutaryError(f"{name} must be {WHAT[name]}, not {value!r}")
+        for name in ("numeric", "categorical", "ignore"):
+            value = getattr(self, name)
+            if not isinstance(value, list) or not all(isinstance(column, str) for column in value):
+                raise SalutaryError(f"{name} must be a list of columns such as [age,city], not {value!r}")
+        if not isinstance(self.separator, str) or len(self.separator) != 1:
+            raise SalutaryError(f"separator must be one character, not {self.separator!r}")
+        for name, smallest in {"budget": 1, "folds": 0, "seed": 0, "shortlist": 1}.items():
+            require_whole(name, getattr(self, name), smallest)
+        if self.output and self.path.suffix.lower() not in FORMATS:
+            raise SalutaryError(f"output must end in {' or '.join(FORMATS)}, not {self.output!r}")
+        _ = self.stopping
+
+    @property
+    def stopping(self) -> Stopping:
+        return Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
+
+    @property
+    def path(self) -> Path:
+        """Of the table that is written."""
+        return Path(self.output or ("audit.csv" if self.audit else "labels.parquet")).expanduser()
+
+    @property
+    def folder(self) -> Path:
+        """Of everything else that is written."""
+        return self.path.with_suffix("")
+
+    @property
+    def partial(self) -> Path:
+        """What an interrupted labelling leaves behind, to go on with."""
+        return self.path.with_suffix(".partial")
+
+
+WHAT = {
+    "labeled": "a file of labelled rows",
+    "validation": "a file of validation rows",
+    "target": "the column of labels",
+    "pool": "a file of rows to label",
+    "test": "a file of test rows",
+    "id": "the column that names rows",
+    "output": "the file to write, .parquet or .csv",
+}

@@ -1,0 +1,53 @@
+"""The rows of a pool that are worth a closer look, for several models in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from salutary.engine import best_influence
+from salutary.labeling.track import Track
+from salutary.pools import ArrayPool, NpyPool, Pool, TopRows, check_finite, scored_blocks
+
+
+class Shortlist(Protocol):
+    """Rows of the pool to choose among, each track's own, in the order of the pool."""
+
+    def of(self, tracks: Sequence[Track], directions: Sequence[Tensor], title: str) -> list[np.ndarray]: ...
+
+
+class HighestInfluence:
+    """The ``n`` rows that have not been taken and have the highest influence over all labels.
+
+    Choosing one point at a time among those is choosing among all unless a point's influence rises above
+    the n-th best within a round. A pool of at most ``n`` rows is not read for it.
+    """
+
+    def __init__(self, pool: Pool, n: int, device: torch.device, progress: bool = False):
+        self.pool = pool
+        self.n = n
+        self.device = device
+        self.progress = progress
+
+    def of(self, tracks: Sequence[Track], directions: Sequence[Tensor], title: str) -> list[np.ndarray]:
+        """Raises SalutaryError, naming the row, for a value that is not finite."""
+        if len(self.pool) <= self.n:
+            everything = np.arange(len(self.pool))
+            return [np.setdiff1d(everything, track.taken) for track in tracks]
+        best = [TopRows(self.n) for _ in tracks]
+        taken = [np.sort(track.taken) for track in tracks]
+        for start, X in scored_blocks(self.pool, None, self.device, self.progress, title):
+            for track, S, found, gone in zip(tracks, directions, best, taken, strict=True):
+                influence = best_influence(track.model.coef_, S, X)
+                check_finite(self.pool, X, influence, start)
+                inside = gone[np.searchsorted(gone, start) : np.searchsorted(gone, start + len(X))]
+                influence[torch.as_tensor(inside - start)] = -torch.inf
+                found.add(influence, start)
+        return [np.sort(found.columns()[0].numpy(force=True)) for found in best]
+
+
+RandomAccessPool = ArrayPool | NpyPool

@@ -1,0 +1,72 @@
+"""What is kept of an unfinished labelling, so that it goes on where it was stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+from dataclasses import astuple
+from pathlib import Path
+
+import numpy as np
+
+from salutary.files import write_atomic
+from salutary.labeling.labeler import Round
+from salutary.labeling.track import Picks
+
+FIELDS = tuple(Picks.__dataclass_fields__)
+
+
+class State:
+    """A folder with the encoded pool and a file per round; made for other settings or data, it is emptied."""
+
+    def __init__(self, folder: Path, settings: dict, files: list[Path]):
+        self.folder = folder
+        fingerprint = _fingerprint(settings, files)
+        mark = folder / "fingerprint"
+        if folder.exists() and (not mark.exists() or mark.read_text() != fingerprint):
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomic(mark, fingerprint.encode())
+
+    def add(self, record: Round) -> None:
+        """Write a round; it is there whole or not at all."""
+        arrays = {
+            f"{name}-{track}": array
+            for track, picks in enumerate(record.picks)
+            for name, array in zip(FIELDS, astuple(picks), strict=True)
+        }
+        if record.held_out:
+            arrays["losses"], arrays["hits"] = record.held_out
+        buffer = io.BytesIO()
+        np.savez(buffer, validation=record.validation, seconds=record.seconds, **arrays)
+        write_atomic(self._file(record.number), buffer.getvalue())
+
+    def rounds(self) -> tuple[Round, ...]:
+        """The rounds that were finished, from round 0 on."""
+        done: list[Round] = []
+        while (file := self._file(len(done))).exists():
+            done.append(_read(file, len(done)))
+        return tuple(done)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder)
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"round-{number:05}.npz"
+
+
+def _read(file: Path, number: int) -> Round:
+    with np.load(file, allow_pickle=False) as arrays:
+        n_tracks = sum(name.startswith(f"{FIELDS[0]}-") for name in arrays.files)
+        picks = tuple(Picks(*(arrays[f"{name}-{i}"] for name in FIELDS)) for i in range(n_tracks))
+        held_out = (arrays["losses"], arrays["hits"]) if "losses" in arrays.files else None
+        return Round(number, picks, tuple(arrays["validation"].tolist()), held_out, float(arrays["seconds"]))
+
+
+def _fingerprint(settings: dict, files: list[Path]) -> str:
+    """Of the settings and, by size and time, of the files; a folder stands for those in it."""
+    inside = [each for file in files for each in (sorted(file.iterdir()) if file.is_dir() else [file])]
+    stats = [(str(each.resolve()), each.stat().st_size, each.stat().st_mtime_ns) for each in inside]
+    return hashlib.sha256(json.dumps([settings, stats], sort_keys=True).encode()).hexdigest()

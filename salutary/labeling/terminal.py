@@ -1,0 +1,47 @@
+"""What ``salutary-label`` shows at its end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from salutary.labeling.comparison import NAMES, Comparison
+from salutary.labeling.settings import LabelSettings
+
+if TYPE_CHECKING:
+    from salutary.labeling.pipeline import Result
+
+
+def summarise(result: Result, settings: LabelSettings) -> None:
+    """Labels, the three models beside each other, the verdict, and where everything is."""
+    console = Console(highlight=False)
+    n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
+    rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
+    console.print(f"\n[bold]{n} labels in {rounds}[/bold], no human asked; {result.seconds:.1f} s")
+    last = result.rounds[-1].number
+    dropped = f" (of {last}: later ones lowered no loss)" if result.kept < last else ""
+    console.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
+    for comparison in result.comparisons:
+        console.print(_models(comparison))
+    if result.comparisons:
+        console.print(result.comparisons[0].verdict(), style="bold", soft_wrap=True)
+    else:
+        console.print(
+            "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
+        )
+    console.print(f"labels in {settings.path}, everything else in {settings.folder}/", soft_wrap=True)
+
+
+def _models(comparison: Comparison) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(f"{comparison.n:,} {comparison.where}")
+    table.add_column("loss", justify="right")
+    table.add_column("accuracy", justify="right")
+    for name, losses in comparison.losses.items():
+        style = "bold" if name == comparison.best else None
+        accuracy = f"{100 * comparison.hits[name].mean():.2f}%"
+        table.add_row(NAMES[name], f"{losses.mean():.4f}", accuracy, style=style)
+    return table

@@ -1,0 +1,88 @@
+"""CSV files, strictly: a row too short or a file that ends within quotes is an error."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import itertools
+import zlib
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from salutary.errors import SalutaryError
+from salutary.tables import table_file
+from salutary.tables.table_file import TableFile
+
+UNNAMED = "(unnamed)"
+
+
+class CsvFile(TableFile):
+    """Comma-separated UTF-8 text with a header, or another ``separator``; .gz is unpacked."""
+
+    def __init__(self, path: Path, separator: str = ","):
+        super().__init__(path)
+        self.separator = separator
+
+    @cached_property
+    def columns(self) -> list[str]:
+        header = next(self._lines(), [])
+        if not header:
+            raise SalutaryError(f"{self.path} is empty")
+        if len(header) == 1 and (found := [mark for mark in (";", "\t", "|") if mark in header[0]]):
+            raise SalutaryError(
+                f"{self.path} has the single column {header[0]!r}: is it separated by {found[0]!r}?"
+                " Set separator"
+            )
+        return [name.strip() or UNNAMED for name in header]
+
+    def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        lines = self._lines()
+        next(lines)
+        picked = [self.columns.index(column) for column in columns]
+        start = 0
+        while rows := list(itertools.islice(lines, table_file.BLOCK_ROWS)):
+            for row, values in enumerate(rows, start=start + 1):
+                if len(values) != len(self.columns):
+                    found = f"{len(values)} values for {len(self.columns)} columns"
+                    raise SalutaryError(f"{self.path}, row {row}: it has {found}")
+            start += len(rows)
+            by_column = list(zip(*rows, strict=True))
+            values = {column: by_column[place] for column, place in zip(columns, picked, strict=True)}
+            yield pd.DataFrame(values, dtype=object, index=range(len(rows)))
+
+    def _lines(self) -> Iterator[list[str]]:
+        """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""
+        row = -1  # the header comes first
+        try:
+            opened = gzip.open if self.path.suffix.lower() == ".gz" else open
+            with opened(self.path, "rt", encoding="utf-8-sig", newline="") as file:
+                # Strict, so that a file that ends inside quotes is an error.
+                for values in csv.reader(file, delimiter=self.separator, strict=True):
+                    if values:
+                        row += 1
+                        yield values
+        except csv.Error as error:
+            raise SalutaryError(f"{self.path}, row {row + 1}: {error}") from error
+        except UnicodeDecodeError as error:
+            raise SalutaryError(f"{self.path} is not UTF-8: see line {self._bad_line()}") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise SalutaryError(f"{self.path} is truncated or corrupt: {error}") from error
+        except OSError as error:
+            raise SalutaryError(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def _bad_line(self) -> int:
+        """Number of the first line that is not UTF-8; decoding in pieces does not tell."""
+        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
+        with opened(self.path, "rb") as file:
+            return next(n for n, line in enumerate(file, start=1) if not _is_utf8(line))
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,81 @@
+"""Features of a table: a scikit-learn preprocessor, fitted on training rows only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import skops.io
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from salutary.errors import SalutaryError
+from salutary.tables.schema import Schema
+
+# Categories of a column beyond this many share one feature, the rarest ones.
+MAX_CATEGORIES = 50
+NO_VALUE = "(missing)"
+
+
+def preprocessor(schema: Schema) -> ColumnTransformer:
+    """Numbers: median for what is missing, and a feature that says so, standardised. Categories: one-hot,
+    what is missing being one of its own, rare ones taken together, unseen ones with the rare (or none of
+    them).
+    """
+    numbers = make_pipeline(
+        SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
+    )
+    one_hot = OneHotEncoder(
+        handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
+    )
+    categories = make_pipeline(SimpleImputer(strategy="constant", fill_value=NO_VALUE), one_hot)
+    parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
+    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+
+
+@dataclass
+class Features:
+    """A fitted preprocessor. ``unseen``: rows so far of a category its training rows lack, by column."""
+
+    schema: Schema
+    transformer: ColumnTransformer
+    unseen: Counter = field(default_factory=Counter)
+
+    @classmethod
+    def fit(cls, schema: Schema, frame: pd.DataFrame) -> Features:
+        """Fit on training rows, as :meth:`Schema.convert` gives them."""
+        return cls(schema, preprocessor(schema).fit(frame))
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.transformer.get_feature_names_out())
+
+    def transform(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:
+        """Features (n, d), float64. Raises SalutaryError, naming the row, for values too large to
+        standardise.
+        """
+        if self.schema.categorical:
+            self._count_unseen(frame)
+        X = self.transformer.transform(frame)
+        if not np.isfinite(X).all():
+            row, column = np.argwhere(~np.isfinite(X))[0]
+            named = f"{path}, column {self.names[column]}, row {frame.index[row] + 1}"
+            raise SalutaryError(f"{named}: the value is too large")
+        return X
+
+    def dumps(self) -> bytes:
+        """The preprocessor in skops' format, which holds no pickle."""
+        return skops.io.dumps(self.transformer)
+
+    def _count_unseen(self, frame: pd.DataFrame) -> None:
+        pipeline: Pipeline = self.transformer.named_transformers_["categories"]
+        known = pipeline[-1].categories_
+        for column, categories in zip(self.schema.categorical, known, strict=True):
+            unseen = ~frame[column].fillna(NO_VALUE).isin(categories)
+            if unseen.any():
+                self.unseen[column] += int(unseen.sum())

@@ -1,0 +1,196 @@
+"""What the columns of a table hold, and their values as numbers or text.
+
+Nothing is guessed silently: what is no plain number or category, such as a date or an id, is left out, and
+:attr:`Schema.left_out` says why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from salutary.errors import SalutaryError
+
+# Texts that mean "no value", as pandas reads them.
+MISSING = frozenset(
+    ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"]
+)
+# From this share of numbers on, a column of text is one of numbers with mistakes in it.
+MOSTLY_NUMBERS = 0.9
+# More different texts than this, and than half of the values, are ids or free text, not categories.
+MANY_TEXTS = 20
+DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
+CODE = re.compile(r"[-+]?0\d")  # 00501 is a name, not the number 501
+ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """``numeric`` and ``categorical``: the columns used. ``left_out``: the others, and why."""
+
+    numeric: tuple[str, ...]
+    categorical: tuple[str, ...]
+    left_out: dict[str, str]
+
+    @property
+    def used(self) -> list[str]:
+        return [*self.numeric, *self.categorical]
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        path: str | Path,
+        numeric: Iterable[str] = (),
+        categorical: Iterable[str] = (),
+        ignore: Iterable[str] = (),
+    ) -> Schema:
+        """What the columns of ``frame`` hold; those named are what they are said to be.
+
+        Raises SalutaryError for a column that mixes numbers and text, and if none can be used.
+        """
+        numeric, categorical, ignore = list(numeric), list(categorical), list(ignore)
+        named = [*numeric, *categorical, *ignore]
+        for column in named:
+            if column not in frame:
+                raise SalutaryError(
+                    f"{path} has no column {column!r} to use as numeric, categorical or ignore"
+                )
+            if named.count(column) > 1:
+                raise SalutaryError(f"column {column!r} is named twice in numeric, categorical and ignore")
+        left_out = dict.fromkeys(ignore, "as asked")
+        for column in frame.columns.difference(named, sort=False):
+            kind, why = _kind(frame[column], path)
+            if kind is None:
+                left_out[column] = why
+            else:
+                (numeric if kind == "number" else categorical).append(column)
+        for column in [*numeric, *categorical]:
+            if (
+                column not in named
+                and is_missing(frame[column]).sum() == 0
+                and _n_different(frame[column]) < 2
+            ):
+                left_out[column] = "constant"
+        used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
+        if not any(used):
+            told = "; ".join(f"{column}: {why}" for column, why in list(left_out.items())[:6])
+            raise SalutaryError(f"{path} has no column to learn from ({told or 'there is only the target'})")
+        return cls(tuple(used[0]), tuple(used[1]), left_out)
+
+    def convert(self, frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+        """The used columns, as float64 (NaN where missing) and text (NaN where missing).
+
+        ``frame`` is indexed by row number from 0. Raises SalutaryError, naming column and row, for a number
+        that is none, or is infinite.
+        """
+        columns = {name: to_numbers(frame[name], path) for name in self.numeric}
+        columns |= {name: to_texts(frame[name]) for name in self.categorical}
+        return pd.DataFrame(columns, index=frame.index)
+
+
+def is_missing(values: pd.Series) -> pd.Series:
+    """Whether there is no value, or a text that says so."""
+    missing = values.isna()
+    if not _is_text(values):
+        return missing
+    return missing | values.astype(str).str.strip().isin(MISSING)
+
+
+def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
+    """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
+    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
+        numbers = values.astype(float)
+    else:
+        missing = is_missing(values)
+        numbers = pd.to_numeric(values.where(~missing), errors="coerce").astype(float)
+        wrong = numbers.isna() & ~missing
+        if wrong.any():
+            raise SalutaryError(_not_a_number(values, wrong, path))
+    infinite = np.isinf(numbers)
+    if infinite.any():
+        row = infinite.idxmax()
+        raise SalutaryError(f"{path}, column {values.name}, row {row + 1}: {values[row]} is not finite")
+    return numbers
+
+
+def to_texts(values: pd.Series) -> pd.Series:
+    """Categories as text without spaces around it, NaN where missing; 4 also for 4.0."""
+    missing = is_missing(values)
+    texts = values.map(as_text) if not _is_text(values) else values.astype(str).str.strip()
+    return texts.astype(object).where(~missing, np.nan)
+
+
+def as_text(value: object) -> str:
+    """A value as a CSV file would have it: "" for none; 4 also for 4.0, since gaps make numbers floats."""
+    if value is None or value is pd.NA or value != value:
+        return ""
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return str(value)
+
+
+def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
+    """``number``, ``category``, or None and why the column is left out."""
+    missing = is_missing(values)
+    there = values[~missing]
+    if not len(there):
+        return None, "no values"
+    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+        return None, "dates: make numbers of them yourself"
+    if pd.api.types.is_bool_dtype(values):
+        return "number", ""
+    if pd.api.types.is_numeric_dtype(values):
+        return _number_or_id(there)
+    texts = to_texts(there)
+    numbers = pd.to_numeric(texts, errors="coerce")
+    share = numbers.notna().mean()
+    if share == 1 and not texts.str.match(CODE).any():
+        return _number_or_id(numbers)
+    if MOSTLY_NUMBERS <= share < 1:
+        advice = f"or name it in categorical=[{values.name}]"
+        raise SalutaryError(f"{_not_a_number(values, numbers.isna(), path)}; mend it, {advice}")
+    if _are_dates(texts):
+        return None, "dates: make numbers of them yourself"
+    n_different = texts.nunique()
+    if n_different > max(MANY_TEXTS, len(texts) / 2):
+        return None, f"ids or free text ({n_different:,} different values in {len(texts):,} rows)"
+    return "category", ""
+
+
+def _number_or_id(numbers: pd.Series) -> tuple[str | None, str]:
+    steps = np.diff(numbers.to_numpy(float))
+    if len(steps) > 1 and (steps == 1).all():
+        return None, "row numbers"
+    whole_and_different = numbers.nunique() == len(numbers) > 1 and (numbers % 1 == 0).all()
+    if ID_NAME.search(str(numbers.name)) and whole_and_different:
+        return None, "ids"
+    return "number", ""
+
+
+def _are_dates(texts: pd.Series) -> bool:
+    """Whether all of the texts have digits as dates and times have them, and can be read as such."""
+    some = texts.drop_duplicates()[:1000]
+    if not some.str.contains(DATE).all():
+        return False
+    return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
+
+
+def _n_different(values: pd.Series) -> int:
+    return to_texts(values).nunique() if _is_text(values) else values.nunique()
+
+
+def _is_text(values: pd.Series) -> bool:
+    return isinstance(values.dtype, pd.CategoricalDtype) or (
+        pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)
+    )
+
+
+def _not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
+    row = wrong.idxmax()
+    return f"{path}, column {values.name}, row {row + 1}: {values[row]!r} is not a number"

@@ -1,0 +1,60 @@
+"""What every kind of file of rows and columns can do."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from salutary.errors import SalutaryError
+
+# Rows of one block.
+BLOCK_ROWS = 32_768
+
+
+class TableFile(ABC):
+    """Rows and named columns in a file. ``n_rows`` is None where only reading all of it would tell."""
+
+    n_rows: int | None = None
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @property
+    @abstractmethod
+    def columns(self) -> list[str]: ...
+
+    @abstractmethod
+    def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        """The rows of these columns, in order, in pieces."""
+
+    def blocks(self, columns: Iterable[str] | None = None) -> Iterator[pd.DataFrame]:
+        """The rows in blocks, indexed by their number from 0.
+
+        Raises SalutaryError for a column that is not there, or is there twice, and for a damaged file.
+        """
+        wanted = self.columns if columns is None else list(columns)
+        check_columns(self.path, self.columns, wanted)
+        start = 0
+        for frame in self.frames(wanted):
+            frame.index = pd.RangeIndex(start, start + len(frame))
+            start += len(frame)
+            yield frame
+
+    def read(self, columns: Iterable[str] | None = None) -> pd.DataFrame:
+        """All rows; raises SalutaryError, as :meth:`blocks` does, and for a file without rows."""
+        blocks = list(self.blocks(columns))
+        if not sum(map(len, blocks)):
+            raise SalutaryError(f"{self.path} has no rows")
+        return pd.concat(blocks)
+
+
+def check_columns(path: Path, there: list[str], wanted: Iterable[str]) -> None:
+    """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
+    for column in wanted:
+        if there.count(column) != 1:
+            found = "no column" if column not in there else "more than one column"
+            listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
+            raise SalutaryError(f"{path} has {found} {column!r}; its columns are {listed}")
