@@ -36,6 +36,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     fit_intercept: whether there is an intercept, which is not penalised.
     confidence: standard errors that an influence has to exceed; ``"auto"``: 1, or 2 below 300 validation
     rows.
+    rerank: so many candidates the model is really refitted with, before one is picked; 0: goes by influence
+    alone.
     budget: points a round.
     rounds: so many rounds, or ``"auto"``: until ``patience`` rounds in a row have not lowered the loss on
         held-out validation rows; those up to the lowest loss are kept.
@@ -48,7 +50,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     classes_: (C,). ``coef_``, ``intercept_``: as scikit-learn's LogisticRegression has them.
     indices_: (q,) rows of X_pool that were labelled, in that order. ``labels_``: (q,) the labels they were
     given.
-    influence_: (q,) predicted fall of the mean validation loss for which each was chosen.
+    influence_: (q,) the fall of the mean validation loss for which each was chosen: that of a refit with it,
+        or the predicted one with ``rerank=0``.
     rounds_: (q,) the round of each, from 1.
     validation_loss_, held_out_loss_: of each round from round 0, on the validation rows that chose, and, by
         cross-fitting, on ones that did not (None without).
@@ -72,6 +75,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         C: float | str = 1.0,
         fit_intercept: bool = True,
         confidence: float | str = "auto",
+        rerank: int = 20,
         budget: int = 10,
         rounds: int | str = "auto",
         patience: int = 3,
@@ -84,6 +88,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.C = C
         self.fit_intercept = fit_intercept
         self.confidence = confidence
+        self.rerank = rerank
         self.budget = budget
         self.rounds = rounds
         self.patience = patience
@@ -120,7 +125,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
         pool = ArrayPool(validate_data(self, X_pool, dtype=np.float64, reset=False))
-        strategy = SalutaryGreedy(self.confidence)
+        strategy = SalutaryGreedy(self.confidence, rerank=self.rerank)
         stopping = Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
         settings = {"budget": self.budget, "folds": self.folds, "seed": self._seed()}
         labeler = Labeler(labeled, validation, pool, len(self.classes_), model, strategy, **settings)
@@ -156,7 +161,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
             raise SalutaryError(f"X_val has {len(X)} rows, y_val the shape {y.shape}")
         unknown = ~np.isin(y, self.classes_)
         if unknown.any():
-            raise SalutaryError(f"y_val holds {y[unknown][0]!r}, which y does not")
+            raise SalutaryError(f"y_val holds {y[unknown].tolist()[0]!r}, which y does not")
         return Rows(torch.tensor(X), torch.tensor(np.searchsorted(self.classes_, y)))
 
     def _l2(self, validation: Rows | None) -> float | str:

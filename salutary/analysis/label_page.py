@@ -16,6 +16,7 @@ NAMES = {
     "salutary": "salutary labelling",
     "labeled_and_validation": "trained on labelled + validation rows",
 }
+PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
 CARD = """\
 # Model card
 
@@ -109,7 +110,7 @@ def _balance(counts: dict[str, dict[str, int]]) -> dict:
     """Rows of each class and their share, in each part."""
     frame = pd.DataFrame(counts)
     shares = {
-        f"{part} rows": [f"{n:,} ({100 * n / max(frame[part].sum(), 1):.0f}%)" for n in frame[part]]
+        f"{PARTS[part]} rows": [f"{n:,} ({100 * n / max(frame[part].sum(), 1):.0f}%)" for n in frame[part]]
         for part in frame
     }
     return as_table(pd.DataFrame({"class": frame.index, **shares}))

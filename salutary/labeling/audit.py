@@ -32,8 +32,10 @@ def run(settings: LabelSettings, device: Device, model_of: Callable[[int], Logis
     outputs.require_writable(settings.path)
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
-    model.tune(inputs.labeled.rows.X, inputs.labeled.rows.y, stream(settings.seed, "model"))
-    table = audit(inputs.labeled.rows, inputs.validation.rows, model, inputs.classes, settings.seed)
+    labeled, validation = inputs.labeled.rows, inputs.validation.rows
+    seen = (validation.X, validation.y)
+    model.tune(labeled.X, labeled.y, stream(settings.seed, "model"), seen)
+    table = audit(labeled, validation, model, inputs.classes, settings.seed)
     if inputs.labeled.ids is not None:
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
     facts = _facts(settings, inputs, table, model)

@@ -82,5 +82,5 @@ def quoted(argument: str) -> str:
 def _documented() -> str:
     """conf/label.yaml, its settings with their comments."""
     text = (Path(config_dir()) / "label.yaml").read_text()
-    body = text.split("\n\n", 1)[1].replace("# ", "\n# ", 0)
-    return "".join(f"  {line}\n" for line in body.splitlines() if "_target_" not in line)
+    body = text.split("\n\n", 1)[1].partition("\nprotocol:")[0]
+    return "".join(f"  {line}".rstrip() + "\n" for line in body.splitlines() if "_target_" not in line)

@@ -90,6 +90,9 @@ class Labeler:
             raise SalutaryError("each class needs a labelled row")
         check_strategy(self.strategy)
         self.strategy.check(self.model)
+        if isinstance(self.strategy, SalutaryGreedy):  # the folds are to choose as the result does
+            confidence = self.strategy.standard_errors(len(self.validation))
+            self.strategy = SalutaryGreedy(confidence, self.strategy.exact, self.strategy.rerank)
         self.stop: str | None = None
         self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]

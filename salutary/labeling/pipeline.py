@@ -14,6 +14,7 @@ import pandas as pd
 
 from salutary.analysis import label_page
 from salutary.device import Device
+from salutary.errors import SalutaryError
 from salutary.files import whole_folder, write_atomic
 from salutary.labeling import outputs, terminal
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
@@ -65,9 +66,13 @@ def run(
     files = [Path(name).expanduser() for name in (settings.labeled, settings.validation, settings.pool)]
     with outputs.locked(settings.path):
         state = State(settings.partial, chosen, files)
-        pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
-        result = label(settings, inputs, pool, model_of(len(inputs.classes.names)), strategy, state)
-        write(settings, inputs, table, pool, result, chosen)
+        try:
+            pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
+            result = label(settings, inputs, pool, model_of(len(inputs.classes.names)), strategy, state)
+            write(settings, inputs, table, pool, result, chosen)
+        except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
+            state.remove()
+            raise
         state.remove()
     terminal.summarise(result, settings)
 

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from salutary.engine import best_influence, best_labels, validation_direction
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.errors import SalutaryError, require_bool, require_number
+from salutary.engine.refit import refitted_fall
+from salutary.errors import SalutaryError, require_bool, require_number, require_whole
 from salutary.split import PoolView
 from salutary.strategies import Proposal, Strategy, influence_rows, top, top_confident
 
@@ -33,15 +34,18 @@ class SalutaryGreedy(Strategy):
     labelled set, whatever the protocol says: it is a refit of that set whose effect is wanted.
 
     ``confidence``: 0 trusts the validation set; ``auto`` is 1, and 2 if that set has fewer than 300 rows
-    (docs/confidence.md). ``exact``: refit after every pick.
+    (docs/confidence.md). ``exact``: refit after every pick. ``rerank``: with each of the best
+    so many candidates the model is really refitted, and the one of the largest real fall, less its
+    uncertainty, is picked; where the penalty is weak, the influence alone can be far from that.
     """
 
     is_baseline = False
     needs_convex = True
 
-    def __init__(self, confidence: float | str = "auto", exact: bool = False):
+    def __init__(self, confidence: float | str = "auto", exact: bool = False, rerank: int = 0):
         self.confidence = confidence
         self.exact = exact
+        self.rerank = rerank
 
     def check(self, model) -> None:
         super().check(model)
@@ -50,6 +54,7 @@ class SalutaryGreedy(Strategy):
         if self.confidence != "auto":
             require_number("strategy.confidence", self.confidence, 0)
         require_bool("strategy.exact", self.exact)
+        require_whole("strategy.rerank", self.rerank, 0)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         growing = _GrowingSet(model, view, self.exact)
@@ -70,29 +75,41 @@ class SalutaryGreedy(Strategy):
             stop=None if len(picks) == budget else "no point with a positive lower bound",
         )
 
-    def _standard_errors(self, view: PoolView) -> float:
+    def standard_errors(self, n_validation: int) -> float:
+        """What ``confidence`` is for so many validation rows."""
         if self.confidence != "auto":
             return self.confidence
-        return 2 if len(view.validation) < FEW else 1
+        return 2 if n_validation < FEW else 1
 
     def _pick(
         self, growing: _GrowingSet, view: PoolView, free: Tensor, rng: np.random.Generator
     ) -> _Pick | None:
         """The free candidate of the highest lower bound, None if that is not positive."""
-        confidence = self._standard_errors(view)
-        W, penalty, rows = growing.model.coef_, growing.model.penalty_, influence_rows(view, growing.X)
-        if confidence == 0:
-            S = validation_direction(W, penalty, **rows)
-            influence = best_influence(W, S, view.pool).where(free, -torch.inf)
-            best = top(influence, 1)
-            bound, label = influence[best], best_labels(S, view.pool[best])
-            return _Pick(int(best), int(label), float(bound)) if bound > 0 else None
-        scorer = ConfidentInfluence.at(W, penalty, **rows, rng=rng)
-        pick = top_confident(scorer, view.pool, confidence, 1, free)
-        row, label, influence, lower = (value[0] for value in pick)
-        if not free[row] or not lower > 0:
+        n = min(max(self.rerank, 1), int(free.sum()))
+        rows, labels, influence, lower = self._best(growing, view, free, rng, n)
+        sure = lower > 0
+        rows, labels, influence, lower = (each[sure] for each in (rows, labels, influence, lower))
+        if not len(rows):
             return None
-        return _Pick(int(row), int(label), float(influence))
+        if not self.rerank:
+            return _Pick(int(rows[0]), int(labels[0]), float(influence[0]))
+        falls = growing.refitted_fall(view, view.pool[rows], labels)
+        best = int((falls * lower / influence).argmax())  # a real fall is as uncertain, relatively
+        return _Pick(int(rows[best]), int(labels[best]), float(falls[best])) if falls[best] > 0 else None
+
+    def _best(
+        self, growing: _GrowingSet, view: PoolView, free: Tensor, rng: np.random.Generator, n: int
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Rows, labels, influences and bounds of the ``n`` free candidates of the highest bounds, (n,)."""
+        confidence = self.standard_errors(len(view.validation))
+        W, penalty, rows = growing.model.coef_, growing.model.penalty_, influence_rows(view, growing.X)
+        if confidence:
+            scorer = ConfidentInfluence.at(W, penalty, **rows, rng=rng)
+            return top_confident(scorer, view.pool, confidence, n, free)
+        S = validation_direction(W, penalty, **rows)
+        influence = best_influence(W, S, view.pool).where(free, -torch.inf)
+        best = top(influence, n)
+        return best, best_labels(S, view.pool[best]), influence[best], influence[best]
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,19 @@ class _GrowingSet:
         self.model = copy.copy(model)
         self.exact = exact
         self.X, self.y = view.labeled.double(), view.labels
+
+    def refitted_fall(self, view: PoolView, X: Tensor, labels: Tensor) -> Tensor:
+        """Real fall of the mean validation loss when each of these points joins alone, (n,)."""
+        return refitted_fall(
+            self.model.coef_,
+            self.model.penalty_,
+            X=self.X,
+            y=self.y,
+            X_new=X,
+            y_new=labels,
+            X_validation=view.validation,
+            y_validation=view.validation_labels,
+        )
 
     def add(self, x: Tensor, label: int) -> None:
         self.X = torch.cat([self.X, x[None].double()])

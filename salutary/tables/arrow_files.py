@@ -11,6 +11,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError, needs
 from salutary.tables import table_file
+from salutary.tables.messages import one_line, where
 from salutary.tables.table_file import TableFile
 
 if TYPE_CHECKING:
@@ -18,12 +19,15 @@ if TYPE_CHECKING:
 
 # Bytes of each column read ahead from a Parquet file.
 READ_BYTES = 2**16
+# Decimal digits that a float64 holds.
+FLOAT_DIGITS = 15
 
 
 class ArrowFiles(TableFile):
     """A Parquet or Feather file, or a folder of Parquet files in the order of their names.
 
-    Raises SalutaryError for a file that is not whole, or has other columns than the first.
+    Raises SalutaryError for a file that is not whole, or has other columns than the first, or columns of
+    other things.
     """
 
     def __init__(self, path: Path):
@@ -38,9 +42,8 @@ class ArrowFiles(TableFile):
             raise SalutaryError(f"{path} holds no .parquet file")
         is_feather = path.suffix.lower() in (".feather", ".arrow")
         self._files = [(_Feather if is_feather else _Parquet)(each) for each in paths]
-        for each, file in zip(paths, self._files, strict=True):
-            if file.columns != self._files[0].columns:
-                raise SalutaryError(f"{each} has other columns than {paths[0]}")
+        for file in self._files[1:]:
+            _check_alike(self._files[0], file)
 
     @property
     def columns(self) -> list[str]:
@@ -53,7 +56,7 @@ class ArrowFiles(TableFile):
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         for file in self._files:
             for batch in file.batches(columns):
-                yield _to_pandas(batch, file.path)
+                yield _to_pandas(batch, columns, file.path)
 
 
 class _Parquet:
@@ -63,12 +66,15 @@ class _Parquet:
         self.path = path
         with _whole(path, "Parquet"):
             self._file = ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False)
-        self.columns = self._file.schema_arrow.names
+            self.schema = self._file.schema_arrow
+        self.columns = self.schema.names
         self.n_rows = self._file.metadata.num_rows
 
     def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
         with _whole(self.path, "Parquet"):
-            yield from self._file.iter_batches(table_file.BLOCK_ROWS, columns=columns, use_threads=False)
+            for batch in self._file.iter_batches(table_file.BLOCK_ROWS, columns=columns, use_threads=False):
+                batch.validate(full=True)  # else damaged text comes to light as it is used
+                yield batch
 
 
 class _Feather:
@@ -79,15 +85,27 @@ class _Feather:
         with _whole(path, "Feather"):
             self._file = ipc.open_file(memory_map(str(path)))
             lengths = [self._file.get_batch(i).num_rows for i in range(self._file.num_record_batches)]
-        self.columns = self._file.schema.names
+        self.schema = self._file.schema
+        self.columns = self.schema.names
         self.n_rows = sum(lengths)
 
     def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
         with _whole(self.path, "Feather"):
             for number in range(self._file.num_record_batches):
                 batch = self._file.get_batch(number).select(columns)
+                batch.validate(full=True)
                 for start in range(0, batch.num_rows, table_file.BLOCK_ROWS):
                     yield batch.slice(start, table_file.BLOCK_ROWS)
+
+
+def _check_alike(first: _Parquet | _Feather, other: _Parquet | _Feather) -> None:
+    if other.columns != first.columns:
+        raise SalutaryError(f"{other.path} has other columns than {first.path}")
+    for field, there in zip(other.schema, first.schema, strict=True):
+        forms = {_form(field.type), _form(there.type)} - {"nothing"}
+        if len(forms) > 1:
+            found = f"it holds {field.type}, but {there.type} in {first.path}"
+            raise SalutaryError(f"{where(other.path, field.name)}: {found}")
 
 
 class _whole:
@@ -104,20 +122,45 @@ class _whole:
         from pyarrow import ArrowException
 
         if isinstance(error, (ArrowException, OSError)):
-            text = " ".join(str(error).split())
+            text = one_line(error)
             raise SalutaryError(f"{self.path} is not a whole {self.form} file: {text}") from error
 
 
-def _to_pandas(batch: pyarrow.RecordBatch, path: Path) -> pd.DataFrame:
+def _to_pandas(batch: pyarrow.RecordBatch, columns: list[str], path: Path) -> pd.DataFrame:
     """Numbers, text, dates and truth values; raises SalutaryError for a column of anything else."""
-    from pyarrow import float64, types
+    found = {}
+    for name in columns:
+        column = batch.column(name)
+        if _form(column.type) is None:
+            raise SalutaryError(f"{where(path, name)}: it holds {column.type}, not numbers or text")
+        found[name] = _plain(column).to_pandas()
+    return pd.DataFrame(found, index=range(batch.num_rows))
 
-    columns = {}
-    for field, column in zip(batch.schema, batch.columns, strict=True):
-        kind = field.type
-        if types.is_decimal(kind):
-            column = column.cast(float64())
-        elif types.is_nested(kind) or types.is_binary(kind) or types.is_large_binary(kind):
-            raise SalutaryError(f"{path}, column {field.name}: it holds {kind}, not numbers or text")
-        columns[field.name] = column.to_pandas()
-    return pd.DataFrame(columns, index=range(batch.num_rows))
+
+def _plain(column: pyarrow.Array) -> pyarrow.Array:
+    """The column in a type that pandas holds without loss; dates and times of day, never used, as text."""
+    from pyarrow import float64, string, types
+
+    kind = column.type
+    if types.is_dictionary(kind):
+        return _plain(column.dictionary_decode())
+    if types.is_decimal(kind):
+        return column.cast(float64() if kind.precision <= FLOAT_DIGITS else string())
+    return column.cast(string()) if types.is_date(kind) or types.is_time(kind) else column
+
+
+def _form(kind: pyarrow.DataType) -> str | None:
+    """What a type holds; None for what there are no features of."""
+    from pyarrow import types
+
+    if types.is_dictionary(kind):
+        return _form(kind.value_type)
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return "text"
+    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
+        return "numbers"
+    if types.is_boolean(kind):
+        return "truth values"
+    if types.is_temporal(kind) and not types.is_interval(kind):
+        return "times"
+    return "nothing" if types.is_null(kind) else None

@@ -14,16 +14,22 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
+from salutary.tables.messages import quoted, where
 from salutary.tables.table_file import TableFile
 
 UNNAMED = "(unnamed)"
 
 
 class CsvFile(TableFile):
-    """Comma-separated UTF-8 text with a header, or another ``separator``; .gz is unpacked."""
+    """Comma-separated UTF-8 text with a header, or another ``separator``; .gz is unpacked.
+
+    Raises SalutaryError for a separator that cannot be one.
+    """
 
     def __init__(self, path: Path, separator: str = ","):
         super().__init__(path)
+        if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
+            raise SalutaryError(f"separator must be one character, such as ; and no quote, not {separator!r}")
         self.separator = separator
 
     @cached_property
@@ -33,7 +39,7 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{self.path} is empty")
         if len(header) == 1 and (found := [mark for mark in (";", "\t", "|") if mark in header[0]]):
             raise SalutaryError(
-                f"{self.path} has the single column {header[0]!r}: is it separated by {found[0]!r}?"
+                f"{self.path} has the single column {quoted(header[0])}: is it separated by {found[0]!r}?"
                 " Set separator"
             )
         return [name.strip() or UNNAMED for name in header]
@@ -44,10 +50,10 @@ class CsvFile(TableFile):
         picked = [self.columns.index(column) for column in columns]
         start = 0
         while rows := list(itertools.islice(lines, table_file.BLOCK_ROWS)):
-            for row, values in enumerate(rows, start=start + 1):
+            for row, values in enumerate(rows, start=start):
                 if len(values) != len(self.columns):
                     found = f"{len(values)} values for {len(self.columns)} columns"
-                    raise SalutaryError(f"{self.path}, row {row}: it has {found}")
+                    raise SalutaryError(f"{where(self.path, row=row)}: it has {found}")
             start += len(rows)
             by_column = list(zip(*rows, strict=True))
             values = {column: by_column[place] for column, place in zip(columns, picked, strict=True)}
@@ -55,17 +61,18 @@ class CsvFile(TableFile):
 
     def _lines(self) -> Iterator[list[str]]:
         """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""
-        row = -1  # the header comes first
+        row = -1  # of the line that is being read: the header
         try:
             opened = gzip.open if self.path.suffix.lower() == ".gz" else open
             with opened(self.path, "rt", encoding="utf-8-sig", newline="") as file:
                 # Strict, so that a file that ends inside quotes is an error.
                 for values in csv.reader(file, delimiter=self.separator, strict=True):
                     if values:
-                        row += 1
                         yield values
+                        row += 1
         except csv.Error as error:
-            raise SalutaryError(f"{self.path}, row {row + 1}: {error}") from error
+            place = where(self.path, row=row) if row >= 0 else f"{self.path}, header"
+            raise SalutaryError(f"{place}: {error}") from error
         except UnicodeDecodeError as error:
             raise SalutaryError(f"{self.path} is not UTF-8: see line {self._bad_line()}") from error
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:

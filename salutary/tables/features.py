@@ -15,7 +15,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
-from salutary.tables.schema import Schema
+from salutary.tables.messages import where
+from salutary.tables.schema import LARGEST, Schema
 
 # Categories of a column beyond this many share one feature, the rarest ones.
 MAX_CATEGORIES = 50
@@ -35,7 +36,7 @@ def preprocessor(schema: Schema) -> ColumnTransformer:
     )
     categories = make_pipeline(SimpleImputer(strategy="constant", fill_value=NO_VALUE), one_hot)
     parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
-    return ColumnTransformer([part for part in parts if part[2]], verbose_feature_names_out=False)
+    return ColumnTransformer([part for part in parts if part[2]])
 
 
 @dataclass
@@ -53,19 +54,22 @@ class Features:
 
     @property
     def names(self) -> list[str]:
-        return list(self.transformer.get_feature_names_out())
+        """Of the features; two may have the same name, as a column ``city_a`` and the ``a`` of ``city``."""
+        return [name.split("__", 1)[1] for name in self.transformer.get_feature_names_out()]
 
     def transform(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:
-        """Features (n, d), float64. Raises SalutaryError, naming the row, for values too large to
-        standardise.
+        """Features (n, d), float64. Raises SalutaryError, naming the row, for a value that is too large for
+        float32 once it is standardised.
         """
         if self.schema.categorical:
             self._count_unseen(frame)
         X = self.transformer.transform(frame)
-        if not np.isfinite(X).all():
-            row, column = np.argwhere(~np.isfinite(X))[0]
-            named = f"{path}, column {self.names[column]}, row {frame.index[row] + 1}"
-            raise SalutaryError(f"{named}: the value is too large")
+        fits = np.abs(X) <= LARGEST
+        if not fits.all():
+            row, column = np.argwhere(~fits)[0]
+            raise SalutaryError(
+                f"{where(path, self.names[column], frame.index[row])}: the value is too large"
+            )
         return X
 
     def dumps(self) -> bytes:

@@ -27,7 +27,10 @@ def open_table(path: str | Path, separator: str = ",") -> TableFile:
 
     ``separator``: of the values in a .csv file. Raises SalutaryError if it is none of these, or is not there.
     """
-    path = Path(path).expanduser()
+    try:
+        path = Path(path).expanduser()
+    except RuntimeError as error:  # ~name of nobody
+        raise SalutaryError(f"there is no {path}") from error
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]

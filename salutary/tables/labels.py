@@ -11,9 +11,10 @@ import pandas as pd
 
 from salutary.datasets import UNLABELED
 from salutary.errors import SalutaryError
+from salutary.tables.messages import listed, quoted, shown, where
 from salutary.tables.schema import to_texts
 
-WHOLE = re.compile(r"0|-?[1-9]\d*")
+WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # of 64 bits
 
 
 @dataclass(frozen=True)
@@ -26,21 +27,19 @@ class Classes:
     def of(cls, values: pd.Series, path: str | Path) -> Classes:
         """The distinct labels. Raises SalutaryError for fewer than two, and for real numbers."""
         labels = to_texts(values).dropna()
-        where = f"{path}, column {values.name}"
+        place = where(path, values.name)
         numbers = pd.to_numeric(labels, errors="coerce")
-        fractions = (numbers % 1 != 0) & np.isfinite(numbers)
-        if len(labels) and numbers.notna().all() and fractions.any():
-            row = fractions.idxmax()
-            raise SalutaryError(
-                f"{where}, row {row + 1}: {labels[row]} is no class, the target must be classes"
-            )
+        if len(labels) and numbers.notna().all() and (real := (numbers % 1 != 0) & np.isfinite(numbers)).any():
+            row = real.idxmax()
+            found = f"{quoted(labels[row])} is no class, the target must be classes"
+            raise SalutaryError(f"{where(path, values.name, row)}: {found}")
         names = labels.unique()
         if len(names) < 2:
-            found = f"the single class {names[0]}" if len(names) else "no labels"
-            raise SalutaryError(f"{where}: {found}, but at least two classes are needed")
+            found = f"the single class {shown(names[0])}" if len(names) else "no labels"
+            raise SalutaryError(f"{place}: {found}, but at least two classes are needed")
         if len(names) > max(20, len(labels) / 2):
             found = f"{len(names)} different labels in {len(labels)} rows"
-            raise SalutaryError(f"{where}: {found} are no classes; is it the target?")
+            raise SalutaryError(f"{place}: {found} are no classes; is it the target?")
         return cls(tuple(sorted(names, key=int if all(map(WHOLE.fullmatch, names)) else None)))
 
     @property
@@ -56,18 +55,13 @@ class Classes:
         Raises SalutaryError, naming the row, for a class that is not among these, or a label that is missing.
         """
         labels = to_texts(values)
-        where = f"{path}, column {values.name}"
         unknown = labels.notna() & ~labels.isin(self.names)
         if unknown.any():
             row = unknown.idxmax()
-            known = ", ".join(self.names[:10])
-            raise SalutaryError(
-                f"{where}, row {row + 1}: {labels[row]!r} is none of the known classes, {known}"
-            )
+            found = f"{quoted(labels[row])} is none of the known classes, {listed(list(self.names), 10)}"
+            raise SalutaryError(f"{where(path, values.name, row)}: {found}")
         if required and labels.isna().any():
-            row = labels.isna().idxmax()
-            raise SalutaryError(
-                f"{where}, row {row + 1}: there is no label (rows without one are the pool's)"
-            )
+            place = where(path, values.name, labels.isna().idxmax())
+            raise SalutaryError(f"{place}: there is no label (rows without one are the pool's)")
         numbers = {name: number for number, name in enumerate(self.names)}
         return np.array(labels.map(numbers).fillna(UNLABELED), np.int64)  # a copy: pandas' own is read-only

@@ -12,7 +12,11 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
+from salutary.tables.messages import one_line, quoted, shown, where
 from salutary.tables.table_file import TableFile
+
+# What NumPy and zipfile raise for an archive that is damaged, packed in an unknown way, or holds pickles.
+DAMAGED = (ValueError, EOFError, OSError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class NpzFile(TableFile):
@@ -23,20 +27,15 @@ class NpzFile(TableFile):
 
     def __init__(self, path: Path):
         super().__init__(path)
-        try:
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error, AttributeError) as error:
-            raise SalutaryError(f"{path} is not a whole .npz file of plain arrays: {error}") from error
         self._values: dict[str, np.ndarray] = {}
-        for name, array in arrays.items():
-            if array.ndim not in (1, 2) or array.dtype.kind not in "biufUM":
-                raise SalutaryError(f"{path}, array {name}: it holds {array.dtype} {array.shape}, no columns")
-            by_column = {f"{name}{i}": array[:, i] for i in range(array.shape[1])} if array.ndim == 2 else {}
-            self._values |= by_column or {name: array}
+        for name, array in _arrays(path).items():
+            for column, values in _columns(path, name, array).items():
+                if column in self._values:
+                    raise SalutaryError(f"{path} has more than one column {quoted(column)}")
+                self._values[column] = values
         lengths = {name: len(array) for name, array in self._values.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{name} {n}" for name, n in list(lengths.items())[:4])
+            told = ", ".join(f"{shown(name)} {n}" for name, n in list(lengths.items())[:4])
             raise SalutaryError(f"{path} holds arrays of different lengths: {told}")
         self.n_rows = max(lengths.values(), default=0)
 
@@ -48,3 +47,39 @@ class NpzFile(TableFile):
         for start in range(0, self.n_rows, table_file.BLOCK_ROWS):
             rows = slice(start, start + table_file.BLOCK_ROWS)
             yield pd.DataFrame({column: self._values[column][rows] for column in columns})
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        archive = np.load(path, allow_pickle=False)
+        if isinstance(archive, np.lib.npyio.NpzFile):
+            with archive:
+                return {name: archive[name] for name in archive.files}
+    except DAMAGED as error:
+        text = one_line(error)
+        raise SalutaryError(f"{path} is not a whole .npz file of plain arrays: {text}") from error
+    raise SalutaryError(f"{path} holds a single array, as a .npy file does, and no columns")
+
+
+def _columns(path: Path, name: str, array: np.ndarray | bytes) -> dict[str, np.ndarray]:
+    """The columns of one array; raises SalutaryError for one that holds none."""
+    if not isinstance(array, np.ndarray):
+        raise SalutaryError(f"{path} holds {quoted(name)}, which is no array")
+    if array.ndim not in (1, 2) or array.dtype.kind not in "biufUM":
+        held = f"{array.dtype} {array.shape}"
+        raise SalutaryError(f"{path}, array {shown(name)}: it holds {held}, no columns of numbers or text")
+    native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
+    columns = {f"{name}{i}": native[:, i] for i in range(native.shape[1])} if native.ndim == 2 else {name: native}
+    if native.dtype.kind == "U":
+        for column, values in columns.items():
+            _check_unicode(path, column, values)
+    return columns
+
+
+def _check_unicode(path: Path, column: str, values: np.ndarray) -> None:
+    """NumPy keeps code points that are no text, which cannot be written anywhere."""
+    codes = np.ascontiguousarray(values, f"U{max(1, values.dtype.itemsize // 4)}").view(np.uint32)
+    codes = codes.reshape(len(values), -1)
+    wrong = ((codes >= 0xD800) & (codes <= 0xDFFF) | (codes > 0x10FFFF)).any(1)
+    if wrong.any():
+        raise SalutaryError(f"{where(path, column, int(wrong.argmax()))}: it is no Unicode text")

@@ -7,6 +7,7 @@ Nothing is guessed silently: what is no plain number or category, such as a date
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.tables.messages import quoted, shown, where
 
 # Texts that mean "no value", as pandas reads them.
 MISSING = frozenset(
@@ -26,7 +28,12 @@ MOSTLY_NUMBERS = 0.9
 MANY_TEXTS = 20
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 CODE = re.compile(r"[-+]?0\d")  # 00501 is a name, not the number 501
-ID_NAME = re.compile(r"(^|[^a-z])(id|uuid|guid)$", re.IGNORECASE)
+WHOLE_AS_REAL = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # 4.0 is 4, since gaps make numbers floats
+ID_NAME = re.compile(r"((^|[^a-zA-Z])(?i:id|uuid|guid)|[a-z](Id|ID|Uuid|UUID|Guid|GUID))$")
+# What the row numbers are called that pandas and R write with a table.
+INDEX_NAME = re.compile(r"\(unnamed\)|unnamed: \d+|index|__index_level_\d+__|row_?names", re.IGNORECASE)
+# The squares of larger numbers, and of features of them, have no sum.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -50,19 +57,20 @@ class Schema:
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
     ) -> Schema:
-        """What the columns of ``frame`` hold; those named are what they are said to be.
+        """What the columns of ``frame`` hold; those named are what they are said to be. Those to ``ignore``
+        need not be in it.
 
         Raises SalutaryError for a column that mixes numbers and text, and if none can be used.
         """
         numeric, categorical, ignore = list(numeric), list(categorical), list(ignore)
         named = [*numeric, *categorical, *ignore]
         for column in named:
-            if column not in frame:
-                raise SalutaryError(
-                    f"{path} has no column {column!r} to use as numeric, categorical or ignore"
-                )
             if named.count(column) > 1:
-                raise SalutaryError(f"column {column!r} is named twice in numeric, categorical and ignore")
+                raise SalutaryError(
+                    f"column {quoted(column)} is named twice in numeric, categorical and ignore"
+                )
+            if column not in frame and column not in ignore:
+                raise SalutaryError(f"{path} has no column {quoted(column)} to use as numeric or categorical")
         left_out = dict.fromkeys(ignore, "as asked")
         for column in frame.columns.difference(named, sort=False):
             kind, why = _kind(frame[column], path)
@@ -79,7 +87,7 @@ class Schema:
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
         if not any(used):
-            told = "; ".join(f"{column}: {why}" for column, why in list(left_out.items())[:6])
+            told = "; ".join(f"{shown(column)}: {why}" for column, why in list(left_out.items())[:6])
             raise SalutaryError(f"{path} has no column to learn from ({told or 'there is only the target'})")
         return cls(tuple(used[0]), tuple(used[1]), left_out)
 
@@ -104,26 +112,40 @@ def is_missing(values: pd.Series) -> pd.Series:
 
 def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
     """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
-    if pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
-        numbers = values.astype(float)
-    else:
+    if _is_time(values):
+        raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
+    if _is_text(values):
         missing = is_missing(values)
-        numbers = pd.to_numeric(values.where(~missing), errors="coerce").astype(float)
+        bare = values.where(~missing).map(lambda value: value.strip() if isinstance(value, str) else value)
+        numbers = pd.to_numeric(bare, errors="coerce").astype(float)
         wrong = numbers.isna() & ~missing
         if wrong.any():
             raise SalutaryError(_not_a_number(values, wrong, path))
-    infinite = np.isinf(numbers)
-    if infinite.any():
-        row = infinite.idxmax()
-        raise SalutaryError(f"{path}, column {values.name}, row {row + 1}: {values[row]} is not finite")
+    else:
+        numbers = values.astype(float)
+    too_large = numbers.abs() > LARGEST
+    if too_large.any():
+        row = too_large.idxmax()
+        found = "is not finite" if np.isinf(numbers[row]) else "is too large"
+        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {found}")
     return numbers
 
 
 def to_texts(values: pd.Series) -> pd.Series:
     """Categories as text without spaces around it, NaN where missing; 4 also for 4.0."""
     missing = is_missing(values)
-    texts = values.map(as_text) if not _is_text(values) else values.astype(str).str.strip()
-    return texts.astype(object).where(~missing, np.nan)
+    if not _is_text(values):
+        return values.map(as_text).astype(object).where(~missing, np.nan)
+    texts = values.astype(str).str.strip().astype(object).where(~missing, np.nan)
+    whole = texts.str.endswith(".0", na=False) | texts.str.endswith("00", na=False)
+    if whole.any():
+        texts[whole] = texts[whole].map(_as_whole)
+    return texts
+
+
+def _as_whole(text: str) -> str:
+    match = WHOLE_AS_REAL.fullmatch(text)
+    return match[1] if match else text
 
 
 def as_text(value: object) -> str:
@@ -141,10 +163,10 @@ def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
     there = values[~missing]
     if not len(there):
         return None, "no values"
-    if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+    if _is_time(values):
         return None, "dates: make numbers of them yourself"
     if pd.api.types.is_bool_dtype(values):
-        return "number", ""
+        return "category", ""  # as the texts True and False are
     if pd.api.types.is_numeric_dtype(values):
         return _number_or_id(there)
     texts = to_texts(there)
@@ -153,7 +175,7 @@ def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
     if share == 1 and not texts.str.match(CODE).any():
         return _number_or_id(numbers)
     if MOSTLY_NUMBERS <= share < 1:
-        advice = f"or name it in categorical=[{values.name}]"
+        advice = f"or name it in categorical=[{shown(values.name)}]"
         raise SalutaryError(f"{_not_a_number(values, numbers.isna(), path)}; mend it, {advice}")
     if _are_dates(texts):
         return None, "dates: make numbers of them yourself"
@@ -164,11 +186,13 @@ def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
 
 
 def _number_or_id(numbers: pd.Series) -> tuple[str | None, str]:
-    steps = np.diff(numbers.to_numpy(float))
+    with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is reported with its row
+        steps = np.diff(numbers.to_numpy(float))
+        whole_and_different = numbers.nunique() == len(numbers) > 1 and (numbers % 1 == 0).all()
     if len(steps) > 1 and (steps == 1).all():
         return None, "row numbers"
-    whole_and_different = numbers.nunique() == len(numbers) > 1 and (numbers % 1 == 0).all()
-    if ID_NAME.search(str(numbers.name)) and whole_and_different:
+    name = str(numbers.name)
+    if whole_and_different and (ID_NAME.search(name) or INDEX_NAME.fullmatch(name)):
         return None, "ids"
     return "number", ""
 
@@ -178,11 +202,18 @@ def _are_dates(texts: pd.Series) -> bool:
     some = texts.drop_duplicates()[:1000]
     if not some.str.contains(DATE).all():
         return False
-    return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
+    with warnings.catch_warnings():  # of days and months that may be meant the other way round
+        warnings.simplefilter("ignore")
+        return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
 
 
 def _n_different(values: pd.Series) -> int:
     return to_texts(values).nunique() if _is_text(values) else values.nunique()
+
+
+def _is_time(values: pd.Series) -> bool:
+    types = pd.api.types
+    return types.is_datetime64_any_dtype(values) or types.is_timedelta64_dtype(values)
 
 
 def _is_text(values: pd.Series) -> bool:
@@ -193,4 +224,13 @@ def _is_text(values: pd.Series) -> bool:
 
 def _not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
     row = wrong.idxmax()
-    return f"{path}, column {values.name}, row {row + 1}: {values[row]!r} is not a number"
+    return f"{where(path, values.name, row)}: {quoted(values[row])} is not a number"
+
+
+def require_apart(fixed: dict[str, str | None], lists: dict[str, list[str]]) -> None:
+    """Raises SalutaryError if a column such as the target, ``fixed``, has another task too, in ``lists``."""
+    for setting, column in fixed.items():
+        others = {**lists, **{name: [other] for name, other in fixed.items() if name != setting}}
+        for name, columns in others.items():
+            if column is not None and column in columns:
+                raise SalutaryError(f"{setting}={shown(column)} cannot also be {name}")

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.tables.messages import listed, quoted
 
 # Rows of one block.
 BLOCK_ROWS = 32_768
@@ -38,7 +39,7 @@ class TableFile(ABC):
         wanted = self.columns if columns is None else list(columns)
         check_columns(self.path, self.columns, wanted)
         start = 0
-        for frame in self.frames(wanted):
+        for frame in filter(len, self.frames(wanted)):
             frame.index = pd.RangeIndex(start, start + len(frame))
             start += len(frame)
             yield frame
@@ -50,11 +51,16 @@ class TableFile(ABC):
             raise SalutaryError(f"{self.path} has no rows")
         return pd.concat(blocks)
 
+    def read_all_but(self, ignored: Iterable[str]) -> pd.DataFrame:
+        """All rows without some columns, which are to be there all the same."""
+        ignored = list(ignored)
+        check_columns(self.path, self.columns, ignored)
+        return self.read([column for column in self.columns if column not in ignored])
+
 
 def check_columns(path: Path, there: list[str], wanted: Iterable[str]) -> None:
     """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
     for column in wanted:
         if there.count(column) != 1:
             found = "no column" if column not in there else "more than one column"
-            listed = ", ".join(there[:20]) + (", ..." if len(there) > 20 else "")
-            raise SalutaryError(f"{path} has {found} {column!r}; its columns are {listed}")
+            raise SalutaryError(f"{path} has {found} {quoted(column)}; its columns are {listed(there, 20)}")

@@ -1,0 +1,44 @@
+"""How messages name the place of a mistake, on one line whatever names and values hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+# Characters of a name or value that are shown.
+LONGEST = 60
+
+
+def where(path: str | Path, column: str | None = None, row: int | None = None) -> str:
+    """``val.csv, column age, row 3``; ``row`` counts from 0, the message from 1."""
+    places = [str(path)]
+    if column is not None:
+        places.append(f"column {shown(column)}")
+    if row is not None:
+        places.append(f"row {row + 1}")
+    return ", ".join(places)
+
+
+def shown(name: object) -> str:
+    """A name as it is, unless it is long or would not print as one line."""
+    text = _short(name)
+    return text if text.isprintable() else repr(text)
+
+
+def quoted(value: object) -> str:
+    """A value within quotes."""
+    return repr(_short(value))
+
+
+def listed(names: list[str], most: int) -> str:
+    """The first names of a list."""
+    return ", ".join(map(shown, names[:most])) + (", ..." if len(names) > most else "")
+
+
+def one_line(text: object) -> str:
+    """What another package says, on one line."""
+    return " ".join(str(text).split())
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
