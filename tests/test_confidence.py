@@ -10,14 +10,14 @@ import torch
 from oracles import blobs
 from test_loop import problem
 
-from salutary import loop
+from salutary import engine, loop
 from salutary.analysis.confidence import FEW as FEW_IN_THE_STUDY
 from salutary.engine import confidence
 from salutary.engine.confidence import ConfidentInfluence, gradient_moments
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
-from salutary.strategies import influence_rows
+from salutary.strategies import influence_rows, salutary_greedy
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import FEW, SalutaryGreedy
 
@@ -145,6 +145,36 @@ def test_exact_greedy_is_refit_score_and_pick(n_classes, kappa):
     assert (found.stop is None) == (len(picks) == 8)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("kappa, rerank", [(0, 5), (1.0, 5), (0.5, 1000)])
+def test_reranking_picks_the_largest_real_fall(n_classes, kappa, rerank):
+    model, view = situation(n_classes, l2=0.5)
+    each = each_validation_point(model, view)
+    mean, error = each.mean(0), each.std(0, correction=1) / len(each) ** 0.5
+    bound, labels = (mean - kappa * error).max(1)
+    before = engine.loss(view.validation, view.validation_labels, model.coef_).mean()
+    worth = {}
+    for row in bound.argsort(descending=True)[:rerank].tolist():
+        if bound[row] <= 0:
+            continue
+        X = torch.cat([view.labeled, view.pool[row][None]])
+        refit = copy.copy(model).fit(X, torch.cat([view.labels, labels[row][None]]))
+        fall = float(before - engine.loss(view.validation, view.validation_labels, refit.coef_).mean())
+        worth[row] = fall * float(bound[row] / mean[row, labels[row]]), fall
+    best = max(worth, key=worth.get)
+    strategy = SalutaryGreedy(kappa, exact=True, rerank=rerank)
+    found = strategy.propose(model, view, 1, np.random.default_rng(0))
+    assert (found.indices.item(), found.labels.item()) == (best, int(labels[best]))
+    assert found.influence.item() == pytest.approx(worth[best][1], rel=1e-4)
+
+
+def test_reranking_stops_where_nothing_really_helps(monkeypatch):
+    model, view = situation(2)
+    monkeypatch.setattr(salutary_greedy, "refitted_fall", lambda *_, y_new, **__: -torch.ones(len(y_new)))
+    found = SalutaryGreedy(0, rerank=4).propose(model, view, 3, np.random.default_rng(0))
+    assert not len(found.indices) and found.stop == "no point with a positive lower bound"
+
+
 TABLES = ["bank", "wine", "electrical", "waveform", "musk_v2", "diabetic", "celeba"]
 
 
@@ -190,7 +220,7 @@ def test_whole_pool_can_be_taken():
     assert sorted(proposal.indices.tolist()) == list(range(6))
 
 
-@pytest.mark.parametrize("setting", [{"confidence": -1}, {"confidence": "abc"}, {"exact": 1}])
+@pytest.mark.parametrize("setting", [{"confidence": -1}, {"confidence": "abc"}, {"exact": 1}, {"rerank": -1}])
 def test_settings_that_make_no_sense(setting):
     (name,) = setting
     with pytest.raises(SalutaryError, match=f"strategy.{name}"):
