@@ -66,9 +66,9 @@ def summarise(
 
     ``twins``: strategies that choose the same points on these data, which the summary then says.
     """
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # a path may look like markup
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
-    console.print(f"\n[bold]{title}[/bold]")
+    console.print(f"\n{title}", style="bold")
     console.print(_accuracies(records, references))
     console.print(_labels(records))
     console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)

@@ -19,7 +19,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling import cli, labeler, state
 from salutary.labeling.audit import audit, out_of_fold
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison, Difference
-from salutary.labeling.labeler import Labeler, alternative, row_losses
+from salutary.labeling.labeler import Labeler, alternative, held_out_when_kept, row_losses
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
@@ -211,6 +211,22 @@ def test_the_alternative_is_trained_on_labelled_and_validation_rows():
     )
     held_out = rows(X_val[track.held_out], y_val[track.held_out])
     np.testing.assert_allclose(losses[track.held_out], row_losses(fold, held_out)[0], rtol=1e-10)
+
+
+def test_the_kept_round_is_not_measured_by_what_chose_it():
+    found = make(strategy=Salutary(), n=20, budget=10, folds=4)
+    stopping = Stopping(patience=8)
+    rounds = tuple(found.rounds(stopping))
+    losses, hits = held_out_when_kept(found, rounds, stopping)
+    of_rounds = np.array([record.held_out[0] for record in rounds])
+    for track in found.tracks[1:]:
+        others = np.setdiff1d(np.arange(len(losses)), track.held_out)
+        kept = of_rounds[:, others].mean(1).argmin()
+        assert losses[track.held_out].tolist() == of_rounds[kept, track.held_out].tolist()
+        assert hits[track.held_out].tolist() == rounds[kept].held_out[1][track.held_out].tolist()
+    assert losses.mean() >= of_rounds.mean(1).min()
+    fixed = held_out_when_kept(found, rounds, Stopping(rounds=len(rounds) - 1))
+    assert fixed[0].tolist() == rounds[-1].held_out[0].tolist()
 
 
 def test_differences_are_paired():

@@ -14,7 +14,8 @@ from salutary.errors import SalutaryError
 from salutary.tables.columns import Columns
 from salutary.tables.files import TableFile, check_columns, open_table
 from salutary.tables.labels import Classes
-from salutary.tables.schema import Schema, to_texts
+from salutary.tables.messages import quoted, shown, where
+from salutary.tables.schema import Schema, require_apart, to_texts
 
 log = logging.getLogger(__name__)
 
@@ -55,42 +56,53 @@ class OwnTable:
 
     def load(self) -> Table:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
-        if not (self.path and self.target):
+        known = [column for column in self._fixed().values() if column]
+        files = self._files()
+        main = files["train"]
+        check_columns(main.path, main.columns, known)
+        parts = {"train": main.read_all_but(self.ignore)}
+        features = parts["train"].drop(columns=known)
+        schema = Schema.of(features, main.path, self.numeric, self.categorical, self.ignore)
+        classes = Classes.of(parts["train"][self.target], main.path)
+        for name in list(files)[1:]:
+            parts[name] = files[name].read([*schema.used, self.target])
+        y = [
+            classes.encode(frame[self.target], files[name].path, required=name != "train")
+            for name, frame in parts.items()
+        ]
+        roles = self._roles(parts, main.path, y[0])
+        used = [(files[name].path, schema.convert(frame, files[name].path)) for name, frame in parts.items()]
+        columns = Columns(schema, used)
+        told = [f"{shown(name)} ({why})" for name, why in schema.left_out.items() if name not in self.ignore]
+        if told:
+            log.info("%s: left out %s", main.path, "; ".join(told))
+        return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
+
+    def _fixed(self) -> dict[str, str | None]:
+        """The columns with a task of their own, by setting; raises SalutaryError for settings that make no
+        sense.
+        """
+        if self.path is None or self.target is None:
             raise SalutaryError("set dataset.path, a file, and dataset.target, its column of labels")
+        for name in ("path", "target", "split", "validation", "test"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value):
+                raise SalutaryError(f"dataset.{name} must be text, not {value!r} (quote numbers twice)")
+        lists = {f"dataset.{name}": getattr(self, name) for name in ("numeric", "categorical", "ignore")}
+        for name, columns in lists.items():
+            if isinstance(columns, str) or not all(isinstance(column, str) for column in columns):
+                raise SalutaryError(f"{name} must be a list of columns such as [age,city], not {columns!r}")
+        fixed = {"dataset.target": self.target, "dataset.split": self.split}
+        require_apart(fixed, lists)
+        return fixed
+
+    def _files(self) -> dict[str, TableFile]:
         if bool(self.validation) != bool(self.test) or (self.split and self.validation):
             raise SalutaryError(
                 "set dataset.validation and dataset.test, two files, or dataset.split, a column"
             )
-        files = {"train": open_table(self.path, self.separator)}
-        if self.validation and self.test:
-            files |= {
-                name: open_table(getattr(self, name), self.separator) for name in ("validation", "test")
-            }
-        main = files["train"]
-        check_columns(main.path, main.columns, [self.target, *([self.split] if self.split else [])])
-        parts = {name: file.read(None if name == "train" else main.columns) for name, file in files.items()}
-        known = [self.target, *([self.split] if self.split else [])]
-        features = pd.concat([frame.drop(columns=known) for frame in parts.values()])
-        schema = Schema.of(features, main.path, self.numeric, self.categorical, self.ignore)
-        if schema.left_out:
-            told = "; ".join(f"{column} ({why})" for column, why in schema.left_out.items())
-            log.info("%s: left out %s", main.path, told)
-        converted = [schema.convert(frame, files[name].path) for name, frame in parts.items()]
-        y, classes = self._labels(parts, files)
-        columns = Columns(schema, pd.concat(converted, ignore_index=True), main.path)
-        roles = self._roles(parts, main.path, y)
-        return Table(columns.codes(), y, classes.names, columns=columns, roles=roles)
-
-    def _labels(
-        self, parts: dict[str, pd.DataFrame], files: dict[str, TableFile]
-    ) -> tuple[np.ndarray, Classes]:
-        every = pd.concat([frame[self.target] for frame in parts.values()], ignore_index=True)
-        classes = Classes.of(every, files["train"].path)
-        numbers = [
-            classes.encode(frame[self.target], files[name].path, required=name != "train")
-            for name, frame in parts.items()
-        ]
-        return np.concatenate(numbers), classes
+        paths = {"train": self.path, "validation": self.validation, "test": self.test}
+        return {name: open_table(path, self.separator) for name, path in paths.items() if path}
 
     def _roles(self, parts: dict[str, pd.DataFrame], path: Path, y: np.ndarray) -> np.ndarray | None:
         """The part of each row, if the files say so; raises SalutaryError, naming the row, if it is none."""
@@ -100,12 +112,15 @@ class OwnTable:
             return None
         roles = to_texts(parts["train"][self.split]).fillna("")
         wrong = ~roles.isin(ROLES)
-        where = f"{path}, column {self.split}"
         if wrong.any():
             row = wrong.idxmax()
-            raise SalutaryError(f"{where}, row {row + 1}: {roles[row]!r} is none of {', '.join(ROLES)}")
+            found = f"{quoted(roles[row])} is none of {', '.join(ROLES)}"
+            raise SalutaryError(f"{where(path, self.split, row)}: {found}")
         unknown = roles.isin(["validation", "test"]) & (y == UNLABELED)
         if unknown.any():
-            row = unknown.idxmax()
-            raise SalutaryError(f"{where}, row {row + 1}: a row to measure on needs a label")
+            place = where(path, self.split, unknown.idxmax())
+            raise SalutaryError(f"{place}: a row to measure on needs a label")
+        for role in ("train", "validation", "test"):
+            if not (roles == role).any():
+                raise SalutaryError(f"{where(path, self.split)}: no row is given to the {role} part")
         return roles.to_numpy(str)

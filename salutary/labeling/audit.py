@@ -29,7 +29,7 @@ FOLDS = 10
 
 def run(settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]) -> None:
     """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
-    outputs.require_writable(settings.path)
+    outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     labeled, validation = inputs.labeled.rows, inputs.validation.rows
@@ -39,11 +39,12 @@ def run(settings: LabelSettings, device: Device, model_of: Callable[[int], Logis
     if inputs.labeled.ids is not None:
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
     facts = _facts(settings, inputs, table, model)
-    with whole_folder(settings.folder) as folder:
-        outputs.write_json(folder / "facts.json", facts)
-        write_atomic(folder / "audit.html", label_page.audit_page(facts, table).encode())
-    outputs.write_table(settings.path, table)
-    console = Console(highlight=False)
+    with outputs.locked(settings.path):
+        with whole_folder(settings.folder) as folder:
+            outputs.write_json(folder / "facts.json", facts)
+            write_atomic(folder / "audit.html", label_page.audit_page(facts, table).encode())
+        outputs.write_table(settings.path, table)
+    console = Console(highlight=False, markup=False)  # a path may look like markup
     console.print(
         f"{facts['hurting']} of {len(table):,} labelled rows hurt the validation loss by more than two"
         f" standard errors; {facts['doubted']} have a label that the others do not predict.\n"

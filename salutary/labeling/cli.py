@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
+from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
 from salutary.config import build, one_line_errors
@@ -51,7 +52,9 @@ def run(arguments: list[str]) -> None:
         return
     settings = LabelSettings.of(OmegaConf.to_container(cfg, resolve=True))
     from salutary.labeling import audit, pipeline
+    from salutary.labeling.labeler import check_kind
 
+    check_kind(get_class(cfg.strategy["_target_"]))
     device, model = build(cfg, "device"), _model(cfg)
     for path in (settings.path, settings.folder):
         if path.exists() and not settings.force:

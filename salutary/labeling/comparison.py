@@ -65,11 +65,19 @@ class Comparison:
         """The model of the lowest mean loss; the earlier of equals."""
         return min(self.losses, key=lambda name: self.losses[name].mean())
 
+    @property
+    def unclear(self) -> list[str]:
+        """The models that the best is not surely better than."""
+        gaps = {name: Difference.of(self.losses[self.best], losses) for name, losses in self.losses.items()}
+        return [name for name, gap in gaps.items() if name != self.best and not gap.is_sure]
+
+    @property
+    def is_sure(self) -> bool:
+        return not self.unclear
+
     def verdict(self) -> str:
         """Which of the three is best, and how sure that is, in a sentence or two."""
-        others = [name for name in self.losses if name != self.best]
-        gaps = {name: Difference.of(self.losses[self.best], self.losses[name]) for name in others}
-        unclear = [NAMES[name] for name, gap in gaps.items() if not gap.is_sure]
+        unclear = [NAMES[name] for name in self.unclear]
         text = f"Best on {self.where}: {NAMES[self.best]}"
         if not unclear:
             return f"{text}, by more than {SURE:g} standard errors."

@@ -17,6 +17,7 @@ from salutary.labeling.inputs import Inputs
 from salutary.pools import NpyPool
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns
+from salutary.tables.messages import quoted, where
 from salutary.tables.schema import to_texts
 from salutary.terminal import counting_bar
 
@@ -47,20 +48,14 @@ def _write(
 ) -> None:
     schema = inputs.features.schema
     wanted = [*schema.used, *([id_column] if id_column else [])]
-    check_columns(table.path, table.columns, wanted)
+    check_columns(table.path, table.columns, [*wanted, *table.columns])
     features = Features(schema, inputs.features.transformer, Counter())
     width, n, hashes = len(features.names), 0, []
     with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
         _write_header(file, 0, width)
         for block in table.blocks(wanted):
             X = features.transform(schema.convert(block, table.path), table.path)
-            with np.errstate(over="ignore"):
-                single = X.astype(np.float32)
-            if not np.isfinite(single).all():
-                row, column = np.argwhere(~np.isfinite(single))[0]
-                where = f"column {features.names[column]}, row {block.index[row] + 1}"
-                raise SalutaryError(f"{table.path}, {where}: the value is too large")
-            file.write(single.tobytes())
+            file.write(X.astype(np.float32).tobytes())
             if id_column:
                 hashes.append(_hashes(block[id_column], table.path))
             n += len(block)
@@ -86,7 +81,7 @@ def _hashes(values: pd.Series, path: Path) -> np.ndarray:
     """64 bits of each id: millions of texts would not fit into little memory."""
     ids = to_texts(values)
     if ids.isna().any():
-        raise SalutaryError(f"{path}, column {values.name}, row {ids.isna().idxmax() + 1}: there is no id")
+        raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
     return pd.util.hash_array(ids.to_numpy(object))
 
 
@@ -94,16 +89,16 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
     """Raises SalutaryError for an id that is there twice, or also in another file."""
     order = np.argsort(hashes, kind="stable")
     twice = hashes[order][1:] == hashes[order][:-1]
-    where = f"{table.path}, column {id_column}"
     if twice.any():
         row = order[1:][twice].min()
-        raise SalutaryError(f"{where}, row {row + 1}: the id {_id(table, id_column, row)!r} is there twice")
+        found = f"the id {quoted(_id(table, id_column, row))} is there twice"
+        raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
     for part in inputs.parts:
         known = np.isin(hashes, pd.util.hash_array(part.ids))
         if known.any():
             row = int(known.argmax())
-            found = f"the id {_id(table, id_column, row)!r} is also in {part.path}"
-            raise SalutaryError(f"{where}, row {row + 1}: {found}")
+            found = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
+            raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
 
 
 def _id(table: TableFile, column: str, row: int) -> str:

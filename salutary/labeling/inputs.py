@@ -16,7 +16,14 @@ from salutary.labeling.track import Rows
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns, open_table
 from salutary.tables.labels import Classes
-from salutary.tables.schema import Schema, to_texts
+from salutary.tables.messages import quoted, shown, where
+from salutary.tables.schema import Schema, require_apart, to_texts
+
+# The columns of the tables that are written, which an id cannot be called.
+WRITTEN = (
+    *("row", "label", "influence", "prediction", "probability", "round", "rank", "true_label"),
+    *("harm", "standard_error", "suggested_label", "gain"),
+)
 
 
 @dataclass(frozen=True)
@@ -62,6 +69,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     frame = read_labeled(tables["labeled"], settings)
     path = tables["labeled"].path
     classes = Classes.of(frame[settings.target], path)
+    _check_id_name(settings.id, classes)
     known = [settings.target, *([settings.id] if settings.id else [])]
     schema = Schema.of(
         frame.drop(columns=known), path, settings.numeric, settings.categorical, settings.ignore
@@ -69,21 +77,31 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     features = Features.fit(schema, schema.convert(frame, path))
     parts = {"labeled": _part(frame, path, features, classes, settings, device)}
     features.unseen.clear()
-    for name in tables.keys() - {"labeled"}:
+    for name in list(tables)[1:]:
         frame = tables[name].read([*schema.used, *known])
         parts[name] = _part(frame, tables[name].path, features, classes, settings, device)
     inputs = Inputs(features, classes, parts["labeled"], parts["validation"], parts.get("test"))
-    _check_classes(inputs)
-    _check_apart(inputs)
+    _check_classes(inputs, settings.target)
+    _check_apart(inputs, settings.id)
     return inputs
 
 
 def read_labeled(table: TableFile, settings: LabelSettings) -> pd.DataFrame:
-    """All columns of the labelled rows. Raises SalutaryError if target or id are not among them."""
-    check_columns(table.path, table.columns, [settings.target, *([settings.id] if settings.id else [])])
-    if settings.target in (named := [*settings.numeric, *settings.categorical, settings.id]):
-        raise SalutaryError(f"target={settings.target} cannot also be in {named}")
-    return table.read()
+    """The labelled rows, all columns but those to ignore. Raises SalutaryError if target or id are not among
+    them.
+    """
+    fixed = {"target": settings.target, "id": settings.id}
+    require_apart(fixed, {name: getattr(settings, name) for name in ("numeric", "categorical", "ignore")})
+    check_columns(table.path, table.columns, [name for name in fixed.values() if name])
+    return table.read_all_but(settings.ignore)
+
+
+def _check_id_name(name: str | None, classes: Classes) -> None:
+    """Raises SalutaryError for the name of a column that is written beside the id."""
+    if name in (*WRITTEN, *(f"influence_{each}" for each in classes.names)):
+        raise SalutaryError(
+            f"id={shown(name)}: a column of the labels that are written has this name, rename it"
+        )
 
 
 def _part(
@@ -104,31 +122,30 @@ def checked_ids(values: pd.Series, path: Path) -> np.ndarray:
     """Ids as text; raises SalutaryError, naming the row, for one that is missing or there twice."""
     ids = to_texts(values)
     if ids.isna().any():
-        raise SalutaryError(f"{path}, column {values.name}, row {ids.isna().idxmax() + 1}: there is no id")
+        raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
     twice = ids.duplicated()
     if twice.any():
         row = twice.idxmax()
-        raise SalutaryError(
-            f"{path}, column {values.name}, row {row + 1}: the id {ids[row]!r} is there twice"
-        )
+        raise SalutaryError(f"{where(path, values.name, row)}: the id {quoted(ids[row])} is there twice")
     return ids.to_numpy(object)
 
 
-def _check_classes(inputs: Inputs) -> None:
+def _check_classes(inputs: Inputs, target: str) -> None:
     """Raises SalutaryError if the validation rows hold a single class."""
     present = list(inputs.validation.counts)
     if len(present) < 2:
-        name = inputs.classes.names[present[0]]
-        raise SalutaryError(f"{inputs.validation.path}: all rows are of the single class {name}")
+        found = f"all rows are of the single class {shown(inputs.classes.names[present[0]])}"
+        raise SalutaryError(f"{where(inputs.validation.path, target)}: {found}")
 
 
-def _check_apart(inputs: Inputs) -> None:
+def _check_apart(inputs: Inputs, column: str | None) -> None:
     """Raises SalutaryError for an id that is in two of the files."""
     seen: dict[str, Path] = {}
     for part in inputs.parts:
         if part.ids is None:
             continue
-        for row, name in enumerate(part.ids, start=1):
+        for row, name in enumerate(part.ids):
             if name in seen:
-                raise SalutaryError(f"{part.path}, row {row}: the id {name!r} is also in {seen[name]}")
+                found = f"the id {quoted(name)} is also in {seen[name]}"
+                raise SalutaryError(f"{where(part.path, column, row)}: {found}")
         seen |= dict.fromkeys(part.ids, part.path)

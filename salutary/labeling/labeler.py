@@ -15,11 +15,12 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError, require_whole
-from salutary.labeling.shortlist import HighestInfluence, RandomAccessPool
+from salutary.labeling.shortlist import HighestInfluence
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Picks, Rows, Track
 from salutary.loop import check_proposal
 from salutary.models.logistic import LogisticRegression
+from salutary.pools import ArrayPool, NpyPool
 from salutary.seeding import stream
 from salutary.split import PoolView
 from salutary.strategies import Strategy
@@ -64,7 +65,7 @@ class Labeler:
 
     labeled: Rows
     validation: Rows
-    pool: RandomAccessPool
+    pool: ArrayPool | NpyPool
     n_classes: int
     model: LogisticRegression
     strategy: Strategy
@@ -211,6 +212,26 @@ def held_out_losses(
     return losses, hits
 
 
+def held_out_when_kept(
+    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Losses and hits (n_V,) of held-out validation rows at the round that is kept; None without
+    cross-fitting.
+
+    Which round that is, the other folds say for each fold: the lowest of many losses is lower than it would
+    be on new rows.
+    """
+    if rounds[0].held_out is None:
+        return None
+    losses, hits = (np.stack([record.held_out[i] for record in rounds]) for i in (0, 1))
+    of_row = np.empty(len(labeler.validation), np.int64)
+    for track in labeler.tracks[1:]:
+        others = np.delete(losses, track.held_out, axis=1).mean(1)
+        of_row[track.held_out] = stopping.kept(others.tolist())
+    rows = np.arange(len(of_row))
+    return losses[of_row, rows], hits[of_row, rows]
+
+
 def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray, np.ndarray] | None]:
     """The plain alternative: a model of labelled and all validation rows, and its held-out losses and hits.
 
@@ -230,8 +251,12 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray,
 
 def check_strategy(strategy: Strategy) -> None:
     """Raises SalutaryError for a strategy that does not label by influence over the labelled set."""
-    labels_itself = isinstance(strategy, (Salutary, SalutaryGreedy))
-    if not labels_itself or isinstance(strategy, SalutaryGroundTruth):
-        raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")
+    check_kind(type(strategy))
     if getattr(strategy, "hessian", "labeled") != "labeled":
         raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
+
+
+def check_kind(kind: type) -> None:
+    """Raises SalutaryError for strategies of this class that do not label by influence."""
+    if not issubclass(kind, (Salutary, SalutaryGreedy)) or issubclass(kind, SalutaryGroundTruth):
+        raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")

@@ -74,30 +74,37 @@ def save_model(path: Path, features: Features, model: LogisticRegression, classe
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Raises SalutaryError if another process is writing the same table."""
+    """Where a table is to be written; folders that are made for it go again if nothing comes of it.
+
+    Raises SalutaryError if that cannot be, or if another process is writing the same table.
+    """
+    folder = path.parent.absolute()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     lock = FileLock(path.with_name(f".{path.name}.lock"))
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout as error:
         raise SalutaryError(f"another salutary-label is writing {path}") from error
+    except OSError as error:
+        raise SalutaryError(f"{path} cannot be written: {error.strerror}") from error
     try:
         yield
     finally:
         lock.release()
         Path(lock.lock_file).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # they hold what was written
+            for each in made:
+                each.rmdir()
 
 
-def require_writable(path: Path) -> None:
-    """Raises SalutaryError if a table cannot be written in the form that its name asks for."""
+def require_parquet(path: Path) -> None:
+    """Raises SalutaryError if the table is to be .parquet, and PyArrow is not installed."""
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow  # noqa: F401
         except ImportError as error:
             raise needs("pyarrow", "parquet") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SalutaryError(f"{path.parent} cannot be made: {error.strerror}") from error
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,8 +19,8 @@ from salutary.labeling import outputs, terminal
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
 from salutary.labeling.encoded_pool import EncodedPool, encode_pool, rows_of
 from salutary.labeling.inputs import Inputs, read_inputs
-from salutary.labeling.labeler import Labeler, Round, alternative, row_losses
-from salutary.labeling.settings import LabelSettings
+from salutary.labeling.labeler import Labeler, Round, alternative, held_out_when_kept, row_losses
+from salutary.labeling.settings import LabelSettings, as_path
 from salutary.labeling.state import State
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Strategy
@@ -60,10 +59,10 @@ def run(
 
     Raises SalutaryError for whatever is wrong in the files; then nothing is written.
     """
-    outputs.require_writable(settings.path)
+    outputs.require_parquet(settings.path)
     table = open_table(settings.pool, settings.separator)
     inputs = read_inputs(settings, device)
-    files = [Path(name).expanduser() for name in (settings.labeled, settings.validation, settings.pool)]
+    files = [as_path(name) for name in (settings.labeled, settings.validation, settings.pool)]
     with outputs.locked(settings.path):
         state = State(settings.partial, chosen, files)
         try:
@@ -116,7 +115,12 @@ def label(
         LABELED: labeler.kept(rounds, kept).model,
         ALTERNATIVE: other,
     }
-    comparisons = _comparisons(inputs, models, rounds, kept, other_held_out)
+    held_out = {
+        INITIAL: rounds[0].held_out,
+        LABELED: held_out_when_kept(labeler, rounds, settings.stopping),
+        ALTERNATIVE: other_held_out,
+    }
+    comparisons = _comparisons(inputs, models, held_out)
     seconds = time.perf_counter() - started + sum(record.seconds for record in done)
     return Result(rounds, kept, labeler.stop, models, comparisons, seconds)
 
@@ -134,18 +138,15 @@ def _rounds_bar(settings: LabelSettings, pool: EncodedPool) -> Iterator[Callable
 def _comparisons(
     inputs: Inputs,
     models: dict[str, LogisticRegression],
-    rounds: tuple[Round, ...],
-    kept: int,
-    other: tuple[np.ndarray, np.ndarray] | None,
+    held_out: dict[str, tuple[np.ndarray, np.ndarray] | None],
 ) -> list[Comparison]:
     """On the test rows if there are any, then on held-out validation rows."""
     found = []
     if inputs.test:
         measured = {name: row_losses(model, inputs.test.rows) for name, model in models.items()}
         found.append(Comparison.of("test rows", measured))
-    if other:
-        measured = {INITIAL: rounds[0].held_out, LABELED: rounds[kept].held_out, ALTERNATIVE: other}
-        found.append(Comparison.of("validation rows held out from choosing", measured))
+    if held_out[INITIAL]:
+        found.append(Comparison.of("validation rows held out from choosing", held_out))
     return found
 
 

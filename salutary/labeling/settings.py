@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -66,7 +67,16 @@ class LabelSettings:
             require_whole(name, getattr(self, name), smallest)
         if self.output and self.path.suffix.lower() not in FORMATS:
             raise SalutaryError(f"output must end in {' or '.join(FORMATS)}, not {self.output!r}")
+        self._check_places()
         _ = self.stopping
+
+    def _check_places(self) -> None:
+        """Raises SalutaryError if an input is, or is in, what is written, and may be replaced."""
+        places = [self.path.resolve(), self.folder.resolve(), self.partial.resolve()]
+        for name in ("labeled", "validation", "test", "pool"):
+            value = getattr(self, name)
+            if value and any(as_path(value).resolve().is_relative_to(each) for each in places):
+                raise SalutaryError(f"{name}={value} is where output={self.path} writes: write elsewhere")
 
     @property
     def stopping(self) -> Stopping:
@@ -75,7 +85,7 @@ class LabelSettings:
     @property
     def path(self) -> Path:
         """Of the table that is written."""
-        return Path(self.output or ("audit.csv" if self.audit else "labels.parquet")).expanduser()
+        return as_path(self.output or ("audit.csv" if self.audit else "labels.parquet"))
 
     @property
     def folder(self) -> Path:
@@ -86,6 +96,11 @@ class LabelSettings:
     def partial(self) -> Path:
         """What an interrupted labelling leaves behind, to go on with."""
         return self.path.with_suffix(".partial")
+
+
+def as_path(name: str) -> Path:
+    """With ~ for the home directory; ~name of nobody stays as it is."""
+    return Path(os.path.expanduser(name))
 
 
 WHAT = {

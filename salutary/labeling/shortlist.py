@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,17 +10,11 @@ from torch import Tensor
 
 from salutary.engine import best_influence
 from salutary.labeling.track import Track
-from salutary.pools import ArrayPool, NpyPool, Pool, TopRows, check_finite, scored_blocks
-
-
-class Shortlist(Protocol):
-    """Rows of the pool to choose among, each track's own, in the order of the pool."""
-
-    def of(self, tracks: Sequence[Track], directions: Sequence[Tensor], title: str) -> list[np.ndarray]: ...
+from salutary.pools import Pool, TopRows, check_finite, scored_blocks
 
 
 class HighestInfluence:
-    """The ``n`` rows that have not been taken and have the highest influence over all labels.
+    """Of each track the ``n`` rows that it has not taken and that have the highest influence over all labels.
 
     Choosing one point at a time among those is choosing among all unless a point's influence rises above
     the n-th best within a round. A pool of at most ``n`` rows is not read for it.
@@ -34,7 +27,10 @@ class HighestInfluence:
         self.progress = progress
 
     def of(self, tracks: Sequence[Track], directions: Sequence[Tensor], title: str) -> list[np.ndarray]:
-        """Raises SalutaryError, naming the row, for a value that is not finite."""
+        """Row numbers of each track, ascending; ``title``: of the bar.
+
+        Raises SalutaryError, naming the row, for a value that is not finite.
+        """
         if len(self.pool) <= self.n:
             everything = np.arange(len(self.pool))
             return [np.setdiff1d(everything, track.taken) for track in tracks]
@@ -48,6 +44,3 @@ class HighestInfluence:
                 influence[torch.as_tensor(inside - start)] = -torch.inf
                 found.add(influence, start)
         return [np.sort(found.columns()[0].numpy(force=True)) for found in best]
-
-
-RandomAccessPool = ArrayPool | NpyPool

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def summarise(result: Result, settings: LabelSettings) -> None:
     """Labels, the three models beside each other, the verdict, and where everything is."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, markup=False)  # a path may look like markup
     n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
     rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
-    console.print(f"\n[bold]{n} labels in {rounds}[/bold], no human asked; {result.seconds:.1f} s")
+    console.print(f"\n{n} labels in {rounds}, no human asked; {result.seconds:.1f} s", style="bold")
     last = result.rounds[-1].number
     dropped = f" (of {last}: later ones lowered no loss)" if result.kept < last else ""
     console.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)

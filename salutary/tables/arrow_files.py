@@ -67,7 +67,7 @@ class _Parquet:
         with _whole(path, "Parquet"):
             self._file = ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False)
             self.schema = self._file.schema_arrow
-        self.columns = self.schema.names
+            self.columns = self.schema.names
         self.n_rows = self._file.metadata.num_rows
 
     def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
@@ -85,8 +85,8 @@ class _Feather:
         with _whole(path, "Feather"):
             self._file = ipc.open_file(memory_map(str(path)))
             lengths = [self._file.get_batch(i).num_rows for i in range(self._file.num_record_batches)]
-        self.schema = self._file.schema
-        self.columns = self.schema.names
+            self.schema = self._file.schema
+            self.columns = self.schema.names
         self.n_rows = sum(lengths)
 
     def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
@@ -121,7 +121,7 @@ class _whole:
     def __exit__(self, kind: type | None, error: BaseException | None, _: object) -> None:
         from pyarrow import ArrowException
 
-        if isinstance(error, (ArrowException, OSError)):
+        if isinstance(error, (ArrowException, OSError, UnicodeDecodeError)):
             text = one_line(error)
             raise SalutaryError(f"{self.path} is not a whole {self.form} file: {text}") from error
 

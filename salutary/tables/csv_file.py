@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import itertools
@@ -9,6 +10,7 @@ import zlib
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import pandas as pd
 
@@ -63,8 +65,7 @@ class CsvFile(TableFile):
         """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""
         row = -1  # of the line that is being read: the header
         try:
-            opened = gzip.open if self.path.suffix.lower() == ".gz" else open
-            with opened(self.path, "rt", encoding="utf-8-sig", newline="") as file:
+            with self._opened("rt", encoding="utf-8-sig", newline="") as file:
                 # Strict, so that a file that ends inside quotes is an error.
                 for values in csv.reader(file, delimiter=self.separator, strict=True):
                     if values:
@@ -75,16 +76,22 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{place}: {error}") from error
         except UnicodeDecodeError as error:
             raise SalutaryError(f"{self.path} is not UTF-8: see line {self._bad_line()}") from error
+
+    def _bad_line(self) -> int:
+        """Number of the first line that is not UTF-8; decoding in pieces does not tell."""
+        with self._opened("rb") as file:
+            return next(n for n, line in enumerate(file, start=1) if not _is_utf8(line))
+
+    @contextlib.contextmanager
+    def _opened(self, *arguments: str, **settings: str) -> Iterator[IO]:
+        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
+        try:
+            with opened(self.path, *arguments, **settings) as file:
+                yield file
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SalutaryError(f"{self.path} is truncated or corrupt: {error}") from error
         except OSError as error:
             raise SalutaryError(f"{self.path} cannot be read: {error.strerror}") from error
-
-    def _bad_line(self) -> int:
-        """Number of the first line that is not UTF-8; decoding in pieces does not tell."""
-        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
-        with opened(self.path, "rb") as file:
-            return next(n for n, line in enumerate(file, start=1) if not _is_utf8(line))
 
 
 def _is_utf8(line: bytes) -> bool:

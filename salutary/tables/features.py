@@ -21,6 +21,8 @@ from salutary.tables.schema import LARGEST, Schema
 # Categories of a column beyond this many share one feature, the rarest ones.
 MAX_CATEGORIES = 50
 NO_VALUE = "(missing)"
+# Numbers that differ by less than this share of them are equal but for rounding, not to be scaled up.
+ROUNDING = 1e-10
 
 
 def preprocessor(schema: Schema) -> ColumnTransformer:
@@ -34,7 +36,8 @@ def preprocessor(schema: Schema) -> ColumnTransformer:
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
     )
-    categories = make_pipeline(SimpleImputer(strategy="constant", fill_value=NO_VALUE), one_hot)
+    filled = SimpleImputer(strategy="constant", fill_value=NO_VALUE, keep_empty_features=True)
+    categories = make_pipeline(filled, one_hot)
     parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
     return ColumnTransformer([part for part in parts if part[2]])
 
@@ -50,7 +53,11 @@ class Features:
     @classmethod
     def fit(cls, schema: Schema, frame: pd.DataFrame) -> Features:
         """Fit on training rows, as :meth:`Schema.convert` gives them."""
-        return cls(schema, preprocessor(schema).fit(frame))
+        transformer = preprocessor(schema).fit(frame)
+        if schema.numeric:
+            scaler = transformer.named_transformers_["numbers"][-1]
+            scaler.scale_ = np.maximum(scaler.scale_, ROUNDING * np.abs(scaler.mean_))
+        return cls(schema, transformer)
 
     @property
     def names(self) -> list[str]:

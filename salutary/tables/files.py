@@ -11,6 +11,7 @@ Messages count rows from 1, without a header.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from salutary.errors import SalutaryError
@@ -27,10 +28,7 @@ def open_table(path: str | Path, separator: str = ",") -> TableFile:
 
     ``separator``: of the values in a .csv file. Raises SalutaryError if it is none of these, or is not there.
     """
-    try:
-        path = Path(path).expanduser()
-    except RuntimeError as error:  # ~name of nobody
-        raise SalutaryError(f"there is no {path}") from error
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]

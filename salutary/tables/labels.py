@@ -28,8 +28,9 @@ class Classes:
         """The distinct labels. Raises SalutaryError for fewer than two, and for real numbers."""
         labels = to_texts(values).dropna()
         place = where(path, values.name)
-        numbers = pd.to_numeric(labels, errors="coerce")
-        if len(labels) and numbers.notna().all() and (real := (numbers % 1 != 0) & np.isfinite(numbers)).any():
+        numbers = pd.to_numeric(labels, errors="coerce").astype(float)
+        real = np.isfinite(numbers) & (numbers % 1 != 0)
+        if real.any() and numbers.notna().all():
             row = real.idxmax()
             found = f"{quoted(labels[row])} is no class, the target must be classes"
             raise SalutaryError(f"{where(path, values.name, row)}: {found}")

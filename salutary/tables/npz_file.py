@@ -51,12 +51,12 @@ class NpzFile(TableFile):
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
     try:
-        archive = np.load(path, allow_pickle=False)
-        if isinstance(archive, np.lib.npyio.NpzFile):
-            with archive:
+        with path.open("rb") as file:  # which NumPy leaves open if it is damaged
+            archive = np.load(file, allow_pickle=False)
+            if isinstance(archive, np.lib.npyio.NpzFile):
                 return {name: archive[name] for name in archive.files}
     except DAMAGED as error:
-        text = one_line(error)
+        text = "objects are not read" if "pickle" in str(error) else one_line(error)
         raise SalutaryError(f"{path} is not a whole .npz file of plain arrays: {text}") from error
     raise SalutaryError(f"{path} holds a single array, as a .npy file does, and no columns")
 
@@ -69,7 +69,9 @@ def _columns(path: Path, name: str, array: np.ndarray | bytes) -> dict[str, np.n
         held = f"{array.dtype} {array.shape}"
         raise SalutaryError(f"{path}, array {shown(name)}: it holds {held}, no columns of numbers or text")
     native = np.ascontiguousarray(array, array.dtype.newbyteorder("="))
-    columns = {f"{name}{i}": native[:, i] for i in range(native.shape[1])} if native.ndim == 2 else {name: native}
+    columns = (
+        {f"{name}{i}": values for i, values in enumerate(native.T)} if native.ndim == 2 else {name: native}
+    )
     if native.dtype.kind == "U":
         for column, values in columns.items():
             _check_unicode(path, column, values)

@@ -79,11 +79,7 @@ class Schema:
             else:
                 (numeric if kind == "number" else categorical).append(column)
         for column in [*numeric, *categorical]:
-            if (
-                column not in named
-                and is_missing(frame[column]).sum() == 0
-                and _n_different(frame[column]) < 2
-            ):
+            if column not in named and _is_constant(frame[column], column in numeric, path):
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
         if not any(used):
@@ -207,8 +203,11 @@ def _are_dates(texts: pd.Series) -> bool:
         return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
 
 
-def _n_different(values: pd.Series) -> int:
-    return to_texts(values).nunique() if _is_text(values) else values.nunique()
+def _is_constant(values: pd.Series, as_numbers: bool, path: str | Path) -> bool:
+    """Whether there is one value, in every row. Numbers may be the same though their digits are not."""
+    if is_missing(values).any():
+        return False
+    return (to_numbers(values, path) if as_numbers else to_texts(values)).nunique() < 2
 
 
 def _is_time(values: pd.Series) -> bool:
@@ -228,9 +227,12 @@ def _not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
 
 
 def require_apart(fixed: dict[str, str | None], lists: dict[str, list[str]]) -> None:
-    """Raises SalutaryError if a column such as the target, ``fixed``, has another task too, in ``lists``."""
+    """Raises SalutaryError if a column such as the target, ``fixed``, has another task too, or is in
+    ``lists``.
+    """
     for setting, column in fixed.items():
-        others = {**lists, **{name: [other] for name, other in fixed.items() if name != setting}}
+        others = {name: [other] for name, other in fixed.items() if name != setting}
+        others |= {f"in {name}": columns for name, columns in lists.items()}
         for name, columns in others.items():
             if column is not None and column in columns:
                 raise SalutaryError(f"{setting}={shown(column)} cannot also be {name}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -60,7 +61,8 @@ class TableFile(ABC):
 
 def check_columns(path: Path, there: list[str], wanted: Iterable[str]) -> None:
     """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
+    counts = Counter(there)
     for column in wanted:
-        if there.count(column) != 1:
+        if counts[column] != 1:
             found = "no column" if column not in there else "more than one column"
             raise SalutaryError(f"{path} has {found} {quoted(column)}; its columns are {listed(there, 20)}")
