@@ -277,6 +277,11 @@ FILES = {
         {},
         r"train\.csv is not UTF-8: see line 1",
     ),
+    "UTF-16 without a mark": (
+        raw("train.csv", lambda b: b.decode().replace("Köln", "Trier").encode("utf-16-le")),
+        {},
+        r"train\.csv, header: it holds a NUL, as UTF-16 and binary files do",
+    ),
     "semicolons": (
         raw("train.csv", lambda b: b.replace(b",", b";")),
         {},
@@ -363,6 +368,11 @@ COLUMNS = {
         raw("pool.csv", b"age,wage,city,outcome,outcome\n1,2,Ulm,yes,no\n"),
         {},
         r"pool\.csv has more than one column 'outcome'",
+    ),
+    "a name with a NUL": (
+        arrow("a.parquet", lambda c: c | {"x\0": c["age"]}),
+        {"labeled": "a.parquet"},
+        r"a\.parquet has the column 'x\\x00': a name cannot hold a NUL",
     ),
     "names that are no line": (
         raw("val.csv", b'"a\nb",age\n1,2\n'),

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from salutary.analysis import label_page
@@ -608,7 +608,12 @@ def check(parts, arguments):
                     assert np.isfinite(X[0]).all() and len(X[0]) == len(loaded.y)
 
 
-SHARED = {"deadline": None, "derandomize": True, "suppress_health_check": list(HealthCheck)}
+SHARED = {
+    "deadline": None,
+    "derandomize": True,
+    "suppress_health_check": list(HealthCheck),
+    "phases": (Phase.explicit, Phase.generate),  # add Phase.shrink to look into what is found, for minutes
+}
 
 
 @settings(max_examples=60, **SHARED)

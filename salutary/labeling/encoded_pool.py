@@ -18,7 +18,7 @@ from salutary.pools import NpyPool
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns
 from salutary.tables.messages import quoted, where
-from salutary.tables.schema import to_texts
+from salutary.tables.schema import each_to_text, to_texts
 from salutary.terminal import counting_bar
 
 
@@ -54,8 +54,8 @@ def _write(
     with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
         _write_header(file, 0, width)
         for block in table.blocks(wanted):
-            X = features.transform(schema.convert(block, table.path), table.path)
-            file.write(X.astype(np.float32).tobytes())
+            X = features.transform(schema.convert(block, table.path), table.path, np.float32)
+            file.write(X.data)
             if id_column:
                 hashes.append(_hashes(block[id_column], table.path))
             n += len(block)
@@ -79,26 +79,33 @@ def _write_header(file, n: int, width: int) -> None:
 
 def _hashes(values: pd.Series, path: Path) -> np.ndarray:
     """64 bits of each id: millions of texts would not fit into little memory."""
-    ids = to_texts(values)
+    ids = each_to_text(values)
     if ids.isna().any():
         raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
-    return pd.util.hash_array(ids.to_numpy(object))
+    return pd.util.hash_array(ids.to_numpy(object), categorize=False)
 
 
 def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: str) -> None:
     """Raises SalutaryError for an id that is there twice, or also in another file."""
-    order = np.argsort(hashes, kind="stable")
-    twice = hashes[order][1:] == hashes[order][:-1]
-    if twice.any():
-        row = order[1:][twice].min()
+    ascending = np.sort(hashes)
+    if (ascending[1:] == ascending[:-1]).any():
+        row = _first_twice(hashes)
         found = f"the id {quoted(_id(table, id_column, row))} is there twice"
         raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
     for part in inputs.parts:
-        known = np.isin(hashes, pd.util.hash_array(part.ids))
-        if known.any():
-            row = int(known.argmax())
+        ids = pd.util.hash_array(part.ids)
+        places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
+        known = ids[ascending[places] == ids]
+        if len(known):
+            row = int(np.isin(hashes, known).argmax())
             found = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
             raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
+
+
+def _first_twice(hashes: np.ndarray) -> int:
+    """The first row whose id has been there before."""
+    order = np.argsort(hashes, kind="stable")
+    return int(order[1:][hashes[order][1:] == hashes[order][:-1]].min())
 
 
 def _id(table: TableFile, column: str, row: int) -> str:

@@ -7,7 +7,7 @@ import csv
 import gzip
 import itertools
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -20,6 +20,8 @@ from salutary.tables.messages import quoted, where
 from salutary.tables.table_file import TableFile
 
 UNNAMED = "(unnamed)"
+# Rows that are turned into columns at a time: few enough to be in the cache still.
+PIECE_ROWS = 1024
 
 
 class CsvFile(TableFile):
@@ -51,15 +53,24 @@ class CsvFile(TableFile):
         next(lines)
         picked = [self.columns.index(column) for column in columns]
         start = 0
-        while rows := list(itertools.islice(lines, table_file.BLOCK_ROWS)):
-            for row, values in enumerate(rows, start=start):
-                if len(values) != len(self.columns):
-                    found = f"{len(values)} values for {len(self.columns)} columns"
-                    raise SalutaryError(f"{where(self.path, row=row)}: it has {found}")
+        while found := self._block(lines, picked, start):
+            yield pd.DataFrame(dict(zip(columns, found, strict=True)), dtype=object)
+            start += len(found[0])
+
+    def _block(self, lines: Iterator[list[str]], picked: list[int], start: int) -> list[list[str]]:
+        """The picked columns of the next rows, the first of which is number ``start``; [] at the end."""
+        found: list[list[str]] = [[] for _ in picked]
+        end = start + table_file.BLOCK_ROWS
+        while rows := list(itertools.islice(lines, min(PIECE_ROWS, end - start))):
+            if set(map(len, rows)) != {len(self.columns)}:
+                number, values = next(each for each in enumerate(rows) if len(each[1]) != len(self.columns))
+                told = f"{len(values)} values for {len(self.columns)} columns"
+                raise SalutaryError(f"{where(self.path, row=start + number)}: it has {told}")
             start += len(rows)
             by_column = list(zip(*rows, strict=True))
-            values = {column: by_column[place] for column, place in zip(columns, picked, strict=True)}
-            yield pd.DataFrame(values, dtype=object, index=range(len(rows)))
+            for values, place in zip(found, picked, strict=True):
+                values.extend(by_column[place])
+        return found if found[0] else []
 
     def _lines(self) -> Iterator[list[str]]:
         """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""
@@ -67,7 +78,7 @@ class CsvFile(TableFile):
         try:
             with self._opened("rt", encoding="utf-8-sig", newline="") as file:
                 # Strict, so that a file that ends inside quotes is an error.
-                for values in csv.reader(file, delimiter=self.separator, strict=True):
+                for values in csv.reader(_text(file), delimiter=self.separator, strict=True):
                     if values:
                         yield values
                         row += 1
@@ -92,6 +103,13 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{self.path} is truncated or corrupt: {error}") from error
         except OSError as error:
             raise SalutaryError(f"{self.path} cannot be read: {error.strerror}") from error
+
+
+def _text(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        if "\0" in line:
+            raise csv.Error("it holds a NUL, as UTF-16 and binary files do")
+        yield line
 
 
 def _is_utf8(line: bytes) -> bool:

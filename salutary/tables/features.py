@@ -64,13 +64,25 @@ class Features:
         """Of the features; two may have the same name, as a column ``city_a`` and the ``a`` of ``city``."""
         return [name.split("__", 1)[1] for name in self.transformer.get_feature_names_out()]
 
-    def transform(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:
-        """Features (n, d), float64. Raises SalutaryError, naming the row, for a value that is too large for
-        float32 once it is standardised.
+    def transform(self, frame: pd.DataFrame, path: str | Path, dtype: type = np.float64) -> np.ndarray:
+        """Features (n, d) of ``dtype``. Raises SalutaryError, naming the row, for a value that is too large
+        for float32 once it is standardised.
         """
+        X, start = np.empty((len(frame), len(self.names)), dtype), 0
+        if self.schema.numeric:
+            numbers = self._numbers(frame, path)
+            start = numbers.shape[1]
+            X[:, :start] = numbers
         if self.schema.categorical:
-            self._count_unseen(frame)
-        X = self.transformer.transform(frame)
+            self._one_hot(frame, X[:, start:])
+        return X
+
+    def dumps(self) -> bytes:
+        """The preprocessor in skops' format, which holds no pickle."""
+        return skops.io.dumps(self.transformer)
+
+    def _numbers(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:
+        X = self.transformer.named_transformers_["numbers"].transform(frame[list(self.schema.numeric)])
         fits = np.abs(X) <= LARGEST
         if not fits.all():
             row, column = np.argwhere(~fits)[0]
@@ -79,14 +91,27 @@ class Features:
             )
         return X
 
-    def dumps(self) -> bytes:
-        """The preprocessor in skops' format, which holds no pickle."""
-        return skops.io.dumps(self.transformer)
-
-    def _count_unseen(self, frame: pd.DataFrame) -> None:
+    def _one_hot(self, frame: pd.DataFrame, X: np.ndarray) -> None:
+        """Write the features of the categories into X (n, k), and count what is not known. Each of a column's
+        different values is encoded once.
+        """
         pipeline: Pipeline = self.transformer.named_transformers_["categories"]
-        known = pipeline[-1].categories_
-        for column, categories in zip(self.schema.categorical, known, strict=True):
-            unseen = ~frame[column].fillna(NO_VALUE).isin(categories)
+        columns = {name: pd.factorize(frame[name], use_na_sentinel=False) for name in self.schema.categorical}
+        n = max(len(different) for _, different in columns.values())
+        short = {name: np.resize(different, n) for name, (_, different) in columns.items()}
+        table, start = pipeline.transform(pd.DataFrame(short, dtype=object)).astype(X.dtype), 0
+        for (name, (codes, different)), known, width in zip(
+            columns.items(), pipeline[-1].categories_, _widths(pipeline[-1]), strict=True
+        ):
+            X[:, start : start + width] = table[: len(different), start : start + width][codes]
+            start += width
+            unseen = ~pd.Series(different, dtype=object).fillna(NO_VALUE).isin(known).to_numpy()
             if unseen.any():
-                self.unseen[column] += int(unseen.sum())
+                self.unseen[name] += int(unseen[codes].sum())
+
+
+def _widths(encoder: OneHotEncoder) -> list[int]:
+    """Features of each column: rare categories share one."""
+    rare = getattr(encoder, "infrequent_categories_", [None] * len(encoder.categories_))
+    shared = [0 if each is None else len(each) - 1 for each in rare]
+    return [len(known) - less for known, less in zip(encoder.categories_, shared, strict=True)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,11 +111,9 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
     if _is_time(values):
         raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
     if _is_text(values):
-        missing = is_missing(values)
-        bare = values.where(~missing).map(lambda value: value.strip() if isinstance(value, str) else value)
-        numbers = pd.to_numeric(bare, errors="coerce").astype(float)
-        wrong = numbers.isna() & ~missing
-        if wrong.any():
+        numbers = _by_value(values, _texts_to_numbers)
+        wrong = numbers.isna()
+        if wrong.any() and (wrong := wrong & ~is_missing(values)).any():
             raise SalutaryError(_not_a_number(values, wrong, path))
     else:
         numbers = values.astype(float)
@@ -129,14 +127,36 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
 
 def to_texts(values: pd.Series) -> pd.Series:
     """Categories as text without spaces around it, NaN where missing; 4 also for 4.0."""
+    return _by_value(values, each_to_text)
+
+
+def each_to_text(values: pd.Series) -> pd.Series:
+    """:func:`to_texts` of values that are nearly all different, such as ids."""
     missing = is_missing(values)
     if not _is_text(values):
         return values.map(as_text).astype(object).where(~missing, np.nan)
-    texts = values.astype(str).str.strip().astype(object).where(~missing, np.nan)
-    whole = texts.str.endswith(".0", na=False) | texts.str.endswith("00", na=False)
+    texts = values.astype(str).str.strip()
+    whole = (texts.str.endswith(".0", na=False) | texts.str.endswith("00", na=False)).astype(bool) & ~missing
+    texts = texts.astype(object).where(~missing, np.nan)
     if whole.any():
         texts[whole] = texts[whole].map(_as_whole)
     return texts
+
+
+def _texts_to_numbers(values: pd.Series) -> pd.Series:
+    """float64, NaN for what is missing or no number."""
+    there = values.where(~is_missing(values))
+    bare = there.map(lambda value: value.strip() if isinstance(value, str) else value)
+    return pd.to_numeric(bare, errors="coerce").astype(float)
+
+
+def _by_value(values: pd.Series, convert: Callable[[pd.Series], pd.Series]) -> pd.Series:
+    """``convert(values)``, but each of the different values is converted once."""
+    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
+        return convert(values)  # 1 and True are equal, but not alike
+    codes, different = pd.factorize(values, use_na_sentinel=False)
+    converted = convert(pd.Series(different, dtype=values.dtype, name=values.name)).to_numpy()
+    return pd.Series(converted[codes], values.index, converted.dtype, values.name)
 
 
 def _as_whole(text: str) -> str:

@@ -63,6 +63,8 @@ def check_columns(path: Path, there: list[str], wanted: Iterable[str]) -> None:
     """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
     counts = Counter(there)
     for column in wanted:
+        if "\0" in column:  # which NumPy drops at the end of a text
+            raise SalutaryError(f"{path} has the column {quoted(column)}: a name cannot hold a NUL")
         if counts[column] != 1:
             found = "no column" if column not in there else "more than one column"
             raise SalutaryError(f"{path} has {found} {quoted(column)}; its columns are {listed(there, 20)}")
