@@ -3,7 +3,9 @@ stopping rules, what is written, what an interruption leaves, and the audit agai
 """
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -421,6 +423,25 @@ def test_other_data_or_settings_start_afresh(salutary_label, files, tmp_path, mo
     assert salutary_label(*FILES, "rounds=2", "budget=3", "output=found.csv")[0] == 0
     assert salutary_label(*FILES, "rounds=2", "budget=3", "output=expected.csv")[0] == 0
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+
+
+def test_the_walk_through_of_the_readme_prints_what_it_says(salutary_label, tmp_path):
+    readme = (Path(__file__).parents[1] / "README.md").read_text()
+    section = readme.partition("## Label your own pool")[2].partition("\n## ")[0]
+    (code, _) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    exec(compile(code, "README.md", "exec"), {})
+    commands = re.findall(r"^    salutary-label (.*)$", section, re.MULTILINE)
+    status, out, err = salutary_label(*commands[0].split())
+    assert status == 0, err
+    printed = [line.strip() for line in section.splitlines() if line.startswith("    ")]
+    for line in filter(None, map(str.strip, out.splitlines())):
+        assert any(line.partition(";")[0] == each.partition(";")[0] for each in printed), line
+    model = json.loads((tmp_path / "labels" / "facts.json").read_text())["comparisons"][0]["best"]
+    assert model == ALTERNATIVE and "`labels/alternative.skops`" in section
+    target = load_breast_cancer(as_frame=True).target.map({0: "malignant", 1: "benign"})
+    labels = pd.read_csv(tmp_path / "labels.csv", index_col="id")["label"]
+    assert (labels == target[labels.index]).all() and "All 78 are the\ntruth" in section
+    assert salutary_label(*commands[1].split())[0] == 0
 
 
 def test_what_is_there_is_not_replaced_unasked(salutary_label, files, tmp_path):
