@@ -158,6 +158,18 @@ def test_stopping_rules(stopping, why):
     )
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_fold_that_has_taken_the_whole_pool_takes_nothing_more(n_classes):
+    found = make(n_classes)
+    everything = np.arange(len(found.pool))
+    found.tracks[2] = found.tracks[2].grown(everything, found._features(everything), parts(n_classes)[2][1])
+    before = found.tracks[2].model.coef_.clone()
+    (_, record) = tuple(found.rounds(Stopping(rounds=1)))
+    assert [len(picks) > 0 for picks in record.picks] == [True, True, False, True]
+    assert record.picks[2].influences.shape == (0, n_classes)
+    assert torch.equal(found.tracks[2].model.coef_, before)
+
+
 def test_confidence_stops_what_is_not_sure():
     found = make(strategy=SalutaryGreedy(1e6))
     assert len(tuple(found.rounds(Stopping(rounds=5)))) == 1

@@ -168,6 +168,8 @@ class Labeler:
     def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
         """What the strategy proposes of the rows ``near`` of the pool."""
         X = self._features(near)
+        if not len(near):  # a fold may come to the end of the pool before the result does
+            return track.described(S, X, near, near, np.empty(0))
         labeled, seen = track.labeled, track.seen
         parts = (X, labeled.X, labeled.y.clone(), seen.X, seen.y, track.n_initial, self.n_classes)
         size = min(size, len(near))
