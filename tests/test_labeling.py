@@ -475,7 +475,22 @@ def test_help_and_composed_settings(salutary_label):
 
 
 @pytest.mark.parametrize(
-    "path", ["a b.csv", "a=b.csv", "a,(b).csv", "a'b\".csv", "a\\b.csv", "null.csv", "ü[1].csv"]
+    "setting, message",
+    [
+        ("strategy._target_=nonsense", r"strategy\._target_=nonsense is no class"),
+        ("~strategy", "strategy"),
+        ("model._target_=salutary.nothing", "salutary.nothing"),
+    ],
+)
+def test_classes_that_are_none(salutary_label, files, tmp_path, setting, message):
+    before = set(tmp_path.rglob("*"))
+    status, _, err = salutary_label(*FILES, setting)
+    assert status == 1 and re.search(message, err) and len(err.strip().splitlines()) == 1, err
+    assert set(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "path", ["a b.csv", "a=b.csv", "a,(b).csv", "a'b\".csv", "a\\b.csv", "null.csv", "ü[1].csv", "${x}.csv"]
 )
 def test_paths_are_taken_as_they_are(salutary_label, path):
     import yaml

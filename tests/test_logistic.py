@@ -113,3 +113,11 @@ def _held_out(X, y, l2, folds):
         margin = np.where(y[held_out] == 1, 1, -1) * fitted.decision_function(X[held_out])
         total += np.logaddexp(0, -margin).sum()
     return total
+
+
+@pytest.mark.parametrize("l2", [1e-3, 1.0])
+def test_data_whose_optimum_is_zero(l2):
+    """The gradient is then nothing but rounding from the start, and no share of it is small."""
+    X = torch.tensor([[0.1], [0.2], [-0.3]] * 3, dtype=torch.float64)
+    model = LogisticRegression(3, l2).fit(X, torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2]))
+    torch.testing.assert_close(model.predict_proba(X), torch.full((9, 3), 1 / 3, dtype=torch.float64))

@@ -24,7 +24,7 @@ from salutary.labeling import cli
 from salutary.labeling.encoded_pool import encode_pool, rows_of
 from salutary.labeling.inputs import read_inputs
 from salutary.labeling.settings import LabelSettings
-from salutary.tables import table_file
+from salutary.tables import csv_file, table_file
 from salutary.tables.columns import Columns
 from salutary.tables.features import MAX_CATEGORIES, Features
 from salutary.tables.files import open_table
@@ -166,6 +166,14 @@ def test_values_as_texts():
     ]  # fmt: skip
     assert to_texts(pd.Series([2**62 + 1, 3])).tolist() == [str(2**62 + 1), "3"]
     assert to_texts(pd.Series([True, False])).tolist() == ["True", "False"]
+    assert to_texts(pd.Series([1, True, 1.0, "1", 0, False])).tolist() == [
+        "1",
+        "True",
+        "1",
+        "1",
+        "0",
+        "False",
+    ]
     assert to_texts(pd.Series(["a", None], dtype="category")).replace(np.nan, None).tolist() == ["a", None]
     assert is_missing(pd.Series(["null", "Null", "0", "-nan"])).tolist() == [True, False, False, True]
 
@@ -414,6 +422,46 @@ def test_blocks_together_are_the_whole(form, rows, tmp_path, monkeypatch):
     some = rows_of(table, ["zip", "key"], wanted)
     assert some.index.tolist() == wanted.tolist()
     assert some["key"].tolist() == [f"k0-{row}" for row in wanted]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_rows_are_counted_through_all_blocks(form, tmp_path, monkeypatch):
+    monkeypatch.setattr(table_file, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(csv_file, "PIECE_ROWS", 3)
+    frame = mixed_rows(40, 0)
+    frame.loc[32, "wage"] = np.inf
+    table = open_table(written(frame, tmp_path / form))
+    with pytest.raises(SalutaryError, match=r"x, column wage, row 33: inf is not finite"):
+        for block in table.blocks():
+            to_numbers(block["wage"], "x")
+
+
+@pytest.mark.parametrize("row", [1, 3, 4, 7, 8, 23, 40])
+def test_rows_of_another_length_are_named(row, tmp_path, monkeypatch):
+    monkeypatch.setattr(table_file, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(csv_file, "PIECE_ROWS", 3)
+    lines = written(mixed_rows(40, 0), tmp_path / "rows.csv").read_text().splitlines()
+    lines[row] += ",1"
+    (tmp_path / "rows.csv").write_text("\n\n".join(lines))  # empty lines are no rows
+    with pytest.raises(SalutaryError, match=rf"rows\.csv, row {row}: it has 10 values for 9 columns"):
+        list(open_table(tmp_path / "rows.csv").blocks(["age"]))
+
+
+@pytest.mark.parametrize("form", FORMS[:-1])
+def test_damaged_files_are_refused_in_one_line_or_read(form, tmp_path):
+    path = written(mixed_rows(40, 0), tmp_path / form)
+    whole, rng, refused = path.read_bytes(), np.random.default_rng(0), 0
+    for _ in range(100):
+        content = np.frombuffer(whole, np.uint8).copy()
+        places = rng.integers(len(content), size=rng.choice([1, 2, 9]))
+        content[places] = rng.choice([0, 255, *rng.integers(256, size=3)], len(places))
+        path.write_bytes(content[: rng.choice([len(content), rng.integers(len(content))])].tobytes())
+        refused += one_line(open_and_read, path) is None
+    assert refused > 20
+
+
+def open_and_read(path):
+    return len(open_table(path).read())
 
 
 def label_settings(folder, **changes):

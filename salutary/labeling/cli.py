@@ -54,7 +54,7 @@ def run(arguments: list[str]) -> None:
     from salutary.labeling import audit, pipeline
     from salutary.labeling.labeler import check_kind
 
-    check_kind(get_class(cfg.strategy["_target_"]))
+    check_kind(_kind(cfg))
     device, model = build(cfg, "device"), _model(cfg)
     for path in (settings.path, settings.folder):
         if path.exists() and not settings.force:
@@ -68,6 +68,15 @@ def run(arguments: list[str]) -> None:
         pipeline.run(settings, device, model, build(cfg, "strategy"), chosen)
 
 
+def _kind(cfg: DictConfig) -> type:
+    """The strategy's class; what is said of another than ours is said before it is built."""
+    target = str(OmegaConf.select(cfg, "strategy._target_"))
+    try:
+        return get_class(target)
+    except (ImportError, ValueError) as error:
+        raise SalutaryError(f"strategy._target_={target} is no class") from error
+
+
 def _model(cfg: DictConfig):
     """A function from the number of classes to a model that has not been fitted."""
     return lambda n_classes: build(cfg, "model", n_classes=n_classes)
@@ -79,7 +88,7 @@ def quoted(argument: str) -> str:
     if name not in TEXTS or not equals or value == "null":
         return argument
     escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
-    return f"{name}='{escaped}'"
+    return f"{name}='{escaped}'".replace("${", "\\${")  # no interpolation
 
 
 def _documented() -> str:

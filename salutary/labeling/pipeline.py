@@ -62,12 +62,13 @@ def run(
     outputs.require_parquet(settings.path)
     table = open_table(settings.pool, settings.separator)
     inputs = read_inputs(settings, device)
+    model = model_of(len(inputs.classes.names))
     files = [as_path(name) for name in (settings.labeled, settings.validation, settings.pool)]
     with outputs.locked(settings.path):
         state = State(settings.partial, chosen, files)
         try:
             pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
-            result = label(settings, inputs, pool, model_of(len(inputs.classes.names)), strategy, state)
+            result = label(settings, inputs, pool, model, strategy, state)
             write(settings, inputs, table, pool, result, chosen)
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()

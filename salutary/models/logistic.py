@@ -115,7 +115,10 @@ class LogisticRegression:
             at = self._newton_step(X, y, at, P, G, norm / scale)
             P, G = self._gradient(X, y, at)
         self.gradient_norm_ = float(G.norm())
-        if self.gradient_norm_ > 1e3 * self.tol * scale:
+        rounding = (
+            16 * torch.finfo(X.dtype).eps * float(X.norm())
+        )  # all of the gradient, where W = 0 is optimal
+        if self.gradient_norm_ > max(1e3 * self.tol * scale, rounding):
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
