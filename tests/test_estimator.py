@@ -126,9 +126,8 @@ def test_a_pipeline_transforms_pool_and_validation_rows_too():
 
 def test_searches_and_cross_validation():
     X, y, *_ = data()
-    search = GridSearchCV(
-        make_pipeline(StandardScaler(), SalutaryClassifier()), {"salutaryclassifier__C": [0.1, 1]}
-    )
+    pipeline = make_pipeline(StandardScaler(), SalutaryClassifier())
+    search = GridSearchCV(pipeline, {"salutaryclassifier__C": [0.1, 1]}, cv=3)
     assert search.fit(X, y).best_score_ > 0.8
     assert cross_val_score(SalutaryClassifier(), X, y, cv=3).mean() > 0.8
 
