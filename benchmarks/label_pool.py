@@ -111,6 +111,10 @@ class Labelling:
         return self.folder / f"{self.output}.parquet"
 
     @property
+    def n_labels(self) -> int:
+        return len(pd.read_parquet(self.path))
+
+    @property
     def curves(self) -> pd.DataFrame:
         return pd.read_csv(self.path.with_suffix("") / "curves.csv")
 
@@ -135,7 +139,7 @@ def large_pool(folder: Path, n: int) -> list[dict]:
     row |= {"matrix GB": found["matrix"] / 1e9, "reading s": found["reading"]}
     row |= {"a round s": float(seconds[1:].median()), "all s": found["seconds"]}
     row |= {"resident MB before": found["before"], "resident MB, highest": found["highest"]}
-    row |= {"killed after s": before, "begun anew s": after}
+    row |= {"labels": whole.n_labels, "killed after s": before, "begun anew s": after}
     return [row | {"same bytes": halves.compared(whole)["same bytes"]}]
 
 
@@ -176,7 +180,8 @@ def same_answers(folder: Path) -> list[dict]:
             expected = expected or labelling
             row = {"strategy": strategy, "pool": pool, "shortlist": shortlist, "reading s": found["reading"]}
             row |= {"a round s": float(labelling.curves["seconds"][1:].median())}
-            rows.append({**row, "all s": found["seconds"], **labelling.compared(expected)})
+            row |= {"all s": found["seconds"], "resident MB, highest": found["highest"]}
+            rows.append({**row, **labelling.compared(expected)})
             print(f"{strategy}, {pool}, shortlist {shortlist}: {found['seconds']:.0f} s", flush=True)
     return rows
 

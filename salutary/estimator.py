@@ -127,8 +127,17 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         pool = ArrayPool(validate_data(self, X_pool, dtype=np.float64, reset=False))
         strategy = SalutaryGreedy(self.confidence, rerank=self.rerank)
         stopping = Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
-        settings = {"budget": self.budget, "folds": self.folds, "seed": self._seed()}
-        labeler = Labeler(labeled, validation, pool, len(self.classes_), model, strategy, **settings)
+        labeler = Labeler(
+            labeled,
+            validation,
+            pool,
+            len(self.classes_),
+            model,
+            strategy,
+            budget=self.budget,
+            folds=self.folds,
+            seed=self._seed(),
+        )
         rounds = tuple(labeler.rounds(stopping))
         kept = stopping.kept([record.loss for record in rounds])
         self._curves(rounds)
@@ -187,9 +196,9 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         is_held_out = rounds[0].held_out is not None
         self.held_out_loss_ = np.array([record.loss for record in rounds]) if is_held_out else None
 
-    def _finish(self, model: LogisticRegression, added: tuple[Round, ...], stop: str) -> Self:
+    def _finish(self, model: LogisticRegression, added: tuple[Round, ...], stop: str | None) -> Self:
         def column(name: str, dtype: type) -> np.ndarray:
-            empty = np.empty(0, dtype)
+            empty: np.ndarray = np.empty(0, dtype)
             return np.concatenate([empty, *(getattr(record.picks[0], name) for record in added)]).astype(
                 dtype
             )

@@ -14,6 +14,7 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -37,7 +38,7 @@ from salutary.engine import (
 )
 from salutary.errors import SalutaryError
 
-Rows = ArrayLike | sparse.spmatrix | sparse.sparray
+Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
 # Beyond this many parameters conjugate gradients, without a matrix of their square.
 DENSE = 2000
 # A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
@@ -194,7 +195,7 @@ def _rows(model: LogisticRegression, name: str, X: Rows) -> np.ndarray | sparse.
 
 def _dense(X: np.ndarray | sparse.csr_matrix) -> Tensor:
     X = X.toarray() if sparse.issparse(X) else X
-    return torch.from_numpy(np.require(X, requirements="CW"))  # a DataFrame's values may be read-only
+    return torch.from_numpy(np.require(X, requirements=["C", "W"]))  # a DataFrame's values may be read-only
 
 
 def _class_numbers(name: str, y: ArrayLike, model: LogisticRegression, X: Tensor) -> Tensor:
