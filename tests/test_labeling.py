@@ -465,6 +465,16 @@ def test_what_is_there_is_not_replaced_unasked(salutary_label, files, tmp_path):
     assert len(pd.read_csv(tmp_path / "labels.csv"))
 
 
+@pytest.mark.parametrize("folder", ["labels", "labels.partial"])
+def test_folders_of_others_are_never_replaced(salutary_label, files, tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    (tmp_path / folder / "thesis.txt").write_text("mine")
+    status, _, err = salutary_label(*FILES, "rounds=1", "output=labels.csv", "force=true")
+    assert status == 1 and f"{folder} is" in err and len(err.strip().splitlines()) == 1
+    assert (tmp_path / folder / "thesis.txt").read_text() == "mine"
+    assert not (tmp_path / "labels.csv").exists()
+
+
 def test_help_and_composed_settings(salutary_label):
     status, out, _ = salutary_label("--help")
     assert status == 0 and "salutary-label labeled=train.csv" in out and "max_seconds: null" in out

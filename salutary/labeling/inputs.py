@@ -28,9 +28,7 @@ WRITTEN = (
 
 @dataclass(frozen=True)
 class Part:
-    """Rows with labels: their features and classes, their ids as text (n,) or None, and how many of each
-    class.
-    """
+    """Rows with labels: features and classes, and ids as text (n,), None without ``id``."""
 
     rows: Rows
     ids: np.ndarray | None
@@ -43,7 +41,7 @@ class Part:
 
 @dataclass
 class Inputs:
-    """All that is read but for the pool. ``n_constant``: features that are constant in the labelled rows."""
+    """All that is read but for the pool."""
 
     features: Features
     classes: Classes

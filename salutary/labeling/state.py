@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
+from salutary import __version__
+from salutary.errors import SalutaryError
 from salutary.files import write_atomic
 from salutary.labeling.labeler import Round
 from salutary.labeling.track import Picks
@@ -19,13 +21,20 @@ FIELDS = tuple(Picks.__dataclass_fields__)
 
 
 class State:
-    """A folder with the encoded pool and a file per round; made for other settings or data, it is emptied."""
+    """A folder with the encoded pool and a file per round; made for other settings or data, it is emptied.
+
+    Raises SalutaryError for a folder that is something else.
+    """
 
     def __init__(self, folder: Path, settings: dict, files: list[Path]):
         self.folder = folder
-        fingerprint = _fingerprint(settings, files)
+        fingerprint = _fingerprint({**settings, "version": __version__}, files)
         mark = folder / "fingerprint"
-        if folder.exists() and (not mark.exists() or mark.read_text() != fingerprint):
+        if folder.exists() and not mark.exists() and any(folder.iterdir()):
+            raise SalutaryError(
+                f"{folder} is there, and not what an interrupted labelling leaves: move it away"
+            )
+        if mark.exists() and mark.read_text() != fingerprint:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(mark, fingerprint.encode())
