@@ -30,6 +30,7 @@ from salutary.strategies.salutary_gt import SalutaryGroundTruth
 
 # Rows of the pool that a round chooses among, those of the highest influence.
 SHORTLIST = 10_000
+NOTHING_SURE = "no point with a positive influence, as sure as was asked"
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ class Labeler:
             size = stopping.next_size(self.budget, n_added, n_left)
             picks = self._choose(number, size, shortlist)
             if not len(picks[0]):
-                self.stop = "no point with a positive influence, as sure as was asked"
+                among = f", of the {self.shortlist:,} of highest influence"
+                self.stop = f"{NOTHING_SURE}{among if len(self.pool) > self.shortlist else ''}"
                 return
             if picks[0].influence.max() <= stopping.min_influence:
                 self.stop = f"no influence above min_influence={stopping.min_influence:g}"

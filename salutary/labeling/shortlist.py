@@ -16,8 +16,8 @@ from salutary.pools import Pool, TopRows, check_finite, scored_blocks
 class HighestInfluence:
     """Of each track the ``n`` rows that it has not taken and that have the highest influence over all labels.
 
-    Choosing one point at a time among those is choosing among all unless a point's influence rises above
-    the n-th best within a round. A pool of at most ``n`` rows is not read for it.
+    ``salutary`` chooses among those what it would among all; ``salutary_greedy``, which takes standard errors
+    off, may overlook surer points of lower influence. A pool of at most ``n`` rows is not read for it.
     """
 
     def __init__(self, pool: Pool, n: int, device: torch.device, progress: bool = False):
