@@ -97,7 +97,7 @@ def label(
         budget=settings.budget,
         folds=settings.folds,
         seed=settings.seed,
-        shortlist=max(settings.shortlist, settings.budget),
+        shortlist=max(settings.shortlist, settings.budget, strategy.rerank),
         progress=True,
     )
     done = state.rounds()
