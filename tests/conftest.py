@@ -62,25 +62,35 @@ def prepared():
 
 
 @pytest.fixture
-def salutary_run(monkeypatch, capsys, tmp_path):
-    """``salutary-run`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
-    from salutary import __main__, cli
-
+def command(monkeypatch, capsys, tmp_path):
+    """A command in this process, from an empty directory: function, name, arguments to (status, out, err)."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
 
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["salutary-run", *arguments])
+    def run(main, name: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
         GlobalHydra.instance().clear()
-        cli.shared_table.cache_clear()  # tests change files between runs
         status = 0
         try:
-            __main__.main()
+            main()
         except SystemExit as stop:
             status = stop.code
         out, err = capsys.readouterr()
         if isinstance(status, str):  # what Python prints for sys.exit(text)
             status, err = 1, err + status
         return status or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def salutary_run(monkeypatch, command):
+    """``salutary-run`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
+    from salutary import __main__, cli
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        cli.shared_table.cache_clear()  # tests change files between runs
+        return command(__main__.main, "salutary-run", *arguments)
 
     return run

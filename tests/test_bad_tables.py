@@ -14,7 +14,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from hydra.core.global_hydra import GlobalHydra
 from markupsafe import escape
 
 from salutary import __main__
@@ -60,30 +59,13 @@ PARTS = {"train.csv": part(0), "val.csv": part(1), "test.csv": part(2), "pool.cs
 
 
 @pytest.fixture
-def salutary(monkeypatch, capsys, tmp_path):
-    """A command in this process, from a folder with files of PARTS and rows.csv: a module with ``main`` and
-    arguments to (status, stdout, stderr).
-    """
-    monkeypatch.chdir(tmp_path)
+def salutary(command, monkeypatch, tmp_path):
+    """The fixture ``command``, from a folder with files of PARTS and rows.csv."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     for name, frame in PARTS.items():
         frame.to_csv(tmp_path / name, index=False)
     pd.concat([part(4, 60), part(5, 20).assign(outcome="")]).to_csv(tmp_path / "rows.csv", index=False)
-
-    def run(main, command, *arguments):
-        monkeypatch.setattr(sys, "argv", [command, *arguments])
-        GlobalHydra.instance().clear()
-        status = 0
-        try:
-            main()
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        if isinstance(status, str):
-            status, err = 1, err + status
-        return status or 0, out, err
-
-    return run
+    return command
 
 
 def with_changes(settings, changes):

@@ -4,7 +4,7 @@ stopping rules, what is written, what an interruption leaves, and the audit agai
 
 import json
 import re
-import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -272,23 +272,9 @@ def test_verdicts():
 
 
 @pytest.fixture
-def salutary_label(tmp_path, monkeypatch, capsys):
+def salutary_label(command):
     """``salutary-label`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["salutary-label", *map(str, arguments)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as stop:
-            status = stop.code
-        out, err = capsys.readouterr()
-        if isinstance(status, str):
-            status, err = 1, err + status
-        return status or 0, out, err
-
-    return run
+    return partial(command, cli.main, "salutary-label")
 
 
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.parquet", "target=kind")

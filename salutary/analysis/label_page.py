@@ -8,14 +8,10 @@ from matplotlib.figure import Figure
 
 from salutary.analysis.pictures import data_uri, small_png
 from salutary.analysis.style import BLACK, BLUE, GREY, VERMILLION
+from salutary.labeling.comparison import NAMES
 
 # Rows of a table on the page.
 SHOWN = 20
-NAMES = {
-    "initial": "initial model",
-    "salutary": "salutary labelling",
-    "labeled_and_validation": "trained on labelled + validation rows",
-}
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
 CARD = """\
 # Model card

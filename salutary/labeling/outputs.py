@@ -24,9 +24,10 @@ from salutary.tables.labels import Classes
 def label_table(rounds: tuple[Round, ...], classes: Classes) -> pd.DataFrame:
     """A row per label, in the order they were given.
 
-    ``row``: of the pool, from 0. ``influence``: the predicted fall of the mean validation loss for which it
-    was chosen. ``influence_<class>``: that of every class, and ``prediction`` with its ``probability``: all
-    before the first point of the ``round``; ``rank`` counts within it, from 0.
+    ``row``: of the pool, from 0. ``influence``: the fall of the mean validation loss for which it was
+    chosen, found by a refit, or predicted with ``strategy.rerank=0``. ``influence_<class>``: the predicted
+    fall with every class, and ``prediction`` with its ``probability``: all before the first point of the
+    ``round``; ``rank`` counts within it, from 0.
     """
     frames = [_round_table(record, classes) for record in rounds[1:]]
     return pd.concat(frames, ignore_index=True) if frames else _no_labels(classes)
