@@ -60,6 +60,18 @@ def test_hessian_equals_autograd(case):
     close(without_shift(hessian), oracles.hessian(model.coef_, X, y, model.penalty_))
 
 
+@pytest.mark.parametrize("n_classes, d", [(2, 30), (3, 5), (3, 30), (7, 30), (7, 60)])
+@pytest.mark.parametrize("fit_intercept", [False, True])
+def test_dense_hessian_of_weighted_rows(n_classes, d, fit_intercept):
+    """Few and many features for each class take different ways; a weight of 3 is a row that occurs thrice."""
+    X, y = blobs(40, d, n_classes, seed=4)
+    model = LogisticRegression(n_classes, 0.1, fit_intercept).fit(X, y)
+    times = torch.arange(40) % 4
+    repeated = X.repeat_interleave(times, 0), y.repeat_interleave(times)
+    expected = oracles.hessian(model.coef_, *repeated, model.penalty_)
+    close(without_shift(engine.Hessian.at(model.coef_, X, model.penalty_, times.double())), expected)
+
+
 def test_hessian_product_equals_dense(case):
     model, X, *_ = case
     hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)

@@ -9,11 +9,11 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from salutary.engine.curvature import gram, softmax_curvature
 from salutary.engine.softmax import (
     linear,
     linear_adjoint,
     probabilities,
-    product,
     row_blocks,
     with_ones,
 )
@@ -93,35 +93,21 @@ class Hessian:
     def dense(self) -> Tensor:
         """The matrix, (K D, K D), rows ordered as W.flatten()."""
         K, D = self.penalty.shape
-        H = torch.zeros(K, D, K, D, dtype=torch.float64, device=self.X.device)
-        for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
-            X, P = with_ones(self.X[rows], D), self.P[rows]
-            if self.weights is not None:
-                X = X * self.weights[rows, None].sqrt()
-            if K == 1:
-                H[0, :, 0] += _gram(X * (P[:, :1] * P[:, 1:]).sqrt())
-            else:
-                _add_curvature(H, X, P)
+        if K == 1:
+            H = self._dense_of_two_classes().reshape(1, D, 1, D)
+        else:
+            H = softmax_curvature(self.X, self.P, D, self.weights)
         H[:, -1, :, -1] += self._free_shift
         H = H.reshape(K * D, K * D)
         H.diagonal().add_(self.penalty.flatten())
         return H
 
-
-def _gram(A: Tensor) -> Tensor:
-    """A^T A in float64; of a matrix with itself BLAS computes one half."""
-    return product(A.T, A).double()
-
-
-def _add_curvature(H: Tensor, X: Tensor, P: Tensor) -> None:
-    """Add sum over rows of (diag(p) - p p^T) (x) x x^T to H (C, D, C, D)."""
-    n_classes, D = P.shape[1], X.shape[1]
-    P = P.contiguous()  # by row, and with it all that follows
-    means = P[:, :, None] * X[:, None, :]
-    blocks = _gram(means.reshape(len(X), -1)).reshape(H.shape)
-    # p (1 - p) on the diagonal, its second factor from the other classes, so that nothing cancels.
-    others = P @ (1 - torch.eye(n_classes, dtype=P.dtype, device=P.device))
-    diagonal = product(means.mul_(others[:, :, None]).reshape(len(X), -1).T, X).double()
-    classes = torch.arange(n_classes, device=X.device)
-    blocks[classes, :, classes] = -diagonal.reshape(n_classes, D, D)
-    H -= blocks
+    def _dense_of_two_classes(self) -> Tensor:
+        D = self.penalty.shape[1]
+        H = torch.zeros(D, D, dtype=torch.float64, device=self.X.device)
+        for rows in row_blocks(self.X, D):
+            curvature = self.P[rows, :1] * self.P[rows, 1:]
+            if self.weights is not None:
+                curvature *= self.weights[rows, None]
+            H += gram(with_ones(self.X[rows], D) * curvature.sqrt_())
+        return H
