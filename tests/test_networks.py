@@ -54,9 +54,11 @@ def weights(model):
     return torch.cat([each.flatten() for each in model.module_.state_dict().values()]).double()
 
 
-def test_a_network_learns_from_real_images(digits):
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_network_learns_from_real_images(precision, digits):
     X, y = digits
-    model = Network(10, Cnn(width=32), epochs=30, learning_rate=3e-3).tune(X[:300], y[:300], rng())
+    model = Network(10, Cnn(width=32), epochs=30, learning_rate=3e-3, precision=precision)
+    model.tune(X[:300], y[:300], rng())
     model.fit(X[:300], y[:300])
     P = model.predict_proba(X[5000:])
     assert P.dtype == torch.float64 and torch.allclose(P.sum(1), torch.ones(1000, dtype=torch.float64))
@@ -71,6 +73,28 @@ def test_training_is_deterministic_and_leaves_the_global_generators_alone(digits
     assert torch.equal(first, weights(model.fit(X, y)))
     assert not torch.equal(first, weights(network().tune(X, y, np.random.default_rng(1)).fit(X, y)))
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize("precision, computed", [("auto", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_mixed_precision(precision, computed, digits, monkeypatch):
+    """Convolutions and linear layers of the training are computed in it; weights and predictions are not."""
+    X, y = digits[0][:100], digits[1][:100]
+    seen, forward = {True: set(), False: set()}, torch.nn.Linear.forward
+
+    def spy(self, x):
+        result = forward(self, x)
+        seen[self.training].add(result.dtype)
+        return result
+
+    exact = weights(network(precision="float32").tune(X, y, rng()).fit(X, y))
+    monkeypatch.setattr(torch.nn.Linear, "forward", spy)
+    model = network(precision=precision).tune(X, y, rng()).fit(X, y)
+    assert seen[True] == {computed}
+    assert torch.equal(weights(model), exact) == (precision == "auto")
+    assert torch.equal(weights(model), weights(model.fit(X, y)))
+    assert all(each.dtype == torch.float32 for each in model.module_.parameters())
+    model.predict_proba(X)
+    assert seen[False] == {torch.float32}
 
 
 def test_an_interrupted_training_ends_where_the_other_does(digits, tmp_path, monkeypatch):
@@ -356,6 +380,7 @@ def test_fixmatch_for_networks_uses_the_pool(digits):
         (["model=cnn", "model.batch_size=1"], "model.batch_size must be"),
         (["model=cnn", "model.learning_rate=fast"], "model.learning_rate must be"),
         (["model=cnn", "model.surrogate_l2=0"], "model.surrogate_l2 must be auto or a number > 0"),
+        (["model=cnn", "model.precision=float16"], "model.precision must be auto, float32, bfloat16"),
         (["model=cnn", "model.backbone.width=5"], "width must be a multiple of 4"),
         (["model=cnn", "model.backbone.image_size=3"], "image_size must be a whole number >= 8"),
         (["model=cnn", "model.backbone=null"], "model.backbone must name a network"),

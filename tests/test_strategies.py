@@ -132,9 +132,9 @@ def test_refitted_ibds_learns_from_all_labels_under_the_current_model():
 def test_ibds_does_not_turn_on_the_last_bits():
     model, view = situation("multiclass")
     target = Ibds().influence(model, view, view.labeled)[:, 0]
-    noise = torch.as_tensor(rng(5).uniform(-1e-14, 1e-14, len(target)))
+    noise = torch.as_tensor(rng(5).uniform(-1e-11, 1e-11, len(target)))
     assert torch.equal(_rounded(target), _rounded(target + target.abs().max() * noise))
-    torch.testing.assert_close(_rounded(target), target, rtol=0, atol=1e-9 * target.abs().max().item())
+    torch.testing.assert_close(_rounded(target), target, rtol=0, atol=1e-6 * target.abs().max().item())
 
 
 def test_hessian_of_the_pool_differs_from_that_of_the_labelled_set():

@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 # Bytes of one block of rows and of what is built of it: on the CPU the size of its cache.
-BLOCK_BYTES = {"cpu": 8 * 2**20, "cuda": 256 * 2**20}
+BLOCK_BYTES = {"cpu": 8 * 2**20, "device": 256 * 2**20}
 MIN_ROWS = 64
 
 
 def row_blocks(X: Tensor, width: int) -> Iterator[slice]:
     """Slices of the rows of X (n, d), such that a block and ``width`` columns built of it stay in cache."""
     row = (X.shape[1] + width) * X.element_size()
-    size = max(MIN_ROWS, BLOCK_BYTES.get(X.device.type, BLOCK_BYTES["cpu"]) // row)
+    size = max(MIN_ROWS, BLOCK_BYTES["cpu" if X.device.type == "cpu" else "device"] // row)
     return (slice(start, min(start + size, len(X))) for start in range(0, len(X), size))
 
 

@@ -13,8 +13,8 @@ from salutary.errors import SalutaryError
 # Up to this many parameters a dense factor is cheaper than conjugate gradients.
 DENSE_LIMIT = 300
 SOLVERS = ("auto", "cholesky", "cg")
-# Iterations between looks at the residual: looking makes a CUDA device wait, on the CPU it costs nothing.
-LOOK_EVERY = {"cpu": 1, "cuda": 8}
+# Iterations between looks at the residual: a device has to be waited for, on the CPU looking costs nothing.
+LOOK_EVERY = 8
 
 
 def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10) -> Tensor:
@@ -50,7 +50,7 @@ def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int 
     precision of the rows) of G after ``max_iter`` iterations, by default ten times the number of unknowns.
     """
     rtol = max(rtol, 100 * torch.finfo(hessian.X.dtype).eps)
-    look_every = LOOK_EVERY.get(G.device.type, 1)
+    look_every = 1 if G.device.type == "cpu" else LOOK_EVERY
     S = torch.zeros_like(G)
     residual = G.clone()
     direction = G.clone()

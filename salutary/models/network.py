@@ -15,7 +15,7 @@ from salutary.augmentation import ImageAugmentation
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.models import Guide
 from salutary.models.surrogate import check_l2, surrogate_of
-from salutary.models.training import Consistency, Schedule, Training, isolated_random
+from salutary.models.training import PRECISIONS, Consistency, Schedule, Training, isolated_random
 from salutary.split import PoolView
 
 BLOCK = 512  # rows that go through a network together when it only predicts
@@ -62,6 +62,7 @@ class Network:
     augmentation: weak augmentation of training images, None for none.
     consistency: trains on the unlabelled pool too, by FixMatch.
     surrogate_l2: penalty of the surrogate, or ``auto``.
+    precision: of training, ``auto`` (bfloat16 where that is safe on a GPU), ``float32`` or ``bfloat16``.
 
     ``checkpoint``: a file in which a long training is kept every minute, if it is set.
     """
@@ -80,6 +81,7 @@ class Network:
         augmentation: ImageAugmentation | None = None,
         consistency: Consistency | None = None,
         surrogate_l2: float | str = "auto",
+        precision: str = "auto",
     ):
         self.n_classes = n_classes
         self.backbone = backbone
@@ -91,6 +93,7 @@ class Network:
         self.augmentation = augmentation
         self.consistency = consistency
         self.surrogate_l2 = surrogate_l2
+        self.precision = precision
         self.seed_ = 0
 
     def tune(
@@ -110,6 +113,8 @@ class Network:
         require_number("model.learning_rate", self.learning_rate, 0, 1)
         require_number("model.weight_decay", self.weight_decay, 0)
         check_l2(self.surrogate_l2)
+        if self.precision not in PRECISIONS:
+            raise SalutaryError(f"model.precision must be {', '.join(PRECISIONS)}, not {self.precision!r}")
         if self.augmentation:
             self.augmentation.check()
         if self.consistency:
@@ -129,6 +134,7 @@ class Network:
             self.augmentation,
             self.consistency,
             self.checkpoint,
+            self.precision,
         )
         self.module_ = training.run(X, y, unlabeled if self.consistency else None)
         return self
@@ -162,6 +168,6 @@ class Classifier:
 
 def in_blocks(module: nn.Module, X: Tensor) -> Tensor:
     """Outputs of a network in evaluation: computed in float32, returned as float64."""
-    with torch.inference_mode():
+    with torch.no_grad():
         outputs = [module(rows if rows.dtype == torch.uint8 else rows.float()) for rows in X.split(BLOCK)]
         return torch.cat([output.double() for output in outputs])

@@ -24,6 +24,7 @@ from salutary.files import write_atomic
 
 log = logging.getLogger(__name__)
 
+PRECISIONS = ("auto", "float32", "bfloat16")
 REPORT_SECONDS = 10.0  # between lines on a long training
 CHECKPOINT_SECONDS = 60.0  # between checkpoints: what an interruption loses at most
 
@@ -93,7 +94,8 @@ class Training:
     """Trains ``module`` in place on X (n, ...) and y (n,); :meth:`run` gives the network to predict with.
 
     Each epoch has random streams of its own, so that one can be redone by itself: a checkpoint after an
-    epoch holds weights and the optimiser's state, nothing else. On CUDA in bfloat16 where that is safe.
+    epoch holds weights and the optimiser's state, nothing else. ``precision``: one of ``PRECISIONS``;
+    bfloat16 is used where that is safe, ``auto`` does so on a GPU.
     """
 
     def __init__(
@@ -104,10 +106,12 @@ class Training:
         augmentation: ImageAugmentation | None = None,
         consistency: Consistency | None = None,
         checkpoint: Path | None = None,
+        precision: str = "auto",
     ):
         self.module = module
         self.schedule = schedule
         self.seed = seed
+        self.precision = precision
         self.augmentation = augmentation
         self.consistency = consistency
         self.checkpoint = checkpoint
@@ -128,7 +132,7 @@ class Training:
         reported = saved = time.monotonic()
         self.module.train()
         for epoch in range(self._restored(key), epochs):
-            with isolated_random(self.seed + epoch, X.device):
+            with isolated_random(self.seed + epoch, X.device), deterministic_convolutions():
                 loss = self._epoch(X, y, pool, epoch * each, min(each, steps - epoch * each), steps)
             if not math.isfinite(loss):
                 raise SalutaryError("the training diverged: lower model.learning_rate")
@@ -155,7 +159,7 @@ class Training:
             rows = torch.as_tensor(part, device=X.device)
             for group in self.optimizer.param_groups:
                 group["lr"] = self.schedule.rate(step, steps)
-            with _fast(X.device):
+            with self._mixed(X.device):
                 loss = self._loss(X[rows], y[rows], pool, rng)
             self.optimizer.zero_grad(set_to_none=True)
             loss.backward()
@@ -174,9 +178,13 @@ class Training:
         x = self.augmentation.weak(x) if self.augmentation else x
         return cross_entropy(self.module(x).float(), y)
 
+    def _mixed(self, device: torch.device) -> torch.autocast:
+        mixed = self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
+        return torch.autocast(device.type, torch.bfloat16, enabled=mixed)
+
     def _key(self, X: Tensor, y: Tensor) -> str:
         """Which training a checkpoint belongs to."""
-        digest = hashlib.sha256(repr((self.schedule, self.seed, str(self.module))).encode())
+        digest = hashlib.sha256(repr((self.schedule, self.seed, self.precision, str(self.module))).encode())
         for tensor in (X, y):
             digest.update(np.ascontiguousarray(tensor.numpy(force=True)).data)
         return digest.hexdigest()
@@ -215,11 +223,6 @@ def isolated_random(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _fast(device: torch.device) -> Iterator[None]:
-    """Mixed precision on CUDA, with deterministic convolutions."""
-    with (
-        torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True),
-        torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"),
-    ):
-        yield
+def deterministic_convolutions() -> contextlib.AbstractContextManager:
+    """Forwards and backwards, on a GPU."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

@@ -1,0 +1,141 @@
+"""The same choices on a device as on the CPU: on CUDA where it is, on a pretended device everywhere."""
+
+import contextlib
+
+import pytest
+import torch
+from oracles import blobs
+from pretend_device import Pretending, pretend
+
+from salutary.engine.refit import refitted_fall
+from salutary.models.logistic import LogisticRegression
+from salutary.split import PoolView
+from salutary.strategies.salutary import Salutary
+
+cuda = [
+    pytest.mark.cuda,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+]
+SIZES = [(2, 8, True), (5, 8, False), (10, 64, True)]
+CONVEX = ("batchbald", "ibds", "isal", "salutary", "salutary_greedy", "salutary_gt")
+OTHERS = ("badge", "coreset", "entropy", "margin", "random", "self_training", "uncertainty")
+
+
+@pytest.fixture(params=["pretend", pytest.param("cuda", marks=cuda)])
+def device(request):
+    return pretend() if request.param == "pretend" else torch.device("cuda", 0)
+
+
+def on(device):
+    """A context in which the device exists."""
+    return Pretending() if device.type == "pretend" else contextlib.nullcontext()
+
+
+def situation(n_classes, d, fit_intercept, device="cpu", dtype=torch.float64):
+    def rows(n, seed):
+        X, y = blobs(n, d, n_classes, seed=seed, spread=2.0)
+        return X.to(device, dtype), y.to(device)
+
+    X, y = rows(200, 1)
+    model = LogisticRegression(n_classes, 1.0, fit_intercept).fit(X, y)
+    return model, PoolView(rows(5000, 2)[0], X, y, *rows(500, 3), len(X), n_classes)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("hessian", ["labeled", "pool"])
+@pytest.mark.parametrize("solver", ["cholesky", "cg"])
+@pytest.mark.parametrize("estimate", ["gradient", "newton", "second_order"])
+def test_same_choices(size, hessian, solver, estimate, device):
+    strategy = Salutary(hessian, solver, estimate)
+    ours = strategy.propose(*situation(*size), 20, None)
+    with on(device):
+        theirs = strategy.propose(*situation(*size, device=device), 20, None)
+        assert theirs.indices.device == device
+        indices, labels, influence = (x.cpu() for x in (theirs.indices, theirs.labels, theirs.influence))
+    assert torch.equal(ours.indices, indices)
+    assert torch.equal(ours.labels, labels)
+    torch.testing.assert_close(ours.influence, influence, rtol=1e-6, atol=1e-12)
+
+
+def test_same_refits(device):
+    def falls(where):
+        model, view = situation(5, 8, True, where)
+        return refitted_fall(
+            model.coef_,
+            model.penalty_,
+            X=view.labeled,
+            y=view.labels,
+            X_new=view.pool[:50],
+            y_new=torch.arange(50, device=where) % 5,
+            X_validation=view.validation,
+            y_validation=view.validation_labels,
+        ).cpu()
+
+    ours = falls("cpu")
+    with on(device):
+        theirs = falls(device)
+    torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)
+
+
+def queries(folder, salutary_run, *settings):
+    """What a run chose, without the influences, which may differ in their last digits."""
+    status, _, err = salutary_run(*settings, "budget=4", "rounds=2", f"output_dir={folder}")
+    assert status == 0, err
+    (file,) = folder.glob("*/queries.csv")
+    return [line.rpartition(",")[0] for line in file.read_text().splitlines()]
+
+
+@pytest.mark.parametrize("dataset", ["digits", "breast_cancer"])
+@pytest.mark.parametrize("strategy", [*CONVEX, *OTHERS])
+def test_whole_runs_agree(strategy, dataset, device, salutary_run, tmp_path):
+    settings = [f"dataset={dataset}", f"strategy={strategy}", "n_init=60", "n_pool=200"]
+    there = "device._target_=pretend_device.PretendDevice" if device.type == "pretend" else "device=cuda"
+    ours = queries(tmp_path / "cpu", salutary_run, *settings, "device=cpu")
+    with on(device):
+        theirs = queries(tmp_path / "there", salutary_run, *settings, there)
+    assert ours == theirs
+
+
+MODELS = {
+    "head": ["dataset=digits", "model.max_steps=20", "model.surrogate_l2=1"],
+    "fixmatch": ["dataset=digits", "model.steps=40"],
+    "cnn": ["dataset=mnist_small", "model.backbone.width=8", "model.max_steps=8", "model.surrogate_l2=1"],
+    "cnn_fixmatch": ["dataset=mnist_small", "model.backbone.width=8", "model.max_steps=4"],
+}
+
+
+@pytest.mark.parametrize(
+    "model, strategy",
+    [(m, s) for m in MODELS for s in ("badge", "salutary") if "fixmatch" not in m or s == "badge"],
+)
+def test_whole_runs_of_other_models_agree(model, strategy, salutary_run, data_dir, tmp_path, monkeypatch):
+    """On the pretended device only, which draws as the CPU does."""
+    generator = torch.Generator
+    monkeypatch.setattr(torch, "Generator", lambda device=None: generator())
+    settings = [*MODELS[model], f"model={model}", f"strategy={strategy}", f"data_dir={data_dir}"]
+    settings += ["n_init=60", "n_pool=150", "n_validation=100"]
+    ours = queries(tmp_path / "cpu", salutary_run, *settings, "device=cpu")
+    with on(pretend()):
+        there = "device._target_=pretend_device.PretendDevice"
+        theirs = queries(tmp_path / "there", salutary_run, *settings, there)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize("solver, most", [("cholesky", 3), ("cg", 18)])
+def test_the_host_rarely_waits(solver, most):
+    """For whether the factor exists and the answer is a number; in every eighth iteration."""
+    with Pretending() as mode:
+        model, view = situation(10, 64, True, pretend())
+        mode.waits.clear()
+        Salutary("labeled", solver).propose(model, view, 20, None)
+    assert 1 <= len(mode.waits) <= most, mode.waits
+
+
+def test_what_mixes_devices_fails():
+    with Pretending():
+        there = torch.ones(3, 3, device=pretend())
+        assert (there @ there).cpu().sum() == 27
+        with pytest.raises(RuntimeError, match="mixes devices"):
+            there @ torch.ones(3, 3)
+        with pytest.raises(TypeError, match="not on the CPU"):
+            there.numpy()
