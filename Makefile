@@ -3,6 +3,7 @@
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
 PYTHON ?= python3
 VENV := .venv
+PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
 ARGS ?= dataset=digits strategy=salutary_greedy
 
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
@@ -14,10 +15,10 @@ run: $(VENV)/.installed
 	$(VENV)/bin/salutary-run $(ARGS)
 
 test: $(VENV)/.installed lint
-	$(VENV)/bin/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.installed lint
-	$(VENV)/bin/python -m pytest
+	$(PYTEST)
 
 # The timings of scaling are taken one run after the other. Jobs that fail (no celeba file, say) are listed, and
 # missing in the report.

@@ -20,8 +20,9 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from scipy import sparse
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.pipeline import Pipeline
 from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
@@ -49,7 +50,7 @@ LARGEST_STEP = 0.1
 
 
 def influence(
-    model: LogisticRegression,
+    model: LogisticRegression | Pipeline,
     *,
     X_train: Rows,
     X_pool: Rows,
@@ -71,7 +72,8 @@ def influence(
     Parameters
     ----------
     model: a fitted ``LogisticRegression``, or ``LogisticRegressionCV`` with ``refit=True``, of scikit-learn;
-        two classes or multinomial, any solver, with or without an intercept, with an l2 penalty or none.
+        two classes or multinomial, any solver, with or without an intercept, with an l2 penalty or none. Or a
+        fitted ``Pipeline`` that ends with one, whose other steps are taken as they are: rows go through them.
     X_train: (m, d), the rows the model was fitted to, which the Hessian is taken over.
     X_pool, X_val: (n, d) and (n_V, d). Rows are arrays, DataFrames (of the columns that the model was fitted
         to) or sparse; sparse rows of ``X_train`` and ``X_val`` are made dense, those of ``X_pool`` are not.
@@ -114,6 +116,12 @@ def influence(
     >>> model.classes_[fall[best].argmax(axis=1)]  # ... and the labels with which they would
     array([1, 1, 1])
     """
+    if isinstance(model, Pipeline):
+        _check_kind(model[-1])
+        X_train = _through(model, "X_train", X_train)
+        X_pool = _through(model, "X_pool", X_pool)
+        X_val = _through(model, "X_val", X_val)
+        model = model[-1]
     _check_kind(model)
     X = _dense(_rows(model, "X_train", X_train))
     pool = _rows(model, "X_pool", X_pool)
@@ -129,12 +137,24 @@ def influence(
     return _scores(W, S, pool)
 
 
+def _through(pipeline: Pipeline, name: str, X: Rows) -> Rows:
+    """The rows as the pipeline's last step gets them. Raises SalutaryError naming the argument."""
+    if len(pipeline) == 1:
+        return X
+    try:
+        return pipeline[:-1].transform(X)
+    except NotFittedError:
+        raise
+    except (AttributeError, TypeError, ValueError) as error:
+        raise SalutaryError(f"{name}: {' '.join(str(error).split())}") from error
+
+
 def _check_kind(model: object) -> None:
     """Raises SalutaryError unless the model is at the optimum of J, as far as its settings tell."""
     if not isinstance(model, LogisticRegression):
         raise SalutaryError(
-            f"model must be scikit-learn's LogisticRegression, not {type(model).__name__} (of a pipeline pass"
-            " the last step, and rows that the steps before have transformed)"
+            f"model must be scikit-learn's LogisticRegression, not {type(model).__name__}, or a Pipeline that"
+            " ends with one"
         )
     check_is_fitted(model)
     if _l1_ratio(model) > 0:

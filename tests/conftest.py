@@ -9,6 +9,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from pretend_device import pretend
 from threadpoolctl import threadpool_limits
 
 from salutary.config import build
@@ -16,6 +17,7 @@ from salutary.config_dir import config_dir
 
 torch.set_num_threads(1)
 threadpool_limits(1)
+pretend()  # before anything else: the first backward pass counts the devices, once
 
 ON_DISK = {
     "bank": "bank",

@@ -31,6 +31,9 @@ def pretend() -> torch.device:
 
 
 class _Backend(backend_registration._DummyBackendModule):
+    def device_count(self):
+        return 0  # for what asks for all devices there are
+
     def get_amp_supported_dtype(self):
         return [torch.bfloat16]
 

@@ -170,7 +170,7 @@ def test_reranking_picks_the_largest_real_fall(n_classes, kappa, rerank):
 
 def test_reranking_stops_where_nothing_really_helps(monkeypatch):
     model, view = situation(2)
-    monkeypatch.setattr(salutary_greedy, "refitted_fall", lambda *_, y_new, **__: -torch.ones(len(y_new)))
+    monkeypatch.setattr(salutary_greedy, "real_fall", lambda model, view, X, y: -torch.ones(len(y)))
     found = SalutaryGreedy(0, rerank=4).propose(model, view, 3, np.random.default_rng(0))
     assert not len(found.indices) and found.stop == "no point with a positive lower bound"
 

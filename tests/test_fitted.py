@@ -14,11 +14,12 @@ import sklearn
 import torch
 from oracles import blobs
 from scipy import sparse
+from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, Ridge
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
 
 from salutary import engine, fitted
@@ -369,11 +370,32 @@ def test_class_weight_needs_the_training_labels():
 
 def test_other_models_are_refused():
     case = Case.of()
-    for model in (Ridge(), None, make_pipeline(StandardScaler(), LogisticRegression())):
+    for model in (Ridge(), None, make_pipeline(StandardScaler(), Ridge()), StandardScaler()):
         with pytest.raises(SalutaryError, match="model must be scikit-learn's LogisticRegression, not"):
             influence(model, **case.arguments())
-    with pytest.raises(NotFittedError):
-        influence(LogisticRegression(), **case.arguments())
+    for model in (LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())):
+        with pytest.raises(NotFittedError):
+            influence(model, **case.arguments())
+
+
+def test_rows_go_through_a_pipeline():
+    """Of named columns, some of them categories, which become sparse; and of a pipeline of one step."""
+    case = Case.of()
+
+    def frame(X):
+        return pd.DataFrame(X, columns=list("abcd")).assign(kind=np.where(X[:, 0] > 0, "high", "low"))
+
+    steps = [("scaled", StandardScaler(), list("abcd")), ("kind", OneHotEncoder(), ["kind"])]
+    pipeline = make_pipeline(ColumnTransformer(steps, sparse_threshold=1), exact()).fit(frame(case.X), case.y)
+    rows = {name: frame(X) for name, X in (("X_train", case.X), ("X_pool", case.pool), ("X_val", case.X_val))}
+    transformed = {name: pipeline[:-1].transform(X) for name, X in rows.items()}
+    assert sparse.issparse(transformed["X_pool"])
+    expected = influence(pipeline[-1], **case.arguments(**transformed))
+    np.testing.assert_array_equal(influence(pipeline, **case.arguments(**rows)), expected)
+    np.testing.assert_array_equal(influence(make_pipeline(case.model), **case.arguments()), case.influence())
+    for name in rows:
+        with pytest.raises(SalutaryError, match=f"^{name}: columns are missing: {{'kind'}}"):
+            influence(pipeline, **case.arguments(**{**rows, name: rows[name].drop(columns="kind")}))
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from salutary.engine import SOLVERS, best_influence, score_labels, validation_direction
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.split import PoolView
@@ -142,6 +143,20 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
         "X_validation": view.validation,
         "y_validation": view.validation_labels,
     }
+
+
+def real_fall(model, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
+    """Fall of the mean validation loss by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
+    return refitted_fall(
+        model.coef_,
+        model.penalty_,
+        X=view.labeled,
+        y=view.labels,
+        X_new=X,
+        y_new=y,
+        X_validation=view.validation,
+        y_validation=view.validation_labels,
+    )
 
 
 def check_convex(strategy: object, model) -> None:

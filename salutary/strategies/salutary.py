@@ -8,10 +8,9 @@ from torch import Tensor
 from salutary.engine import best_influence, best_labels
 from salutary.engine.added_point import ESTIMATES, AddedPoint
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, top, top_by_bound, top_confident
+from salutary.strategies import InfluenceStrategy, Proposal, real_fall, top, top_by_bound, top_confident
 
 
 class Salutary(InfluenceStrategy):
@@ -60,16 +59,7 @@ class Salutary(InfluenceStrategy):
         if not self.rerank:
             return Proposal(*self._best(model, view, budget, rng))
         indices, labels, _ = self._best(model, view, min(max(self.rerank, budget), len(view.pool)), rng)
-        falls = refitted_fall(
-            model.coef_,
-            model.penalty_,
-            X=view.labeled,
-            y=view.labels,
-            X_new=view.pool[indices],
-            y_new=labels,
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-        )
+        falls = real_fall(model, view, view.pool[indices], labels)
         chosen = top(falls, budget)
         return Proposal(indices[chosen], labels[chosen], falls[chosen])
 

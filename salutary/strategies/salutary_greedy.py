@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,10 +11,9 @@ from torch import Tensor
 
 from salutary.engine import best_influence, best_labels, validation_direction
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError, require_bool, require_number, require_whole
 from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, influence_rows, top, top_confident
+from salutary.strategies import Proposal, Strategy, influence_rows, real_fall, top, top_confident
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300
@@ -57,11 +56,11 @@ class SalutaryGreedy(Strategy):
         require_whole("strategy.rerank", self.rerank, 0)
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        growing = _GrowingSet(model, view, self.exact)
+        growing = _Growing(model, view, self.exact)
         free = torch.ones(len(view.pool), dtype=torch.bool, device=view.pool.device)
         picks = []
         while len(picks) < budget:
-            pick = self._pick(growing, view, free, rng)
+            pick = self._pick(growing, free, rng)
             if pick is None:
                 break
             picks.append(pick)
@@ -81,28 +80,26 @@ class SalutaryGreedy(Strategy):
             return self.confidence
         return 2 if n_validation < FEW else 1
 
-    def _pick(
-        self, growing: _GrowingSet, view: PoolView, free: Tensor, rng: np.random.Generator
-    ) -> _Pick | None:
+    def _pick(self, growing: _Growing, free: Tensor, rng: np.random.Generator) -> _Pick | None:
         """The free candidate of the highest lower bound, None if that is not positive."""
         n = min(max(self.rerank, 1), int(free.sum()))
-        rows, labels, influence, lower = self._best(growing, view, free, rng, n)
+        rows, labels, influence, lower = self._best(growing.model, growing.view, free, rng, n)
         sure = lower > 0
         rows, labels, influence, lower = (each[sure] for each in (rows, labels, influence, lower))
         if not len(rows):
             return None
         if not self.rerank:
             return _Pick(int(rows[0]), int(labels[0]), float(influence[0]))
-        falls = growing.refitted_fall(view, view.pool[rows], labels)
+        falls = real_fall(growing.model, growing.view, growing.view.pool[rows], labels)
         best = int((falls * lower / influence).argmax())  # a real fall is as uncertain, relatively
         return _Pick(int(rows[best]), int(labels[best]), float(falls[best])) if falls[best] > 0 else None
 
     def _best(
-        self, growing: _GrowingSet, view: PoolView, free: Tensor, rng: np.random.Generator, n: int
+        self, model, view: PoolView, free: Tensor, rng: np.random.Generator, n: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Rows, labels, influences and bounds of the ``n`` free candidates of the highest bounds, (n,)."""
         confidence = self.standard_errors(len(view.validation))
-        W, penalty, rows = growing.model.coef_, growing.model.penalty_, influence_rows(view, growing.X)
+        W, penalty, rows = model.coef_, model.penalty_, influence_rows(view, view.labeled)
         if confidence:
             scorer = ConfidentInfluence.at(W, penalty, **rows, rng=rng)
             return top_confident(scorer, view.pool, confidence, n, free)
@@ -119,28 +116,16 @@ class _Pick:
     influence: float
 
 
-class _GrowingSet:
-    """The labelled set with the picks so far, and a model of it."""
+class _Growing:
+    """The view with the picks so far among its labelled rows, and a model of those."""
 
     def __init__(self, model, view: PoolView, exact: bool):
         self.model = copy.copy(model)
         self.exact = exact
-        self.X, self.y = view.labeled.double(), view.labels
-
-    def refitted_fall(self, view: PoolView, X: Tensor, labels: Tensor) -> Tensor:
-        """Real fall of the mean validation loss when each of these points joins alone, (n,)."""
-        return refitted_fall(
-            self.model.coef_,
-            self.model.penalty_,
-            X=self.X,
-            y=self.y,
-            X_new=X,
-            y_new=labels,
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-        )
+        self.view = replace(view, labeled=view.labeled.double())
 
     def add(self, x: Tensor, label: int) -> None:
-        self.X = torch.cat([self.X, x[None].double()])
-        self.y = torch.cat([self.y, self.y.new_tensor([label])])
-        (self.model.fit if self.exact else self.model.update)(self.X, self.y)
+        X = torch.cat([self.view.labeled, x[None].double()])
+        y = torch.cat([self.view.labels, self.view.labels.new_tensor([label])])
+        self.view = replace(self.view, labeled=X, labels=y)
+        (self.model.fit if self.exact else self.model.update)(X, y)

@@ -6,11 +6,10 @@ import torch
 
 from salutary.engine import label_influence
 from salutary.engine.added_point import LIMIT, AddedPoint
-from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError, require_whole
 from salutary.problem import Problem
 from salutary.seeding import stream
-from salutary.strategies import Strategy, check_convex, influence_rows
+from salutary.strategies import Strategy, check_convex, influence_rows, real_fall
 from salutary.studies import Study, initial_state, require_labels
 
 
@@ -56,16 +55,7 @@ class AddedPoints(Study):
         columns = {
             "sample_id": rows,
             "true_label": y,
-            "actual": refitted_fall(
-                W,
-                penalty,
-                X=view.labeled,
-                y=view.labels,
-                X_new=X,
-                y_new=y,
-                X_validation=view.validation,
-                y_validation=view.validation_labels,
-            ),
+            "actual": real_fall(fitted, view, X, y),
             "gradient": gradient(view.labeled),
             "pool_hessian": gradient(view.pool),
             "newton": added(second_order=False),
