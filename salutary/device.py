@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import numpy as np
@@ -48,3 +49,8 @@ class Device:
 
     def labels(self, y: np.ndarray) -> Tensor:
         return torch.as_tensor(y, device=self.name)
+
+
+def exact_convolutions() -> contextlib.AbstractContextManager:
+    """On CUDA the same bits every time, forwards and backwards, and no float32 cut to 10 bits (TF32)."""
+    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)

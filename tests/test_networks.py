@@ -97,6 +97,29 @@ def test_mixed_precision(precision, computed, digits, monkeypatch):
     assert seen[False] == {torch.float32}
 
 
+def test_convolutions_are_exact_forwards_and_backwards(digits, monkeypatch):
+    """What cuDNN is told while a network trains and predicts, and that it is as before afterwards."""
+    settings = torch.backends.cudnn
+    seen, forward = set(), torch.nn.Conv2d.forward
+
+    def told(*_):
+        seen.add((settings.deterministic, settings.benchmark, settings.allow_tf32))
+
+    def spy(self, x):
+        told()
+        result = forward(self, x)
+        if result.requires_grad:
+            result.register_hook(told)
+        return result
+
+    before = settings.deterministic, settings.benchmark, settings.allow_tf32
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", spy)
+    X, y = digits[0][:100], digits[1][:100]
+    network().tune(X, y, rng()).fit(X, y).predict_proba(X)
+    assert seen == {(True, False, False)}
+    assert before == (settings.deterministic, settings.benchmark, settings.allow_tf32)
+
+
 def test_an_interrupted_training_ends_where_the_other_does(digits, tmp_path, monkeypatch):
     X, y = digits[0][:100], digits[1][:100]
     whole = weights(network().tune(X, y, rng()).fit(X, y))

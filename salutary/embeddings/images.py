@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from salutary.device import exact_convolutions
 from salutary.embeddings import Encoder
 from salutary.errors import SalutaryError, require_whole
 
@@ -50,7 +51,7 @@ class ImageEncoder(Encoder):
     def encode(self, items: np.ndarray) -> np.ndarray:
         X = torch.as_tensor(np.array(items), device=self._device)
         X = resized(X, self.image_size).expand(-1, 3, -1, -1)
-        with torch.inference_mode():
+        with torch.inference_mode(), exact_convolutions():
             features = self._module(self.scaled(X).contiguous(memory_format=torch.channels_last))
         return features.float().numpy(force=True)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from salutary.augmentation import ImageAugmentation
+from salutary.device import exact_convolutions
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.models import Guide
 from salutary.models.surrogate import check_l2, surrogate_of
@@ -168,6 +169,6 @@ class Classifier:
 
 def in_blocks(module: nn.Module, X: Tensor) -> Tensor:
     """Outputs of a network in evaluation: computed in float32, returned as float64."""
-    with torch.no_grad():
+    with torch.no_grad(), exact_convolutions():
         outputs = [module(rows if rows.dtype == torch.uint8 else rows.float()) for rows in X.split(BLOCK)]
         return torch.cat([output.double() for output in outputs])

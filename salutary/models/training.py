@@ -19,6 +19,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from salutary.augmentation import ImageAugmentation
+from salutary.device import exact_convolutions
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.files import write_atomic
 
@@ -132,7 +133,7 @@ class Training:
         reported = saved = time.monotonic()
         self.module.train()
         for epoch in range(self._restored(key), epochs):
-            with isolated_random(self.seed + epoch, X.device), deterministic_convolutions():
+            with isolated_random(self.seed + epoch, X.device), exact_convolutions():
                 loss = self._epoch(X, y, pool, epoch * each, min(each, steps - epoch * each), steps)
             if not math.isfinite(loss):
                 raise SalutaryError("the training diverged: lower model.learning_rate")
@@ -221,8 +222,3 @@ def isolated_random(seed: int, device: torch.device) -> Iterator[None]:
     with torch.random.fork_rng([device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         yield
-
-
-def deterministic_convolutions() -> contextlib.AbstractContextManager:
-    """Forwards and backwards, on a GPU."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
