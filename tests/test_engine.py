@@ -208,6 +208,15 @@ def test_best_influence_is_the_highest_of_all_labels(case, dtype):
     assert torch.equal(engine.best_labels(S, pool.to(dtype)), every.argmax(1))
 
 
+def test_best_influences_of_several_models(case):
+    model, _, _, pool, *_ = case
+    W = model.coef_
+    models = [(W + 0.1 * i, W.flip(1) - 0.2 * i) for i in range(3)]
+    together = engine.best_influences(models, pool)
+    for (W, S), found in zip(models, together, strict=True):
+        close(found, engine.score_labels(W, S, pool).amax(1), 1e-12)
+
+
 def test_best_influence_of_certain_points():
     """Logits of a thousand, and a direction in which nothing can be gained."""
     X = torch.tensor([[1000.0, 0.0], [-1000.0, 0.0], [0.0, 1.0]], dtype=torch.float64)

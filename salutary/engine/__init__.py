@@ -33,6 +33,7 @@ References: Koh & Liang, "Understanding black-box predictions via influence func
 from salutary.engine.hessian import Hessian
 from salutary.engine.scores import (
     best_influence,
+    best_influences,
     best_labels,
     influence_of_logits,
     label_influence,
@@ -56,6 +57,7 @@ __all__ = [
     "SOLVERS",
     "Hessian",
     "best_influence",
+    "best_influences",
     "best_labels",
     "conjugate_gradients",
     "gradient",

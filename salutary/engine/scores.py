@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -60,20 +62,28 @@ def best_influence(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
 
     Every term of sum over c of p_c (u_c - min u) is positive, so that nothing cancels.
     """
-    K, WS = len(W), torch.cat([W, S])
-    best = X.new_empty(len(X))
-    for rows in row_blocks(X, 4 * K):
-        Z = linear(X[rows], WS)
-        Z, U = Z[:, :K], Z[:, K:]
-        if K == 1:  # the label against the prediction: p_1 u if u > 0, else -p_0 u
-            P = torch.sigmoid(torch.where(U > 0, Z, -Z)[:, 0])
-            torch.mul(P, U[:, 0].abs(), out=best[rows])
-            continue
-        E = Z.sub_(Z.amax(1, keepdim=True)).exp_()
-        total = E.sum(1)
-        gain = U.sub_(U.amin(1, keepdim=True)).mul_(E).sum(1)
-        torch.div(gain, total, out=best[rows])
+    return best_influences([(W, S)], X)[0]
+
+
+def best_influences(models: Sequence[tuple[Tensor, Tensor]], X: Tensor) -> Tensor:
+    """:func:`best_influence` for several (W, S) of one shape, (models, n), from one matrix product."""
+    K, stacked = len(models[0][0]), torch.cat([each for model in models for each in model])
+    best = X.new_empty(len(models), len(X))
+    for rows in row_blocks(X, 2 * len(stacked)):
+        for Z, result in zip(linear(X[rows], stacked).split(2 * K, 1), best[:, rows], strict=True):
+            _best_of_logits(Z[:, :K], Z[:, K:], result)
     return best
+
+
+def _best_of_logits(Z: Tensor, U: Tensor, result: Tensor) -> None:
+    """The highest influence of each row, from logits Z (n, K) and U = X S^T (n, K), which it overwrites."""
+    if U.shape[1] == 1:  # the label against the prediction: p_1 u if u > 0, else -p_0 u
+        P = torch.sigmoid(torch.where(U > 0, Z, -Z)[:, 0])
+        torch.mul(P, U[:, 0].abs(), out=result)
+        return
+    E = Z.sub_(Z.amax(1, keepdim=True)).exp_()
+    gain = U.sub_(U.amin(1, keepdim=True)).mul_(E).sum(1)
+    torch.div(gain, E.sum(1), out=result)
 
 
 def best_labels(S: Tensor, X: Tensor) -> Tensor:

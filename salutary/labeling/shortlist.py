@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import best_influence
+from salutary.engine import best_influences
 from salutary.labeling.track import Track
 from salutary.pools import Pool, TopRows, check_finite, scored_blocks
 
@@ -36,9 +36,9 @@ class HighestInfluence:
             return [np.setdiff1d(everything, track.taken) for track in tracks]
         best = [TopRows(self.n) for _ in tracks]
         taken = [np.sort(track.taken) for track in tracks]
+        models = [(track.model.coef_, S) for track, S in zip(tracks, directions, strict=True)]
         for start, X in scored_blocks(self.pool, None, self.device, self.progress, title):
-            for track, S, found, gone in zip(tracks, directions, best, taken, strict=True):
-                influence = best_influence(track.model.coef_, S, X)
+            for influence, found, gone in zip(best_influences(models, X), best, taken, strict=True):
                 check_finite(self.pool, X, influence, start)
                 inside = gone[np.searchsorted(gone, start) : np.searchsorted(gone, start + len(X))]
                 influence[torch.as_tensor(inside - start)] = -torch.inf
