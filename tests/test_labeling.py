@@ -130,6 +130,26 @@ def test_a_shortlist_of_any_length_gives_salutary_the_same_points(shortlist, n_c
     assert len(set(everything)) == len(everything) == 20
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("confidence", [1, 2])
+def test_a_labelling_that_stops_has_left_no_sure_point(n_classes, confidence, monkeypatch):
+    """Of the whole pool, though its rounds look first at the points of the highest influence."""
+    monkeypatch.setattr(matrices, "BLOCK_BYTES", 30 * 8 * 17)
+    pool = torch.tensor(parts(n_classes)[2][0])
+    n_labels = []
+    for shortlist in (5, 10_000):
+        found = make(n_classes, SalutaryGreedy(confidence), shortlist=shortlist, folds=2)
+        tuple(found.rounds(Stopping(rounds=60, patience=60)))
+        assert found.stop == labeler.NOTHING_SURE
+        (track, *_) = found.tracks
+        influence, error = track.confident(None).score(pool)
+        lower = (influence - confidence * error).amax(1)
+        left = np.setdiff1d(np.arange(len(pool)), track.taken)
+        assert lower[left].max() <= 1e-12
+        n_labels.append(len(track.taken))
+    assert n_labels[0] >= 0.6 * n_labels[1] > 5
+
+
 def test_a_pool_is_labelled_to_its_end():
     found = make(strategy=SalutaryGreedy(0), budget=200, folds=0)
     rounds = tuple(found.rounds(Stopping(rounds=50)))

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError, require_whole
-from salutary.labeling.shortlist import HighestInfluence
+from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Picks, Rows, Track
 from salutary.loop import check_proposal
@@ -130,7 +130,7 @@ class Labeler:
             losses.append(first.loss)
             yield first
         device = self.labeled.X.device
-        shortlist = HighestInfluence(self.pool, self.shortlist, device, self.progress)
+        shortlist = Shortlist(self.pool, self.shortlist, device, self.progress)
         while True:
             now = time.perf_counter()
             n_added, number = len(self.tracks[0].taken), len(losses)
@@ -141,8 +141,7 @@ class Labeler:
             size = stopping.next_size(self.budget, n_added, n_left)
             picks = self._choose(number, size, shortlist)
             if not len(picks[0]):
-                among = f", of the {self.shortlist:,} of highest influence"
-                self.stop = f"{NOTHING_SURE}{among if len(self.pool) > self.shortlist else ''}"
+                self.stop = NOTHING_SURE
                 return
             if picks[0].influence.max() <= stopping.min_influence:
                 self.stop = f"no influence above min_influence={stopping.min_influence:g}"
@@ -159,13 +158,27 @@ class Labeler:
             track = self._grown(track, record.picks[0])
         return track
 
-    def _choose(self, number: int, size: int, shortlist: HighestInfluence) -> list[Picks]:
+    def _choose(self, number: int, size: int, shortlist: Shortlist) -> list[Picks]:
         directions = [track.direction() for track in self.tracks]
-        rows = shortlist.of(self.tracks, directions, f"round {number}: scoring")
-        return [
+        rows = shortlist.by_influence(self.tracks, directions, f"round {number}: scoring")
+        picks = [
             self._picks(track, S, near, size, number)
             for track, S, near in zip(self.tracks, directions, rows, strict=True)
         ]
+        short = [i for i, each in enumerate(picks) if len(each) < size]
+        if not short or shortlist.is_whole or not self._confidence:
+            return picks
+        # Points of lower influence may be surer than those that were looked at.
+        again = [self.tracks[i] for i in short]
+        scorers = [track.confident(stream(self.seed, "strategy", number)) for track in again]
+        rows = shortlist.by_lower_bound(again, scorers, self._confidence, f"round {number}: the surest")
+        for i, near in zip(short, rows, strict=True):
+            picks[i] = self._picks(self.tracks[i], directions[i], near, size, number)
+        return picks
+
+    @property
+    def _confidence(self) -> float:
+        return self.strategy.confidence if isinstance(self.strategy, SalutaryGreedy) else 0
 
     def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
         """What the strategy proposes of the rows ``near`` of the pool."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from salutary import engine
+from salutary.engine.confidence import ConfidentInfluence
 from salutary.models.logistic import LogisticRegression
 from salutary.seeding import stream
 
@@ -75,8 +76,15 @@ class Track:
 
     def direction(self) -> Tensor:
         """S = H^-1 g_V (K, D), over the labelled set."""
-        rows = {"X_hessian": self.labeled.X, "X_validation": self.seen.X, "y_validation": self.seen.y}
-        return engine.validation_direction(self.model.coef_, self.model.penalty_, **rows)
+        return engine.validation_direction(self.model.coef_, self.model.penalty_, **self._rows)
+
+    def confident(self, rng: np.random.Generator) -> ConfidentInfluence:
+        """Influences with their standard errors, over the labelled set."""
+        return ConfidentInfluence.at(self.model.coef_, self.model.penalty_, **self._rows, rng=rng)
+
+    @property
+    def _rows(self) -> dict[str, Tensor]:
+        return {"X_hessian": self.labeled.X, "X_validation": self.seen.X, "y_validation": self.seen.y}
 
     def grown(self, rows: np.ndarray, X: Tensor, labels: np.ndarray) -> Track:
         """The track with these pool rows added, with these labels."""

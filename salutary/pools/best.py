@@ -83,13 +83,13 @@ class TopRows:
     def __init__(self, n: int):
         self.n = n
         self._found: list[tuple[Tensor, ...]] = []
-        self._floor = -torch.inf  # what a score has to exceed
+        self.floor = -torch.inf  # what a score has to exceed
 
     def add(self, scores: Tensor, start: int, *columns: Tensor) -> None:
         """Scores (m,) of the rows from number ``start`` on, and what else is to be kept of them, each (m,
         ...).
         """
-        near = torch.nonzero(scores > self._floor)[:, 0]
+        near = torch.nonzero(scores > self.floor)[:, 0]
         near = near[top(scores[near], min(self.n, len(near)))] if len(near) else near
         self._found.append((start + near, scores[near], *(column[near] for column in columns)))
         if len(self._found) > MERGE_EVERY:
@@ -106,7 +106,7 @@ class TopRows:
         kept = torch.argsort(columns[1], descending=True, stable=True)[: self.n]
         self._found = [tuple(column[kept] for column in columns)]
         if len(kept) == self.n:
-            self._floor = float(columns[1][kept[-1]])
+            self.floor = float(columns[1][kept[-1]])
 
 
 def _tensor(block: np.ndarray, dtype: torch.dtype | None, device: torch.device) -> Tensor:
