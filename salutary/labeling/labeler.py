@@ -28,7 +28,7 @@ from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.salutary_gt import SalutaryGroundTruth
 
-# Rows of the pool that a round chooses among, those of the highest influence.
+# Rows of the pool that a round looks at first, those of the highest influence.
 SHORTLIST = 10_000
 NOTHING_SURE = "no point with a positive influence, as sure as was asked"
 
