@@ -1,29 +1,26 @@
 """Active learning without a human: salutary labelling and the strategies it is compared with.
 
-    from salutary import SalutaryClassifier, influence
+    from salutary import SalutaryClassifier, influence, read_rows
 
-Both are loaded when first used, so that the command line starts at once.
+They are loaded when first used, so that the command line starts at once.
 """
 
+import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from salutary.estimator import SalutaryClassifier
     from salutary.fitted import influence
+    from salutary.tables.rows import read_rows
 
 __version__ = "0.3.0"
-__all__ = ["SalutaryClassifier", "__version__", "influence"]
+__all__ = ["SalutaryClassifier", "__version__", "influence", "read_rows"]
+HOMES = {"SalutaryClassifier": "estimator", "influence": "fitted", "read_rows": "tables.rows"}
 
 
 def __getattr__(name: str) -> object:
-    if name == "SalutaryClassifier":
-        from salutary.estimator import SalutaryClassifier
-
-        return SalutaryClassifier
-    if name == "influence":
-        from salutary.fitted import influence
-
-        return influence
+    if name in HOMES:
+        return getattr(importlib.import_module(f"salutary.{HOMES[name]}"), name)
     raise AttributeError(f"module 'salutary' has no attribute {name!r}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -51,6 +52,13 @@ class Device:
         return torch.as_tensor(y, device=self.name)
 
 
-def exact_convolutions() -> contextlib.AbstractContextManager:
+@contextlib.contextmanager
+def exact_convolutions() -> Iterator[None]:
     """On CUDA the same bits every time, forwards and backwards, and no float32 cut to 10 bits (TF32)."""
-    return torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark, cudnn.conv.fp32_precision
+    cudnn.deterministic, cudnn.benchmark, cudnn.conv.fp32_precision = True, False, "ieee"
+    try:
+        yield
+    finally:
+        cudnn.deterministic, cudnn.benchmark, cudnn.conv.fp32_precision = before

@@ -74,6 +74,7 @@ def influence(
     model: a fitted ``LogisticRegression``, or ``LogisticRegressionCV`` with ``refit=True``, of scikit-learn;
         two classes or multinomial, any solver, with or without an intercept, with an l2 penalty or none. Or a
         fitted ``Pipeline`` that ends with one, whose other steps are taken as they are: rows go through them.
+        (Where one fits otherwise than it transforms, as a TargetEncoder, ``y_train`` brings the warning.)
     X_train: (m, d), the rows the model was fitted to, which the Hessian is taken over.
     X_pool, X_val: (n, d) and (n_V, d). Rows are arrays, DataFrames (of the columns that the model was fitted
         to) or sparse; sparse rows of ``X_train`` and ``X_val`` are made dense, those of ``X_pool`` are not.
@@ -139,14 +140,20 @@ def influence(
 
 def _through(pipeline: Pipeline, name: str, X: Rows) -> Rows:
     """The rows as the pipeline's last step gets them. Raises SalutaryError naming the argument."""
-    if len(pipeline) == 1:
-        return X
-    try:
-        return pipeline[:-1].transform(X)
-    except NotFittedError:
-        raise
-    except (AttributeError, TypeError, ValueError) as error:
-        raise SalutaryError(f"{name}: {' '.join(str(error).split())}") from error
+    for label, step in pipeline.steps[:-1]:
+        if step is None or step == "passthrough":
+            continue
+        if hasattr(step, "fit_resample"):
+            raise SalutaryError(
+                f"step {label!r} resamples: pass the last step, and the rows that it was fitted to"
+            )
+        try:
+            X = step.transform(X)
+        except NotFittedError:
+            raise
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise SalutaryError(f"{name}: {' '.join(str(error).split())}") from error
+    return X
 
 
 def _check_kind(model: object) -> None:
@@ -154,7 +161,7 @@ def _check_kind(model: object) -> None:
     if not isinstance(model, LogisticRegression):
         raise SalutaryError(
             f"model must be scikit-learn's LogisticRegression, not {type(model).__name__}, or a Pipeline that"
-            " ends with one"
+            " ends with one (of a search pass best_estimator_)"
         )
     check_is_fitted(model)
     if _l1_ratio(model) > 0:

@@ -12,12 +12,12 @@ from pathlib import Path
 import torch
 
 
-def peak(call: Callable[[], object], device: str = "cpu") -> float | None:
+def peak(call: Callable[[], object], device: str | torch.device = "cpu") -> float | None:
     """MB that one call needs at its highest, above what there was before.
 
     On the CPU resident memory, which only Linux tells so closely: None elsewhere.
     """
-    if device != "cpu":
+    if torch.device(device).type != "cpu":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
         call()

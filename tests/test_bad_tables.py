@@ -505,6 +505,7 @@ SETTINGS = {
     "no patience": ({"patience": "0"}, r"patience must be a whole number >= 1, not 0"),
     "no labels": ({"max_labels": "0"}, r"max_labels must be a whole number >= 1, not 0"),
     "negative influence": ({"min_influence": "-1"}, r"min_influence must be a number in \[0, inf\], not -1"),
+    "one file twice": ({"validation": "train.csv"}, r"validation=\S+ is labeled, too: no row may serve"),
     "no shortlist": ({"shortlist": "0"}, r"shortlist must be a whole number >= 1, not 0"),
     "negative seed": ({"seed": "-1"}, r"seed must be a whole number >= 0, not -1"),
     "time": ({"max_seconds": "soon"}, r"max_seconds must be a number in \[0, inf\], not 'soon'"),

@@ -72,6 +72,24 @@ def test_dense_hessian_of_weighted_rows(n_classes, d, fit_intercept):
     close(without_shift(engine.Hessian.at(model.coef_, X, model.penalty_, times.double())), expected)
 
 
+@pytest.mark.parametrize("d", [5, 60])
+def test_dense_hessian_of_a_large_float32_pool(d, monkeypatch):
+    """It is not taken in float64, but summed in it."""
+    monkeypatch.setattr("salutary.engine.hessian.SMALL", 100)
+    X, y = blobs(400, d, 3, seed=4)
+    model = LogisticRegression(3, 1.0).fit(X[:50], y[:50])
+    rough = engine.Hessian.at(model.coef_, X.float(), model.penalty_).dense()
+    exact = engine.Hessian.at(model.coef_, X, model.penalty_).dense()
+    assert rough.dtype == torch.float64
+    assert 0 < (rough - exact).norm() < 1e-5 * exact.norm()
+    g = engine.gradient(X, y, model.coef_)
+    solved = [
+        engine.solve(engine.Hessian.at(model.coef_, rows, model.penalty_), g, "cholesky")
+        for rows in (X.float(), X)
+    ]
+    assert (solved[0] - solved[1]).norm() < 1e-4 * solved[1].norm()
+
+
 def test_hessian_product_equals_dense(case):
     model, X, *_ = case
     hessian = engine.Hessian(X, model.predict_proba(X), model.penalty_)

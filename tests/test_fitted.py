@@ -14,6 +14,7 @@ import sklearn
 import torch
 from oracles import blobs
 from scipy import sparse
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.compose import ColumnTransformer
 from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
@@ -376,6 +377,32 @@ def test_other_models_are_refused():
     for model in (LogisticRegression(), make_pipeline(StandardScaler(), LogisticRegression())):
         with pytest.raises(NotFittedError):
             influence(model, **case.arguments())
+
+
+class Halved(TransformerMixin, BaseEstimator):
+    """A step without anything fitted."""
+
+    def fit(self, X, y=None):
+        return self
+
+    def transform(self, X):
+        return X / 2
+
+
+class Resampler(Halved):
+    def fit_resample(self, X, y):
+        return X, y
+
+
+def test_steps_of_a_pipeline():
+    case = Case.of()
+    pipeline = make_pipeline("passthrough", Halved(), exact()).fit(case.X, case.y)
+    halved = {name: case.arguments()[name] / 2 for name in ("X_train", "X_pool", "X_val")}
+    expected = influence(pipeline[-1], **case.arguments(**halved))
+    np.testing.assert_array_equal(influence(pipeline, **case.arguments()), expected)
+    pipeline = make_pipeline(Resampler(), exact()).fit(case.X, case.y)
+    with pytest.raises(SalutaryError, match="step 'resampler' resamples"):
+        influence(pipeline, **case.arguments())
 
 
 def test_rows_go_through_a_pipeline():

@@ -320,6 +320,47 @@ def files(tmp_path):
     return pool
 
 
+def test_a_saved_model_reads_rows_as_it_was_trained(salutary_label, tmp_path):
+    """Codes, truth values, numbers that are categories, blanks: what pandas makes of them is other values."""
+    import skops.io
+
+    from salutary import read_rows
+
+    rng = np.random.default_rng(0)
+    kinds = rng.integers(3, size=400)
+    values = {
+        " code": np.array(["001", "002", "010"])[kinds],
+        "truth": np.where(kinds > 0, "True", "False"),
+        "number": kinds + 1,
+        "blank": np.array([" a", "b ", " c "])[kinds],
+    }
+    table = pd.DataFrame({**values, "x": rng.normal(size=400), "y": np.where(kinds == 1, "yes", "no")})
+    for name, rows in {
+        "l": slice(60),
+        "v": slice(60, 140),
+        "p": slice(140, 200),
+        "t": slice(200, None),
+    }.items():
+        table[rows].to_csv(tmp_path / f"{name}.csv", index=False)
+    settings = ("labeled=l.csv", "validation=v.csv", "pool=p.csv", "test=t.csv", "target=y")
+    status, _, err = salutary_label(*settings, "categorical=[number]", "rounds=1", "folds=0")
+    assert status == 0, err
+    facts = json.loads((tmp_path / "labels" / "facts.json").read_text())
+    reported = facts["comparisons"][0]["models"]["salutary"]["accuracy"]
+    assert reported > 0.99
+    model = skops.io.load(tmp_path / "labels" / "model.skops", trusted=["numpy.dtype"])
+    truth = table["y"][200:].to_numpy()
+    assert np.mean(model.predict(read_rows(tmp_path / "t.csv", model)) == truth) == pytest.approx(reported)
+    frame = pd.read_csv(tmp_path / "t.csv").rename(columns=str.strip)
+    with pytest.warns(UserWarning, match="Found unknown categories"):
+        model.predict(frame)
+    with pytest.raises(SalutaryError, match="has no column 'blank'"):
+        frame.drop(columns="blank").to_csv(tmp_path / "less.csv")
+        read_rows(tmp_path / "less.csv", model)
+    with pytest.raises(SalutaryError, match="must be one that salutary-label"):
+        read_rows(tmp_path / "t.csv", model[-1])
+
+
 def test_labels_and_everything_beside_them(salutary_label, files, tmp_path):
     import skops.io
 

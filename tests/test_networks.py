@@ -103,7 +103,7 @@ def test_convolutions_are_exact_forwards_and_backwards(digits, monkeypatch):
     seen, forward = set(), torch.nn.Conv2d.forward
 
     def told(*_):
-        seen.add((settings.deterministic, settings.benchmark, settings.allow_tf32))
+        seen.add((settings.deterministic, settings.benchmark, settings.conv.fp32_precision))
 
     def spy(self, x):
         told()
@@ -112,12 +112,13 @@ def test_convolutions_are_exact_forwards_and_backwards(digits, monkeypatch):
             result.register_hook(told)
         return result
 
-    before = settings.deterministic, settings.benchmark, settings.allow_tf32
+    before = settings.deterministic, settings.benchmark, settings.allow_tf32, settings.conv.fp32_precision
     monkeypatch.setattr(torch.nn.Conv2d, "forward", spy)
     X, y = digits[0][:100], digits[1][:100]
     network().tune(X, y, rng()).fit(X, y).predict_proba(X)
-    assert seen == {(True, False, False)}
-    assert before == (settings.deterministic, settings.benchmark, settings.allow_tf32)
+    assert seen == {(True, False, "ieee")}
+    after = settings.deterministic, settings.benchmark, settings.allow_tf32, settings.conv.fp32_precision
+    assert before == after
 
 
 def test_an_interrupted_training_ends_where_the_other_does(digits, tmp_path, monkeypatch):
@@ -376,6 +377,18 @@ def test_image_augmentations(digits):
         assert not torch.equal(mirrored.weak(X), augmentation.weak(X))
     colour = X.expand(-1, 3, -1, -1)
     assert augmentation.strong(colour).shape == colour.shape
+
+
+def test_the_average_of_weights_forgets_the_first():
+    """With a decay of 0.999 from the first step on, two thirds of it would be they after 400 steps."""
+    average, count = torch.zeros(3), torch.zeros((), dtype=torch.int64)
+    for n in range(1, 2000):
+        training._average([average, count], [torch.ones(3), torch.tensor(n)], torch.tensor(n), 0.999)
+        assert average[0] >= 1 - 10 / (n + 10)
+    assert count == 1999
+    long = torch.zeros(1)
+    training._average([long], [torch.ones(1)], torch.tensor(10**6), 0.999)
+    assert long.item() == pytest.approx(0.001, rel=1e-4)
 
 
 def test_fixmatch_for_networks_uses_the_pool(digits):

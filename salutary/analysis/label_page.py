@@ -20,10 +20,14 @@ Logistic regression (penalty {l2:g}) with its preprocessing, as one scikit-learn
 
 ```python
 import skops.io
+from salutary import read_rows
 
 model = skops.io.load("model.skops", trusted=["numpy.dtype"])
-model.predict(frame)            # a pandas DataFrame with the columns below
+model.predict(read_rows("new.csv", model))
 ```
+
+`read_rows` reads a file as the training rows were read. In a DataFrame of your own, categories have to be
+text as in the file, without spaces around it; of values that it does not know the model warns.
 
 - **Predicts** `{target}`: {classes}.
 - **Reads** {columns}.

@@ -42,11 +42,12 @@ def gram(A: Tensor) -> Tensor:
 def _by_features(X: Tensor, P: Tensor, D: int, weights: Tensor | None) -> Tensor:
     """-H_ck of each pair of classes, (pairs, D D), from the products of every two features."""
     first, second, number = _pairs(D, 0, X.device)
-    products = torch.zeros((), dtype=torch.float64, device=X.device)
+    n_pairs = P.shape[1] * (P.shape[1] - 1) // 2
+    products = torch.zeros(n_pairs, len(first), dtype=torch.float64, device=X.device)
     for rows in row_blocks(X, 16 * (len(first) + P.shape[1] ** 2)):
         x = with_ones(X[rows], D).T.contiguous()
         x = x.index_select(0, first).mul_(x.index_select(0, second))
-        products = products + product(_curvatures(P, rows, weights), x.T)
+        products += product(_curvatures(P, rows, weights), x.T)
     return products.index_select(1, number.flatten())
 
 

@@ -71,7 +71,13 @@ class LabelSettings:
         _ = self.stopping
 
     def _check_places(self) -> None:
-        """Raises SalutaryError if an input is, or is in, what is written, and may be replaced."""
+        """Raises SalutaryError if a file is to serve twice, or is where something is written."""
+        roles: dict[Path, str] = {}
+        for name in ("labeled", "validation", "test", "pool"):
+            if value := getattr(self, name):
+                first = roles.setdefault(as_path(value).resolve(), name)
+                if first != name:
+                    raise SalutaryError(f"{name}={value} is {first}, too: no row may serve twice")
         places = [self.path.resolve(), self.folder.resolve(), self.partial.resolve()]
         for name in ("labeled", "validation", "test", "pool"):
             value = getattr(self, name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import io
 import logging
@@ -16,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from salutary.augmentation import ImageAugmentation
 from salutary.device import exact_convolutions
@@ -82,8 +83,12 @@ class Consistency:
     def loss(self, module: nn.Module, x: Tensor, y: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """The whole loss of a batch, and the share of unlabelled rows above the threshold."""
         weak, strong = self.augmentation.weak, self.augmentation.strong
+        with torch.autocast(
+            x.device.type, enabled=False
+        ):  # coordinates of 8 bits move pictures by half a pixel
+            images = torch.cat([weak(x), weak(u), strong(u)])
         # One pass, so that batch normalisation sees labelled and unlabelled rows alike.
-        logits = module(torch.cat([weak(x), weak(u), strong(u)])).float()
+        logits = module(images).float()
         labeled, weakly, strongly = logits.split([len(x), len(u), len(u)])
         confidence, target = torch.softmax(weakly.detach(), 1).max(1)
         mask = (confidence >= self.threshold).float()
@@ -121,7 +126,7 @@ class Training:
         self.averaged = None
         self._kept: Tensor | float = 0.0  # sum over steps of the shares above the threshold
         if consistency:
-            average = get_ema_multi_avg_fn(consistency.decay)
+            average = functools.partial(_average, decay=consistency.decay)
             self.averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
 
     def run(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> nn.Module:
@@ -180,12 +185,16 @@ class Training:
         return cross_entropy(self.module(x).float(), y)
 
     def _mixed(self, device: torch.device) -> torch.autocast:
-        mixed = self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
-        return torch.autocast(device.type, torch.bfloat16, enabled=mixed)
+        return torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed(device))
+
+    def _is_mixed(self, device: torch.device) -> bool:
+        return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
 
     def _key(self, X: Tensor, y: Tensor) -> str:
         """Which training a checkpoint belongs to."""
-        digest = hashlib.sha256(repr((self.schedule, self.seed, self.precision, str(self.module))).encode())
+        digest = hashlib.sha256(
+            repr((self.schedule, self.seed, self._is_mixed(X.device), str(self.module))).encode()
+        )
         for tensor in (X, y):
             digest.update(np.ascontiguousarray(tensor.numpy(force=True)).data)
         return digest.hexdigest()
@@ -219,6 +228,20 @@ class Training:
 @contextlib.contextmanager
 def isolated_random(seed: int, device: torch.device) -> Iterator[None]:
     """PyTorch's own generators, seeded for a while: initial weights, dropout and augmentations draw there."""
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+    on_cuda = device.type == "cuda"
+    with torch.random.fork_rng([device] if on_cuda else []):
+        torch.default_generator.manual_seed(seed)
+        if on_cuda:  # torch.manual_seed would seed all other devices, too
+            with torch.cuda.device(device):
+                torch.cuda.manual_seed(seed)
         yield
+
+
+def _average(averages: list[Tensor], weights: list[Tensor], n: Tensor, decay: float) -> None:
+    """Exponential moving average; after n steps decay is at most (1 + n) / (10 + n), to forget the first."""
+    share = 1 - ((1 + n) / (10 + n)).clamp(max=decay)
+    for average, weight in zip(averages, weights, strict=True):
+        if average.is_floating_point():
+            average.lerp_(weight, share.to(average))
+        else:  # a count
+            average.copy_(weight)

@@ -43,5 +43,5 @@ class SelectionCost(Study):
             seconds = time.perf_counter() - started
             rows.append({"repeat": repeat, "n_pool": len(view.pool), "budget": budget, "seconds": seconds})
         for row in rows:  # by itself: finding the peak takes time
-            row["peak_mb"] = memory.peak(propose, view.pool.device.type)
+            row["peak_mb"] = memory.peak(propose, view.pool.device)
         return {"selection_cost": rows}

@@ -3,5 +3,6 @@
 - ``files``: CSV, Parquet, Feather and NPZ behind one interface, read in blocks.
 - ``schema``: which columns are numbers, which are categories, and which are left out, and why.
 - ``features``: the scikit-learn preprocessor, fitted on training rows only.
+- ``rows``: rows as a saved model takes them.
 - ``labels``: the classes of a target column.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,14 +29,12 @@ ROUNDING = 1e-10
 def preprocessor(schema: Schema) -> ColumnTransformer:
     """Numbers: median for what is missing, and a feature that says so, standardised. Categories: one-hot,
     what is missing being one of its own, rare ones taken together, unseen ones with the rare (or none of
-    them).
+    them), with a warning, since a column that was read another way has nothing but such.
     """
     numbers = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
     )
-    one_hot = OneHotEncoder(
-        handle_unknown="infrequent_if_exist", max_categories=MAX_CATEGORIES, sparse_output=False
-    )
+    one_hot = OneHotEncoder(handle_unknown="warn", max_categories=MAX_CATEGORIES, sparse_output=False)
     filled = SimpleImputer(strategy="constant", fill_value=NO_VALUE, keep_empty_features=True)
     categories = make_pipeline(filled, one_hot)
     parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
@@ -99,7 +98,9 @@ class Features:
         columns = {name: pd.factorize(frame[name], use_na_sentinel=False) for name in self.schema.categorical}
         n = max(len(different) for _, different in columns.values())
         short = {name: np.resize(different, n) for name, (_, different) in columns.items()}
-        table, start = pipeline.transform(pd.DataFrame(short, dtype=object)).astype(X.dtype), 0
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Found unknown categories")  # they are counted below
+            table, start = pipeline.transform(pd.DataFrame(short, dtype=object)).astype(X.dtype), 0
         for (name, (codes, different)), known, width in zip(
             columns.items(), pipeline[-1].categories_, _widths(pipeline[-1]), strict=True
         ):
