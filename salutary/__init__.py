@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 __version__ = "0.3.0"
 __all__ = ["SalutaryClassifier", "__version__", "influence", "read_rows"]
-HOMES = {"SalutaryClassifier": "estimator", "influence": "fitted", "read_rows": "tables.rows"}
+_HOMES = {"SalutaryClassifier": "estimator", "influence": "fitted", "read_rows": "tables.rows"}
 
 
 def __getattr__(name: str) -> object:
-    if name in HOMES:
-        return getattr(importlib.import_module(f"salutary.{HOMES[name]}"), name)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"salutary.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'salutary' has no attribute {name!r}")
 
 

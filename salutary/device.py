@@ -53,6 +53,18 @@ class Device:
 
 
 @contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """As the commands compute by default: on a busy machine more threads make small problems far slower."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+@contextlib.contextmanager
 def exact_convolutions() -> Iterator[None]:
     """On CUDA the same bits every time, forwards and backwards, and no float32 cut to 10 bits (TF32)."""
     cudnn = torch.backends.cudnn

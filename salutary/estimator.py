@@ -13,6 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from salutary.device import one_thread
 from salutary.errors import SalutaryError
 from salutary.labeling.labeler import Labeler, Round
 from salutary.labeling.stopping import Stopping
@@ -98,6 +99,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.folds = folds
         self.random_state = random_state
 
+    @one_thread()
     def fit(
         self,
         X: ArrayLike,

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
+import torch
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import LogisticRegression
@@ -177,3 +178,23 @@ def test_importing_it_starts_neither_hydra_nor_the_command_line():
     assert result.stdout.strip() == "[]"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = salutary.nothing
+
+
+def test_a_fit_takes_one_thread_and_leaves_the_number_as_it_was(monkeypatch):
+    seen, fit = set(), salutary.estimator.LogisticRegression.fit
+    monkeypatch.setattr(
+        salutary.estimator.LogisticRegression,
+        "fit",
+        lambda *each: seen.add(torch.get_num_threads()) or fit(*each),
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        X, y = load_wine(return_X_y=True)
+        SalutaryClassifier().fit(X, y)
+        assert seen == {1} and torch.get_num_threads() == 2
+        with pytest.raises(SalutaryError):
+            SalutaryClassifier().fit(X, np.zeros(len(y)))
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -22,7 +22,8 @@ hence *all labels of all points cost one matrix product*, and sum over c of p_c 
 **Precision and memory.** Whatever has the shape of the parameters is float64. Rows may be float32, on any
 device; they are read in blocks, and nothing larger than (n, C) is built of them.
 
-- ``softmax``: predictions, loss, gradient. ``hessian``: the Hessian as an operator and a matrix.
+- ``softmax``: predictions, loss, gradient. ``hessian``: the Hessian as an operator and a matrix,
+  which for more than two classes is ``curvature``'s.
   ``solvers``: H^-1 g. ``scores``: the influences. ``added_point``: estimates that see the added point's own
   curvature, and the refit that they estimate.
 

@@ -70,7 +70,7 @@ def _curvatures(P: Tensor, rows: slice, weights: Tensor | None) -> Tensor:
     return result if weights is None else result.mul_(weights[rows])
 
 
-@functools.cache
+@functools.lru_cache(maxsize=64)
 def _pairs(n: int, offset: int, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Of n things, both members of each pair, and the number of any two's pair, (n, n).
 

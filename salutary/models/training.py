@@ -63,7 +63,7 @@ class Consistency:
 
     p the prediction at weak(x), held constant; ``ratio`` unlabelled rows per labelled one in a batch. The
     labelled rows are among the unlabelled, and augmented weakly; results are those of the exponential moving
-    average of the weights, with ``decay``. Sohn et al., "FixMatch", NeurIPS 2020.
+    average of the weights, with ``decay``, less in the first steps. Sohn et al., "FixMatch", NeurIPS 2020.
     """
 
     augmentation: ImageAugmentation
