@@ -1,0 +1,112 @@
+"""What a change of the house must not change: runs and labellings, written once before and once after.
+
+    python benchmarks/unchanged.py write before      # with the tree as it was
+    python benchmarks/unchanged.py write after       # with the tree as it is
+    python benchmarks/unchanged.py compare before after
+
+``write`` runs every strategy on wine and bank (2,000 pool rows), a few other models and studies on tables that
+scikit-learn has, the README's labelling, one of three classes and an audit, and keeps both help texts and the
+names of all YAML files. Wine and bank need ``SALUTARY_DATA_DIR``. ``compare`` prints what differs, seconds, paths and
+versions aside, and exits with 1 if anything does. Bits differ between processors: both on one machine.
+"""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.model_selection import train_test_split
+
+ROOT = Path(__file__).parent.parent
+STRATEGIES = (
+    "random,entropy,margin,uncertainty,coreset,badge,batchbald,isal,ibds,self_training,"
+    "salutary,salutary_gt,salutary_greedy"
+)
+RUNS = {
+    "tables": ["-m", "dataset=wine,bank", "n_pool=2000", f"strategy={STRATEGIES}"],
+    "standard": ["-m", "dataset=digits,breast_cancer", "protocol=standard", "strategy=salutary,salutary_greedy"],
+    "estimates": ["-m", "dataset=breast_cancer", "strategy.estimate=newton,second_order", "strategy.rerank=0,3"],
+    "fixmatch": ["dataset=digits", "model=fixmatch", "rounds=2"],
+    "noise": ["dataset=digits", "label_noise=0.2", "strategy=badge", "baselines_use_validation=true"],
+    "study_points": ["dataset=breast_cancer", "study=added_points", "study.n=40", "rounds=1"],
+    "study_bins": ["dataset=breast_cancer", "study=relabelled_bins", "rounds=1"],
+    "cnn": ["dataset=mnist_small", "model=cnn", "rounds=1", "n_pool=500"],
+}
+SECONDS = {"select_seconds", "fit_seconds"}
+
+
+def write(folder: Path) -> None:
+    folder.mkdir(parents=True)
+    help_of = ([sys.executable, "-m", "salutary", "--help"], [*label_command(), "--help"])
+    for name, command in zip(("run", "label"), help_of, strict=True):
+        (folder / f"help_{name}.txt").write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+    conf = Path(sys.argv[0]).resolve().parent.parent / "conf"
+    names = sorted(str(path.relative_to(conf)) for path in conf.rglob("*.yaml"))
+    (folder / "yaml_names.txt").write_text("\n".join(names) + "\n")
+    for name, arguments in RUNS.items():
+        command = [sys.executable, "-m", "salutary", *arguments, f"output_dir={folder / name}"]
+        subprocess.run(command, check=True)
+    label(folder)
+
+
+def label_command() -> list[str]:
+    return [str(Path(sys.executable).parent / "salutary-label")]
+
+
+def label(folder: Path) -> None:
+    cancer = load_breast_cancer(as_frame=True).frame.rename_axis("id")
+    cancer["target"] = cancer["target"].map({0: "malignant", 1: "benign"})
+    wine = load_wine(as_frame=True).frame.rename_axis("id")
+    for name, table, sizes in (("cancer", cancer, (30, 150)), ("three", wine, (20, 60))):
+        train, rest = train_test_split(table, train_size=sizes[0], stratify=table["target"], random_state=0)
+        val, pool = train_test_split(rest, train_size=sizes[1], stratify=rest["target"], random_state=0)
+        inputs = {"labeled": train, "validation": val, "pool": pool.drop(columns="target")}
+        for part, rows in inputs.items():
+            rows.to_csv(folder / f"{name}_{part}.csv")
+        named = [f"{part}={folder / f'{name}_{part}.csv'}" for part in inputs] + ["target=target", "id=id"]
+        subprocess.run([*label_command(), *named, f"output={folder / name}-labels.csv"], check=True)
+        audit = [*named[:2], *named[3:], "audit=true", f"output={folder / name}-audit.csv"]
+        subprocess.run([*label_command(), *audit], check=True)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """What is compared, by a name that does not depend on how runs are called."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix not in (".csv", ".txt") or path.name in ("help_run.txt", "jobs.csv"):
+            continue
+        name = str(path.parent.relative_to(folder)).rsplit("-", 1)[0] + "/" + path.name  # less the digest
+        if path.parent.name.count("-") == 0:
+            name = str(path.relative_to(folder))
+        number = sum(each.split("#")[0] == name for each in found)
+        found[f"{name}#{number}"] = _text(path)
+    return found
+
+
+def _text(path: Path) -> str:
+    if path.name != "rounds.csv":
+        return path.read_text()
+    with path.open(newline="") as file:
+        rows = [[value for key, value in row.items() if key not in SECONDS] for row in csv.DictReader(file)]
+    return "\n".join(map(str, rows))
+
+
+def compare(before: Path, after: Path) -> int:
+    one, other = contents(before), contents(after)
+    different = [name for name in one.keys() & other.keys() if one[name] != other[name]]
+    alone = one.keys() ^ other.keys()
+    for name in sorted(different):
+        print(f"differs: {name}")
+    for name in sorted(alone):
+        print(f"only in {before if name in one else after}: {name}")
+    print(f"{len(one.keys() & other.keys()) - len(different)} equal, {len(different)} differ, {len(alone)} alone")
+    return bool(different or alone)
+
+
+if __name__ == "__main__":
+    action, *folders = sys.argv[1], *map(lambda each: Path(each).resolve(), sys.argv[2:])
+    sys.exit(compare(*folders) if action == "compare" else write(*folders))
