@@ -28,9 +28,10 @@ from picks import picks
 from situations import BUDGET, SHAPES, Situation
 from torch import Tensor
 
-from salutary import engine, memory
+from salutary import engine
 from salutary.engine import Hessian
 from salutary.strategies.salutary import Salutary
+from salutary.system import memory
 
 PENALTIES = {"B": (50.0,), "W": (50.0,), "M": (50.0, 1.0, 0.01)}
 ON_CUDA = ("engine", "estimates", "growth")

@@ -30,13 +30,13 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from salutary import engine
-from salutary.config import build
-from salutary.config_dir import config_dir
 from salutary.datasets import Table
 from salutary.labeling.audit import audit, out_of_fold
 from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
-from salutary.seeding import stream
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
+from salutary.system.seeding import stream
 from salutary.tables.labels import Classes
 
 # Labelled and validation rows; all others test. Classes of at most RARE rows are left out.

@@ -193,7 +193,7 @@ def _yes(truth: bool) -> str:
 def label(arguments: list[str]) -> None:
     """What ``salutary-label`` does; prints seconds of reading, bytes of the matrix, resident MB, as JSON."""
     from salutary.labeling import audit, cli, pipeline  # noqa: F401  (imported before memory is measured)
-    from salutary.memory import resident
+    from salutary.system.memory import resident
 
     found, encode = {"before": resident("VmRSS")}, pipeline.encode_pool
 

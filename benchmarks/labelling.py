@@ -17,16 +17,16 @@ from measure import print_table, use_threads, write_csv
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
-from salutary.config import build
-from salutary.config_dir import config_dir
 from salutary.datasets import Table
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
 from salutary.labeling.labeler import Labeler, alternative, held_out_when_kept, row_losses
+from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
-from salutary.pools import ArrayPool
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
 
 TABLES = ("bank", "electrical", "waveform", "musk_v2", "celeba", "diabetic", "breast_cancer", "wine")
 SIZES = (100, 300)

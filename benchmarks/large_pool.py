@@ -13,8 +13,9 @@ import torch
 from measure import once, use_threads
 from situations import BUDGET
 
-from salutary.memory import resident
-from salutary.pools import best_points, open_pool
+from salutary.labeling.pool import open_pool
+from salutary.labeling.shortlist import best_points
+from salutary.system.memory import resident
 
 
 def large_pool(n: int) -> list[dict]:

@@ -10,13 +10,13 @@ from hydra import compose, initialize_config_dir
 from torch import Tensor
 
 from salutary import engine
-from salutary.config import build
-from salutary.config_dir import config_dir
-from salutary.device import Device
+from salutary.experiments.problem import Problem
 from salutary.models.logistic import LogisticRegression
-from salutary.problem import Problem
-from salutary.split import PoolView
-from salutary.strategies import influence_rows
+from salutary.strategies import PoolView
+from salutary.strategies.influence import influence_rows
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
+from salutary.system.device import Device
 
 # Rows of the pool, features, classes, rows of the validation set: like bank, wine and MNIST's features.
 SHAPES = {"B": (18_000, 51, 2, 6_098), "W": (3_600, 11, 7, 1_300), "M": (54_000, 512, 10, 5_000)}

@@ -24,15 +24,15 @@ from skactiveml.pool import CoreSet as PeerCoreSet
 from skactiveml.pool import UncertaintySampling as PeerUncertainty
 from sklearn.linear_model import LogisticRegression as ScikitLearn
 
-from salutary import memory
 from salutary.models.logistic import LogisticRegression
-from salutary.split import PoolView
+from salutary.strategies import PoolView
 from salutary.strategies.badge import Badge
 from salutary.strategies.batchbald import BatchBald
 from salutary.strategies.coreset import CoreSet
 from salutary.strategies.entropy import Entropy
 from salutary.strategies.margin import Margin
 from salutary.strategies.uncertainty import Uncertainty
+from salutary.system import memory
 
 BATCH = 10
 DRAWS = 100

@@ -4,20 +4,21 @@
     python benchmarks/unchanged.py write after       # with the tree as it is
     python benchmarks/unchanged.py compare before after
 
-``write`` runs every strategy on wine and bank (2,000 pool rows), a few other models and studies on tables that
-scikit-learn has, the README's labelling, one of three classes and an audit, and keeps both help texts and the
-names of all YAML files. Wine and bank need ``SALUTARY_DATA_DIR``. ``compare`` prints what differs, seconds, paths and
-versions aside, and exits with 1 if anything does. Bits differ between processors: both on one machine.
+``write`` runs every strategy on wine and bank (2,000 pool rows), a few other models and studies, the README's
+labelling, one of three classes and an audit of each, and keeps both helps and the names of all YAML files.
+Wine, bank and MNIST need ``SALUTARY_DATA_DIR``. ``compare`` prints what differs, seconds, paths and versions
+aside, and exits with 1 if anything does. Bits differ between processors: both on one machine.
 """
 
 from __future__ import annotations
 
 import csv
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
-import pandas as pd
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.model_selection import train_test_split
 
@@ -28,9 +29,17 @@ STRATEGIES = (
 )
 RUNS = {
     "tables": ["-m", "dataset=wine,bank", "n_pool=2000", f"strategy={STRATEGIES}"],
-    "standard": ["-m", "dataset=digits,breast_cancer", "protocol=standard", "strategy=salutary,salutary_greedy"],
-    "estimates": ["-m", "dataset=breast_cancer", "strategy.estimate=newton,second_order", "strategy.rerank=0,3"],
-    "fixmatch": ["dataset=digits", "model=fixmatch", "rounds=2"],
+    "standard": [
+        *("-m", "protocol=standard"),
+        "dataset=digits,breast_cancer",
+        "strategy=salutary,salutary_greedy",
+    ],
+    "estimates": [
+        *("-m", "dataset=breast_cancer"),
+        "strategy.estimate=newton,second_order",
+        "strategy.rerank=0,3",
+    ],
+    "fixmatch": ["dataset=digits", "model=fixmatch", "model.l2=1", "strategy=margin", "rounds=1"],
     "noise": ["dataset=digits", "label_noise=0.2", "strategy=badge", "baselines_use_validation=true"],
     "study_points": ["dataset=breast_cancer", "study=added_points", "study.n=40", "rounds=1"],
     "study_bins": ["dataset=breast_cancer", "study=relabelled_bins", "rounds=1"],
@@ -43,7 +52,8 @@ def write(folder: Path) -> None:
     folder.mkdir(parents=True)
     help_of = ([sys.executable, "-m", "salutary", "--help"], [*label_command(), "--help"])
     for name, command in zip(("run", "label"), help_of, strict=True):
-        (folder / f"help_{name}.txt").write_bytes(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+        told = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+        (folder / f"help_{name}.txt").write_bytes(told)
     conf = Path(sys.argv[0]).resolve().parent.parent / "conf"
     names = sorted(str(path.relative_to(conf)) for path in conf.rglob("*.yaml"))
     (folder / "yaml_names.txt").write_text("\n".join(names) + "\n")
@@ -74,17 +84,15 @@ def label(folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """What is compared, by a name that does not depend on how runs are called."""
-    found = {}
+    """What is compared, by a name without the run's digest; files of one name are numbered by what they hold."""
+    named = defaultdict(list)
     for path in sorted(folder.rglob("*")):
-        if path.suffix not in (".csv", ".txt") or path.name in ("help_run.txt", "jobs.csv"):
-            continue
-        name = str(path.parent.relative_to(folder)).rsplit("-", 1)[0] + "/" + path.name  # less the digest
-        if path.parent.name.count("-") == 0:
-            name = str(path.relative_to(folder))
-        number = sum(each.split("#")[0] == name for each in found)
-        found[f"{name}#{number}"] = _text(path)
-    return found
+        if path.suffix in (".csv", ".txt") and not path.name.startswith("all_rounds"):
+            name = re.sub(r"-seed(\d+)-[0-9a-f]{8}/", r"-seed\1/", str(path.relative_to(folder)))
+            named[name].append(_text(path))
+    return {
+        f"{name} {i}".removesuffix(" 0"): text for name in named for i, text in enumerate(sorted(named[name]))
+    }
 
 
 def _text(path: Path) -> str:
@@ -103,10 +111,11 @@ def compare(before: Path, after: Path) -> int:
         print(f"differs: {name}")
     for name in sorted(alone):
         print(f"only in {before if name in one else after}: {name}")
-    print(f"{len(one.keys() & other.keys()) - len(different)} equal, {len(different)} differ, {len(alone)} alone")
+    n_equal = len(one.keys() & other.keys()) - len(different)
+    print(f"{n_equal} equal, {len(different)} differ, {len(alone)} in one only")
     return bool(different or alone)
 
 
 if __name__ == "__main__":
-    action, *folders = sys.argv[1], *map(lambda each: Path(each).resolve(), sys.argv[2:])
+    action, folders = sys.argv[1], [Path(each).resolve() for each in sys.argv[2:]]
     sys.exit(compare(*folders) if action == "compare" else write(*folders))

@@ -28,7 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 from salutary.errors import SalutaryError
 
 if TYPE_CHECKING:
-    from salutary.sweeps import Watch
+    from salutary.experiments.journal import Watch
 
 
 class GridSweeper(Sweeper):
@@ -61,7 +61,7 @@ class GridSweeper(Sweeper):
 
         Raises SalutaryError if a job failed, at the end; Ctrl-C ends with status 130.
         """
-        from salutary.sweeps import Watch, duration
+        from salutary.experiments.journal import Watch, duration
 
         jobs, started = self.jobs(arguments), time.perf_counter()
         sweep_dir = Path(self.config.hydra.sweep.dir)
@@ -130,8 +130,8 @@ class GridSweeper(Sweeper):
 
     def _is_finished(self, job: list[str], watch: Watch) -> bool:
         """Whether the job's run is finished, which is noted. Raises what Hydra raises for a bad override."""
-        from salutary.cli import run_directory
-        from salutary.sweeps import Note
+        from salutary.experiments.cli import run_directory
+        from salutary.experiments.journal import Note
 
         cfg, choices = self._composed(job)
         try:
@@ -175,7 +175,7 @@ class GridSweeper(Sweeper):
 
     def _collect(self) -> None:
         """Gather the records below the output folder; what cannot be written is told, not raised."""
-        from salutary.analysis.collect import collect
+        from salutary.experiments.collect import collect
 
         try:
             print(collect(Path(self.config.output_dir).expanduser()))

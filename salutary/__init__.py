@@ -8,14 +8,21 @@ They are loaded when first used, so that the command line starts at once.
 import importlib
 from typing import TYPE_CHECKING
 
+from salutary.system import __version__, moved
+
 if TYPE_CHECKING:
-    from salutary.estimator import SalutaryClassifier
-    from salutary.fitted import influence
+    from salutary.integrations.classifier import SalutaryClassifier
+    from salutary.integrations.fitted import influence
     from salutary.tables.rows import read_rows
 
-__version__ = "0.3.0"
 __all__ = ["SalutaryClassifier", "__version__", "influence", "read_rows"]
-_HOMES = {"SalutaryClassifier": "estimator", "influence": "fitted", "read_rows": "tables.rows"}
+_HOMES = {
+    "SalutaryClassifier": "integrations.classifier",
+    "influence": "integrations.fitted",
+    "read_rows": "tables.rows",
+}
+
+moved.install()
 
 
 def __getattr__(name: str) -> object:

@@ -3,8 +3,8 @@
 import os
 import sys
 
-from salutary import help
-from salutary.config_dir import config_dir
+from salutary.experiments import help
+from salutary.system.conf import config_dir
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
         except BrokenPipeError:  # the reader has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return
-    from salutary import cli
+    from salutary.experiments import cli
 
     cli.main()
 

@@ -6,7 +6,7 @@ python scripts/confidence_study.py FOLDER FIGURES
 import sys
 from pathlib import Path
 
-from salutary.analysis.confidence import cells, draw, markdown_cells, read_study, verdict
+from salutary.analysis.sections.confidence import cells, draw, markdown_cells, read_study, verdict
 from salutary.errors import SalutaryError
 
 if __name__ == "__main__":

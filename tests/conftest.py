@@ -12,8 +12,8 @@ from omegaconf import OmegaConf
 from pretend_device import pretend
 from threadpoolctl import threadpool_limits
 
-from salutary.config import build
-from salutary.config_dir import config_dir
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
 
 torch.set_num_threads(1)
 threadpool_limits(1)
@@ -49,8 +49,8 @@ def composed(*overrides: str, config_dirs: tuple[str, ...] = ()):
 @pytest.fixture
 def prepared():
     """A function from overrides to (problem, model, strategy, configuration)."""
-    from salutary.problem import Problem
-    from salutary.split import split_table
+    from salutary.experiments.problem import Problem
+    from salutary.experiments.split import split_table
 
     def prepare(*overrides: str):
         cfg = composed(*overrides)
@@ -87,7 +87,8 @@ def command(monkeypatch, capsys, tmp_path):
 @pytest.fixture
 def salutary_run(monkeypatch, command):
     """``salutary-run`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
-    from salutary import __main__, cli
+    from salutary import __main__
+    from salutary.experiments import cli
 
     monkeypatch.setattr(sys, "path", [*sys.path])
 

@@ -11,7 +11,7 @@ from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from salutary.device import Device
+from salutary.system.device import Device
 
 # Operations that may take tensors of both devices, and those whose result the host has to wait for.
 COPIES = ("_to_copy", "copy_", "_local_scalar_dense", "index", "index_put_", "_index_put_impl_")

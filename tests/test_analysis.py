@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from salutary.analysis import confidence
-from salutary.analysis.runs import last_rounds, read_references, read_rounds
+from salutary.analysis.sections import confidence
 from salutary.errors import SalutaryError
-from salutary.records import ROUND_COLUMNS
+from salutary.experiments.records import ROUND_COLUMNS
+from salutary.experiments.runs import last_rounds, read_references, read_rounds
 
 
 def test_reads_finished_runs_only(salutary_run, tmp_path):
@@ -65,7 +65,9 @@ def test_missing_and_damaged_files_are_named(salutary_run, tmp_path):
 
 
 def test_analysis_does_not_import_torch():
-    code = "import sys, salutary.analysis.report, salutary.analysis.collect; sys.exit('torch' in sys.modules)"
+    code = (
+        "import sys, salutary.analysis.report, salutary.experiments.collect; sys.exit('torch' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -17,9 +17,9 @@ import torch
 from markupsafe import escape
 
 from salutary import __main__
-from salutary.analysis import label_page
-from salutary.cli import shared_table
+from salutary.experiments.cli import shared_table
 from salutary.labeling import cli
+from salutary.labeling import page as label_page
 
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from salutary import loop
+from salutary.experiments import loop
 
 PUBLISHED = list(csv.DictReader(Path(__file__).with_name("bank_notebook.csv").open()))
 ONE_TEST_ROW = 1 / 6098

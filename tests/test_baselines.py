@@ -12,8 +12,9 @@ from sklearn.linear_model import LogisticRegression as ScikitLearn
 from sklearn.semi_supervised import SelfTrainingClassifier
 from test_strategies_common import problem, rng, situation
 
-from salutary import engine, loop
+from salutary import engine
 from salutary.errors import SalutaryError
+from salutary.experiments import loop
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import batchbald
 from salutary.strategies.badge import Badge, Seeding

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from salutary.config_dir import config_dir
-from salutary.identity import Identity, run_name
-from salutary.metrics import Metrics
-from salutary.records import QUERY_COLUMNS, ROUND_COLUMNS, RunDirectory
-from salutary.rounds import Query, Round
+from salutary.experiments.identity import Identity, run_name
+from salutary.experiments.metrics import Metrics
+from salutary.experiments.records import QUERY_COLUMNS, ROUND_COLUMNS, RunDirectory
+from salutary.experiments.rounds import Query, Round
+from salutary.system.conf import config_dir
 
 TIMINGS = {"select_seconds", "fit_seconds"}
 

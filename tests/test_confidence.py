@@ -10,14 +10,15 @@ import torch
 from oracles import blobs
 from test_loop import problem
 
-from salutary import engine, loop
-from salutary.analysis.confidence import FEW as FEW_IN_THE_STUDY
+from salutary import engine
+from salutary.analysis.sections.confidence import FEW as FEW_IN_THE_STUDY
 from salutary.engine import confidence
 from salutary.engine.confidence import ConfidentInfluence, gradient_moments
 from salutary.errors import SalutaryError
+from salutary.experiments import loop
 from salutary.models.logistic import LogisticRegression
-from salutary.split import PoolView
-from salutary.strategies import influence_rows, salutary_greedy
+from salutary.strategies import PoolView, salutary_greedy
+from salutary.strategies.influence import influence_rows
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import FEW, SalutaryGreedy
 

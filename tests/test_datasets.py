@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 from conftest import ON_DISK, composed
 
-from salutary.config import build
-from salutary.datasets import Table, bank, load, sources
+from salutary.datasets import Table, bank, load
 from salutary.datasets.uci import Diabetic, Electrical, Waveform, Wine
 from salutary.datasets.waveform_generated import WaveformGenerated
 from salutary.errors import SalutaryError
+from salutary.system import sources
+from salutary.system.commands import build
 
 # rows, features, class counts: facts about the published files
 EXPECTED = {

@@ -12,7 +12,7 @@ from sklearn.datasets import load_wine
 from salutary.engine.refit import refitted_fall
 from salutary.labeling import cli
 from salutary.models.logistic import LogisticRegression
-from salutary.split import PoolView
+from salutary.strategies import PoolView
 from salutary.strategies.salutary import Salutary
 
 cuda = [

@@ -8,10 +8,10 @@ from oracles import blobs, retrained_fall
 from salutary import engine
 from salutary.engine.added_point import AddedPoint
 from salutary.engine.refit import refitted_fall
+from salutary.engine.selection import top, top_by_bound
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
-from salutary.split import PoolView
-from salutary.strategies import top, top_by_bound
+from salutary.strategies import PoolView
 from salutary.strategies.salutary import Salutary
 
 CASES = [

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-import salutary.estimator
+import salutary.integrations.classifier
 from salutary import SalutaryClassifier
 from salutary.errors import SalutaryError
 
@@ -164,7 +164,7 @@ def test_mistakes(message):
 
 
 def test_the_docstring():
-    assert doctest.testmod(salutary.estimator) == (0, 7)
+    assert doctest.testmod(salutary.integrations.classifier) == (0, 7)
 
 
 def test_importing_it_starts_neither_hydra_nor_the_command_line():
@@ -181,9 +181,9 @@ def test_importing_it_starts_neither_hydra_nor_the_command_line():
 
 
 def test_a_fit_takes_one_thread_and_leaves_the_number_as_it_was(monkeypatch):
-    seen, fit = set(), salutary.estimator.LogisticRegression.fit
+    seen, fit = set(), salutary.integrations.classifier.LogisticRegression.fit
     monkeypatch.setattr(
-        salutary.estimator.LogisticRegression,
+        salutary.integrations.classifier.LogisticRegression,
         "fit",
         lambda *each: seen.add(torch.get_num_threads()) or fit(*each),
     )

@@ -23,9 +23,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.class_weight import compute_class_weight
 
-from salutary import engine, fitted
+from salutary import engine
 from salutary.errors import SalutaryError
-from salutary.fitted import influence
+from salutary.integrations import fitted
+from salutary.integrations.fitted import influence
 from salutary.models import logistic
 
 SKLEARN = tuple(int(part) for part in sklearn.__version__.split(".")[:2])
@@ -571,5 +572,5 @@ def test_the_docstring_runs():
 
 
 def test_hydra_is_not_imported():
-    code = "import sys, salutary.fitted; sys.exit(any(m in sys.modules for m in ('hydra', 'omegaconf')))"
+    code = "import sys, salutary.integrations.fitted; sys.exit(any(m in sys.modules for m in ('hydra', 'omegaconf')))"
     assert subprocess.run([sys.executable, "-c", code], timeout=120).returncode == 0

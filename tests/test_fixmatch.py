@@ -6,13 +6,13 @@ import torch
 from conftest import composed
 from oracles import blobs
 
-from salutary.augmentation import EmbeddingAugmentation, TableAugmentation, column_groups
-from salutary.config import build
 from salutary.errors import SalutaryError
-from salutary.metrics import evaluate, score
+from salutary.experiments.metrics import evaluate, score
+from salutary.models.augmentation import EmbeddingAugmentation, TableAugmentation, column_groups
 from salutary.models.fixmatch import FixMatch, loss_gradient
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary import Salutary
+from salutary.system.commands import build
 
 
 def generator(seed=0):

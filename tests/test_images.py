@@ -9,15 +9,17 @@ import torch
 from conftest import composed
 from PIL import Image
 
-from salutary import embeddings
-from salutary.config import build
-from salutary.datasets import UNLABELED, load, sources
+from salutary import encoders as embeddings
+from salutary.datasets import load
 from salutary.datasets.cifar10 import Cifar10, parse_batch, parse_sheet
 from salutary.datasets.image_folder import ImageFolder
 from salutary.datasets.images import Images
 from salutary.datasets.mnist import Mnist, parse_idx
-from salutary.embeddings import Encoder, FeatureCache
+from salutary.encoders import Encoder, FeatureCache
 from salutary.errors import SalutaryError
+from salutary.system import sources
+from salutary.system.commands import build
+from salutary.tables import UNLABELED
 
 SMALL = {
     "mnist_small": [479, 563, 488, 493, 535, 434, 501, 550, 462, 495],

@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import scale
 
 from salutary.errors import SalutaryError
-from salutary.fitted import influence
+from salutary.integrations.fitted import influence
 from salutary.integrations.modal import salutary_sampling
 
 MODEL = LogisticRegression(tol=1e-6)

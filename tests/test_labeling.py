@@ -15,21 +15,22 @@ from conftest import composed
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.preprocessing import StandardScaler
 
-from salutary import loop
-from salutary.config import build
 from salutary.errors import SalutaryError
+from salutary.experiments import loop
+from salutary.experiments.problem import Problem
+from salutary.experiments.split import Split
 from salutary.labeling import cli, labeler, state
+from salutary.labeling import pool as matrices
 from salutary.labeling.audit import audit, out_of_fold
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison, Difference
 from salutary.labeling.labeler import Labeler, alternative, held_out_when_kept, row_losses
+from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
-from salutary.pools import ArrayPool, matrices
-from salutary.problem import Problem
-from salutary.split import Split
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.system.commands import build
 from salutary.tables.labels import Classes
 
 LOADERS = {2: load_breast_cancer, 3: load_wine}

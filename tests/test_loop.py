@@ -6,11 +6,11 @@ import torch
 from sklearn import metrics as scikit_learn
 from test_strategies_common import problem
 
-from salutary import loop
 from salutary.errors import SalutaryError
-from salutary.metrics import evaluate, score
+from salutary.experiments import loop
+from salutary.experiments.metrics import evaluate, score
+from salutary.experiments.references import reference_lines
 from salutary.models.logistic import LogisticRegression
-from salutary.references import reference_lines
 from salutary.strategies import Proposal, Strategy
 from salutary.strategies.margin import Margin
 from salutary.strategies.salutary import Salutary

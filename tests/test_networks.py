@@ -11,20 +11,22 @@ from oracles import blobs
 from torch import nn
 
 from salutary import engine
-from salutary.augmentation import ImageAugmentation
-from salutary.config import build
-from salutary.config_dir import config_dir
-from salutary.datasets import UNLABELED, Table
+from salutary.datasets import Table
 from salutary.errors import SalutaryError
-from salutary.models import guide_of, training
+from salutary.experiments.parts import OfficialParts
+from salutary.experiments.split import PaperSplit, StandardSplit, split_table
+from salutary.models import training
+from salutary.models.augmentation import ImageAugmentation
 from salutary.models.cnn import Cnn
 from salutary.models.head import TwoLayerHead
 from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Classifier, Network
-from salutary.models.surrogate import surrogate_of
 from salutary.models.training import Consistency, Schedule, Training, isolated_random
-from salutary.parts import OfficialParts
-from salutary.split import PaperSplit, PoolView, StandardSplit, split_table
+from salutary.strategies import PoolView
+from salutary.strategies.guide import guide_of, surrogate_of
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
+from salutary.tables import UNLABELED
 
 STRATEGIES = sorted(path.stem for path in __import__("pathlib").Path(config_dir(), "strategy").glob("*.yaml"))
 
@@ -229,7 +231,7 @@ def test_a_resumed_run_of_a_network_ends_as_the_other(salutary_run, data_dir, tm
     settings = ["dataset=mnist_small", "model=cnn", "model.backbone.width=8", "model.epochs=2", "rounds=3"]
     settings += ["model.max_steps=10", "n_pool=150", "n_validation=100", "budget=4", f"data_dir={data_dir}"]
     assert salutary_run(*settings, "output_dir=whole")[0] == 0
-    from salutary import loop
+    from salutary.experiments import loop
 
     timed_fit, fits = loop._timed_fit, []
 

@@ -9,13 +9,13 @@ import skops.io
 from conftest import composed
 from sklearn.datasets import load_breast_cancer
 
-from salutary.config import build
-from salutary.datasets import UNLABELED
 from salutary.datasets.own_table import OwnTable
-from salutary.device import Device
 from salutary.errors import SalutaryError
-from salutary.problem import Problem
-from salutary.split import split_table
+from salutary.experiments.problem import Problem
+from salutary.experiments.split import split_table
+from salutary.system.commands import build
+from salutary.system.device import Device
+from salutary.tables import UNLABELED
 
 ROLES = ("train", "pool", "validation", "test")
 

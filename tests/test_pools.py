@@ -6,11 +6,12 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from salutary import pools
 from salutary.engine import best_influence, best_labels
+from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.pools import best_points, open_pool
-from salutary.strategies import top
+from salutary.labeling import pool as pools
+from salutary.labeling.pool import open_pool
+from salutary.labeling.shortlist import best_points
 
 
 def matrix(n=1000, d=6, dtype=np.float64):

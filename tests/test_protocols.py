@@ -8,8 +8,8 @@ import math
 
 import pytest
 
-from salutary import loop
-from salutary.metrics import evaluate
+from salutary.experiments import loop
+from salutary.experiments.metrics import evaluate
 
 
 def percent(problem, model, part):
@@ -63,8 +63,8 @@ def test_initial_accuracy_does_not_depend_on_the_seed(prepared, data_dir):
 
 def test_standard_protocol_beats_the_majority_class_on_bank(prepared, data_dir):
     problem, model, _, _ = prepared("dataset=bank", f"data_dir={data_dir}", "protocol=standard")
-    from salutary.references import reference_lines
-    from salutary.seeding import stream
+    from salutary.experiments.references import reference_lines
+    from salutary.system.seeding import stream
 
     X, y = problem.part("initial")
     model.tune(X, y, stream(0, "model")).fit(X, y)

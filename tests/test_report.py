@@ -18,7 +18,7 @@ from salutary import __main__
 from salutary.analysis import paper, report
 from salutary.analysis.comparison import cells, compare
 from salutary.analysis.curves import draw_curves
-from salutary.analysis.experiments import (
+from salutary.analysis.sections import (
     Records,
     expected,
     figure1,
@@ -74,7 +74,7 @@ def outputs(tmp_path_factory) -> Path:
 
 
 def records(outputs: Path, name: str) -> Records:
-    module = sys.modules.get(f"salutary.analysis.experiments.{name}")
+    module = sys.modules.get(f"salutary.analysis.sections.{name}")
     found = Records([outputs / name])
     found.check_cells(getattr(module, "VARIED", ()))
     return found

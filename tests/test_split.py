@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from conftest import composed
 
-from salutary.config import build
 from salutary.errors import SalutaryError
-from salutary.parts import HalvedParts, OfficialHalves
-from salutary.split import PaperSplit, StandardSplit
+from salutary.experiments.parts import HalvedParts, OfficialHalves
+from salutary.experiments.split import PaperSplit, StandardSplit
+from salutary.system.commands import build
 
 # training, validation, test rows: paper, table 3 (wine's training part has one row more than printed)
 TABLE3 = {

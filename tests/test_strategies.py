@@ -9,8 +9,9 @@ import torch
 from sklearn.tree import DecisionTreeRegressor
 from test_strategies_common import rng, situation
 
+from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.strategies import ScoreStrategy, top
+from salutary.strategies import ScoreStrategy
 from salutary.strategies.entropy import Entropy
 from salutary.strategies.ibds import Ibds, _at_round_zero, _rounded
 from salutary.strategies.isal import Isal

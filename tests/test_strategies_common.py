@@ -11,14 +11,14 @@ import torch
 from conftest import composed
 from oracles import blobs
 
-from salutary import loop
-from salutary.config import build
-from salutary.config_dir import config_dir
+from salutary.experiments import loop
+from salutary.experiments.problem import Problem
+from salutary.experiments.split import Split
 from salutary.models.logistic import LogisticRegression
-from salutary.problem import Problem
-from salutary.split import PoolView, Split
-from salutary.strategies import Strategy
+from salutary.strategies import PoolView, Strategy
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.system.commands import build
+from salutary.system.conf import config_dir
 
 NAMES = sorted(path.stem for path in Path(config_dir(), "strategy").glob("*.yaml"))
 CASES = [

@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 import torch
 
-from salutary.analysis.experiments import figure3
-from salutary.config import Settings
+from salutary.analysis.sections import figure3
 from salutary.engine import loss
 from salutary.errors import SalutaryError
-from salutary.metrics import evaluate
+from salutary.experiments.metrics import evaluate
+from salutary.experiments.problem import noisy_labels
+from salutary.experiments.settings import Settings
+from salutary.experiments.split import StandardSplit
+from salutary.experiments.studies import initial_state
+from salutary.experiments.studies.added_points import AddedPoints
+from salutary.experiments.studies.relabelled_bins import RelabelledBins
+from salutary.experiments.studies.selection_cost import SelectionCost
 from salutary.models.logistic import LogisticRegression
-from salutary.problem import noisy_labels
-from salutary.split import StandardSplit
-from salutary.studies import initial_state
-from salutary.studies.added_points import AddedPoints
-from salutary.studies.relabelled_bins import RelabelledBins
-from salutary.studies.selection_cost import SelectionCost
 
 
 def fitted(problem, model, X, y):
@@ -117,7 +117,7 @@ def test_mistakes_are_one_line(mistake, salutary_run, tmp_path):
 
 
 def test_estimates_that_a_large_model_cannot_have_are_left_empty(salutary_run, tmp_path, monkeypatch):
-    from salutary.studies import added_points
+    from salutary.experiments.studies import added_points
 
     monkeypatch.setattr(added_points, "LIMIT", 5)
     assert salutary_run("dataset=breast_cancer", "study=added_points", "study.n=20", "rounds=0")[0] == 0
@@ -129,7 +129,7 @@ def test_estimates_that_a_large_model_cannot_have_are_left_empty(salutary_run, t
 
 
 def test_a_study_is_refused_before_the_rounds(salutary_run, monkeypatch):
-    from salutary import loop
+    from salutary.experiments import loop
 
     monkeypatch.setattr(loop, "run", lambda *_: pytest.fail("the rounds were run"))
     status, _, err = salutary_run("dataset=breast_cancer", "strategy=random", "study=relabelled_bins")

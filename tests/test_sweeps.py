@@ -21,10 +21,10 @@ from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 
 # What a run imports late is imported here, so that forked processes need not.
-from salutary import __main__, cli, loop, problem, records, references, terminal  # noqa: F401
-from salutary.analysis import collect
-from salutary.records import RunDirectory
-from salutary.resume import read_back
+from salutary import __main__  # noqa: F401
+from salutary.experiments import cli, collect, loop, problem, records, references, terminal  # noqa: F401
+from salutary.experiments.records import RunDirectory
+from salutary.experiments.resume import read_back
 
 TIMINGS = {"select_seconds", "fit_seconds"}
 SWEEP = (
@@ -495,7 +495,7 @@ def test_launchers_write_the_same_records(launcher, undisturbed, tmp_path):
 
 
 def test_workers_share_the_cores(monkeypatch):
-    from salutary import config
+    from salutary.system import commands as config
 
     monkeypatch.setattr(os, "cpu_count", lambda: 8)
     cfg = OmegaConf.create({"device": {"threads": None}})
@@ -560,7 +560,7 @@ def test_mlflow_gets_every_run_once(salutary_run, tmp_path, monkeypatch):
 
 
 def test_without_mlflow_one_line_says_so(salutary_run, monkeypatch):
-    monkeypatch.setattr("salutary.tracking.find_spec", lambda name: None)
+    monkeypatch.setattr("salutary.experiments.mlflow.find_spec", lambda name: None)
     status, _, err = salutary_run("dataset=breast_cancer", "rounds=0", "tracking=mlflow")
     assert status == 1 and "tracking=mlflow needs MLflow: pip install 'salutary[mlflow]'" in err
 

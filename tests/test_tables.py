@@ -15,16 +15,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from salutary.analysis import label_page
-from salutary.datasets import UNLABELED
 from salutary.datasets.own_table import OwnTable
-from salutary.device import Device
 from salutary.errors import SalutaryError
 from salutary.labeling import cli
-from salutary.labeling.encoded_pool import encode_pool, rows_of
+from salutary.labeling import page as label_page
 from salutary.labeling.inputs import read_inputs
+from salutary.labeling.pool import encode_pool, rows_of
 from salutary.labeling.settings import LabelSettings
-from salutary.tables import csv_file, table_file
+from salutary.system.device import Device
+from salutary.tables import UNLABELED, csv_file, table_file
 from salutary.tables.columns import Columns
 from salutary.tables.features import MAX_CATEGORIES, Features
 from salutary.tables.files import open_table

@@ -15,14 +15,15 @@ import pytest
 import torch
 from conftest import composed
 
-from salutary import embeddings
-from salutary.config import build
-from salutary.datasets import UNLABELED, glue, load
+from salutary import encoders as embeddings
+from salutary.datasets import glue, load
 from salutary.datasets.glue import TASKS, Glue, parse
 from salutary.datasets.text import TextFile
-from salutary.embeddings import texts
-from salutary.embeddings.texts import HuggingFace, MiniLM
+from salutary.encoders import texts
+from salutary.encoders.texts import HuggingFace, MiniLM
 from salutary.errors import SalutaryError
+from salutary.system.commands import build
+from salutary.tables import UNLABELED
 
 # class counts of train.tsv and of dev.tsv: facts about the published files
 EXPECTED = {

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from salutary.analysis.paper import DATASETS
-from salutary.analysis.style import GREY, REFERENCES, in_order, look
+from salutary.analysis.style import REFERENCES, in_order, look
+from salutary.system.pictures import GREY
 
 
 def draw_curves(rounds: pd.DataFrame, references: pd.DataFrame) -> Figure:

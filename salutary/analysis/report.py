@@ -15,12 +15,12 @@ from pathlib import Path
 import pandas as pd
 from markdown_it import MarkdownIt
 
-from salutary.analysis.experiments import MixedRuns, Records, Section, what_is_missing
-from salutary.analysis.pictures import data_uri, small_png
-from salutary.analysis.runs import finished_runs
+from salutary.analysis.sections import MixedRuns, Records, Section, what_is_missing
 from salutary.errors import SalutaryError
-from salutary.files import write_atomic
-from salutary.terminal import counting_bar
+from salutary.experiments.runs import finished_runs
+from salutary.system.files import write_atomic
+from salutary.system.pictures import data_uri, small_png
+from salutary.system.progress import counting_bar
 
 EXPERIMENTS = (
     *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5", "networks"),
@@ -55,7 +55,7 @@ class Part:
 def parts(root: Path) -> Iterator[Part]:
     """Every experiment with records in ``root/<name>``, a note for those without, then other runs."""
     for name in EXPERIMENTS:
-        module = importlib.import_module(f"salutary.analysis.experiments.{name}")
+        module = importlib.import_module(f"salutary.analysis.sections.{name}")
         if not any(finished_runs([root / name], required=False)):
             text = f"No records in {name}/. `salutary-run experiment={name}` makes them."
             yield Part(name, Section(module.TITLE, text), None)
@@ -71,7 +71,7 @@ def parts(root: Path) -> Iterator[Part]:
     finished = finished_runs([root], required=False)
     others = [path for path in finished if not any(map(path.is_relative_to, experiments))]
     if others:
-        module = importlib.import_module("salutary.analysis.experiments.own")
+        module = importlib.import_module("salutary.analysis.sections.own")
         records = Records(others)
         yield Part("own", module.section(records), records)
 

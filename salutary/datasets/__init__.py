@@ -9,17 +9,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from salutary.errors import SalutaryError
+from salutary.tables import UNLABELED
+from salutary.tables.columns import Columns
 
-if TYPE_CHECKING:
-    from salutary.tables.columns import Columns
-
-# The class number of a row whose class nobody knows.
-UNLABELED = -1
 # What a row can be for, where that is given; pool rows may have a label all the same.
 ROLES = ("train", "pool", "validation", "test")
 

@@ -7,7 +7,8 @@ import io
 import numpy as np
 import pandas as pd
 
-from salutary.datasets import Table, encode, sources
+from salutary.datasets import Table, encode
+from salutary.system import sources
 
 URL = "https://archive.ics.uci.edu/static/public/222/bank+marketing.zip"
 MEMBER = "bank-additional.zip!bank-additional/bank-additional-full.csv"

@@ -7,8 +7,9 @@ import io
 import numpy as np
 import pandas as pd
 
-from salutary.datasets import Table, sources
+from salutary.datasets import Table
 from salutary.errors import SalutaryError
+from salutary.system import sources
 
 FILE = "celeba/list_attr_celeba.txt"
 SHA256 = "f0e5da289d5ccf75ffe8811132694922b60f2af59256ed362afa03fefba324d0"

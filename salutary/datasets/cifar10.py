@@ -7,9 +7,9 @@ import json
 
 import numpy as np
 
-from salutary.datasets import sources
 from salutary.datasets.images import Benchmark, Images
 from salutary.errors import SalutaryError
+from salutary.system import sources
 
 # The binary archive: the other one, for Python, is a pickle.
 URL = "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz"

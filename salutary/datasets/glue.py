@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from salutary.datasets import sources
 from salutary.datasets.text import TextData, Texts
 from salutary.errors import SalutaryError
+from salutary.system import sources
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from salutary.datasets import UNLABELED
 from salutary.datasets.images import ImageData, Images
 from salutary.errors import SalutaryError, require_whole
+from salutary.tables import UNLABELED
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -61,7 +61,7 @@ class ImageFolder(ImageData):
         return Images(pixels, np.array(y), names)
 
     def _pixels(self, files: list[Path]) -> np.ndarray:
-        from salutary.terminal import counting_bar
+        from salutary.system.progress import counting_bar
 
         pixels = np.empty((len(files), 3, self.side, self.side), np.uint8)
         with counting_bar("reading pictures", len(files)) as advance:

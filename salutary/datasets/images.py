@@ -9,8 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from salutary.datasets import Table, sources
+from salutary.datasets import Table
 from salutary.errors import SalutaryError, require_whole
+from salutary.system import sources
 
 ENCODERS = ("resnet34", "efficientnet_lite0")
 # Rows of the training and the test part whose features lie with the small data sets.
@@ -76,7 +77,7 @@ class ImageData(ABC):
         return self.stored() or self._features()
 
     def _features(self) -> Table:
-        from salutary.embeddings import FeatureCache
+        from salutary.encoders import FeatureCache
 
         images, encoder = self.read(), self._encoder()
         content = f"{images.pixels.shape}".encode() + hashlib.sha256(images.pixels.data).digest()
@@ -86,10 +87,10 @@ class ImageData(ABC):
 
     def _encoder(self):
         if self.encoder == "efficientnet_lite0":
-            from salutary.embeddings.efficientnet_lite0 import EfficientNetLite0
+            from salutary.encoders.efficientnet_lite0 import EfficientNetLite0
 
             return EfficientNetLite0(self.image_size)
-        from salutary.embeddings.resnet34 import ResNet34Features
+        from salutary.encoders.resnet34 import ResNet34Features
 
         return ResNet34Features(self.weights, self.image_size, self.data_dir)
 

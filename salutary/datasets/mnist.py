@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from salutary.datasets import sources
 from salutary.datasets.images import Benchmark, Images
 from salutary.errors import SalutaryError
+from salutary.system import sources
 
 URL = "https://storage.googleapis.com/cvdf-datasets/mnist/{}.gz"
 SHA256 = {

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from salutary.datasets import ROLES, UNLABELED, Table
+from salutary.datasets import ROLES, Table
 from salutary.errors import SalutaryError
+from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
 from salutary.tables.files import TableFile, check_columns, open_table
 from salutary.tables.labels import Classes

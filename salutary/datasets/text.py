@@ -11,8 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from salutary.datasets import UNLABELED, Table
+from salutary.datasets import Table
 from salutary.errors import SalutaryError
+from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
 from salutary.tables.schema import as_text
 
@@ -84,7 +85,7 @@ class TextData(ABC):
 
         The longest come first: what does not fit into memory fails at once.
         """
-        from salutary.embeddings import FeatureCache
+        from salutary.encoders import FeatureCache
 
         order = np.argsort([-len(first) - len(second or "") for first, second in pairs], kind="stable")
         ordered = [pairs[row] for row in order]
@@ -99,7 +100,7 @@ class TextData(ABC):
         return X
 
     def _encoder(self):
-        from salutary.embeddings.texts import HuggingFace, MiniLM
+        from salutary.encoders.texts import HuggingFace, MiniLM
 
         if self.encoder == "minilm":
             return MiniLM(self.max_length)

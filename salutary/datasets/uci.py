@@ -13,8 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from salutary.datasets import Table, encode, sources
+from salutary.datasets import Table, encode
 from salutary.errors import SalutaryError
+from salutary.system import sources
 
 
 class UciTable:

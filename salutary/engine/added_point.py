@@ -29,13 +29,7 @@ from torch import Tensor
 
 from salutary.engine.hessian import Hessian
 from salutary.engine.scores import score_labels
-from salutary.engine.softmax import (
-    gradient,
-    linear,
-    probabilities,
-    residuals_of_every_label,
-    row_blocks,
-)
+from salutary.engine.softmax import gradient, linear, probabilities, residuals_of_every_label, row_blocks
 from salutary.engine.solvers import cholesky
 from salutary.errors import SalutaryError
 

@@ -10,13 +10,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine.curvature import gram, softmax_curvature
-from salutary.engine.softmax import (
-    linear,
-    linear_adjoint,
-    probabilities,
-    row_blocks,
-    with_ones,
-)
+from salutary.engine.softmax import linear, linear_adjoint, probabilities, row_blocks, with_ones
 
 # Float32 rows up to this many numbers are taken in float64 when a Hessian is made of them.
 SMALL = 2**20

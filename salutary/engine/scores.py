@@ -8,12 +8,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine.hessian import Hessian
-from salutary.engine.softmax import (
-    gradient,
-    linear,
-    row_blocks,
-    to_probabilities,
-)
+from salutary.engine.softmax import gradient, linear, row_blocks, to_probabilities
 from salutary.engine.solvers import solve
 
 

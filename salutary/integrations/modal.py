@@ -20,16 +20,17 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.fitted import Rows, influence
-from salutary.strategies import top
+from salutary.integrations.fitted import Rows, influence
 
 
 class SalutarySampling:
     """Query strategy: the rows with the highest influence over all labels; of equals the lower row first.
 
-    score(x) = max over c of I(x, c), see :func:`salutary.fitted.influence`. The learner's estimator is a
-    fitted scikit-learn ``LogisticRegression``, its ``X_training`` and ``y_training`` what that was fitted to.
+    score(x) = max over c of I(x, c), see :func:`salutary.integrations.fitted.influence`. The learner's
+    estimator is a fitted scikit-learn ``LogisticRegression``, its ``X_training`` and ``y_training`` what that was
+    fitted to.
 
     Attributes
     ----------

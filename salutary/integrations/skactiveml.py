@@ -14,9 +14,9 @@ from numpy.typing import ArrayLike
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
+from salutary.engine.selection import top
 from salutary.errors import SalutaryError, needs
-from salutary.fitted import Rows, influence
-from salutary.strategies import top
+from salutary.integrations.fitted import Rows, influence
 
 try:
     from skactiveml.base import SingleAnnotatorPoolQueryStrategy
@@ -30,7 +30,7 @@ class SalutarySampling(SingleAnnotatorPoolQueryStrategy):
     """The candidates with the highest influence over all labels; of equals the lower index first.
 
     utility(x) = max over c of I(x, c), the predicted fall of the mean validation loss, see
-    :func:`salutary.fitted.influence`. ``random_state`` is not used.
+    :func:`salutary.integrations.fitted.influence`. ``random_state`` is not used.
 
     Attributes
     ----------

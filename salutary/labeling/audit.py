@@ -12,16 +12,16 @@ import torch
 from rich.console import Console
 from sklearn.model_selection import KFold
 
-from salutary.analysis import label_page
-from salutary.device import Device
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.files import whole_folder, write_atomic
 from salutary.labeling import outputs
+from salutary.labeling import page as label_page
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
-from salutary.seeding import stream
+from salutary.system.device import Device
+from salutary.system.files import whole_folder, write_atomic
+from salutary.system.seeding import stream
 from salutary.tables.labels import Classes
 
 FOLDS = 10

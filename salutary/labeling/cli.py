@@ -10,10 +10,10 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import DictConfig, OmegaConf
 
-from salutary.config import build, one_line_errors
-from salutary.config_dir import config_dir
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
+from salutary.system.commands import build, one_line_errors
+from salutary.system.conf import config_dir
 
 USAGE = """\
 salutary-label: labels for a pool without a human, a model of them, and how far to trust both

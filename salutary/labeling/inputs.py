@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from salutary.device import Device
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.track import Rows
+from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns, open_table
 from salutary.tables.labels import Classes

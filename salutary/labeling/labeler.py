@@ -15,18 +15,16 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError, require_whole
+from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Picks, Rows, Track
-from salutary.loop import check_proposal
 from salutary.models.logistic import LogisticRegression
-from salutary.pools import ArrayPool, NpyPool
-from salutary.seeding import stream
-from salutary.split import PoolView
-from salutary.strategies import Strategy
+from salutary.strategies import PoolView, Strategy, check_proposal
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.salutary_gt import SalutaryGroundTruth
+from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
 SHORTLIST = 10_000

@@ -14,9 +14,9 @@ from filelock import FileLock, Timeout
 from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
-from salutary.files import write_atomic
 from salutary.labeling.labeler import Round
 from salutary.models.logistic import LogisticRegression
+from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
 

@@ -11,22 +11,22 @@ from importlib import metadata
 import numpy as np
 import pandas as pd
 
-from salutary.analysis import label_page
-from salutary.device import Device
 from salutary.errors import SalutaryError
-from salutary.files import whole_folder, write_atomic
 from salutary.labeling import outputs, terminal
+from salutary.labeling import page as label_page
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
-from salutary.labeling.encoded_pool import EncodedPool, encode_pool, rows_of
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.labeler import Labeler, Round, alternative, held_out_when_kept, row_losses
+from salutary.labeling.pool import EncodedPool, encode_pool, rows_of
 from salutary.labeling.settings import LabelSettings, as_path
 from salutary.labeling.state import State
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Strategy
+from salutary.system.device import Device
+from salutary.system.files import whole_folder, write_atomic
+from salutary.system.progress import counting_bar
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.schema import to_texts
-from salutary.terminal import counting_bar
 
 # Columns of the table whose values the page shows beside a label.
 SHOWN_COLUMNS = 6

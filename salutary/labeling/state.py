@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from salutary import __version__
 from salutary.errors import SalutaryError
-from salutary.files import write_atomic
 from salutary.labeling.labeler import Round
 from salutary.labeling.track import Picks
+from salutary.system import __version__
+from salutary.system.files import write_atomic
 
 FIELDS = tuple(Picks.__dataclass_fields__)
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from salutary import engine
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.models.logistic import LogisticRegression
-from salutary.seeding import stream
+from salutary.system.seeding import stream
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from salutary.augmentation import EmbeddingAugmentation, TableAugmentation
 from salutary.engine import linear
 from salutary.errors import SalutaryError, require_number, require_whole
 from salutary.models import require_features
+from salutary.models.augmentation import EmbeddingAugmentation, TableAugmentation
 
 log = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Self
@@ -11,13 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from salutary.augmentation import ImageAugmentation
-from salutary.device import exact_convolutions
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.models import Guide
-from salutary.models.surrogate import check_l2, surrogate_of
+from salutary.models.augmentation import ImageAugmentation
 from salutary.models.training import PRECISIONS, Consistency, Schedule, Training, isolated_random
-from salutary.split import PoolView
+from salutary.system.device import exact_convolutions
 
 BLOCK = 512  # rows that go through a network together when it only predicts
 
@@ -53,7 +49,7 @@ class Network:
     """A network as a model: trained on the labelled rows, always from the same weights.
 
     Strategies work with its features: those that only predict or measure distances, with its own classifier;
-    those that need a convex model, with a surrogate (:mod:`salutary.models.surrogate`).
+    those that need a convex model, with a surrogate of that (:mod:`salutary.strategies.guide`).
 
     Parameters
     ----------
@@ -113,7 +109,7 @@ class Network:
         require_whole("model.batch_size", self.batch_size, 2)
         require_number("model.learning_rate", self.learning_rate, 0, 1)
         require_number("model.weight_decay", self.weight_decay, 0)
-        check_l2(self.surrogate_l2)
+        check_surrogate_l2(self.surrogate_l2)
         if self.precision not in PRECISIONS:
             raise SalutaryError(f"model.precision must be {', '.join(PRECISIONS)}, not {self.precision!r}")
         if self.augmentation:
@@ -144,14 +140,22 @@ class Network:
         """Class probabilities (n, C), float64."""
         return torch.softmax(in_blocks(self.module_, X), 1)
 
-    def guide(self, view: PoolView, convex: bool) -> Guide:
-        """The view in this network's features, with its classifier or, if ``convex``, its surrogate."""
-        if not isinstance(self.module_.body, nn.Identity):
-            parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
-            features = {name: in_blocks(self.module_.body, X) for name, X in parts.items()}
-            view = dataclasses.replace(view, **features)
-        classifier = Classifier(self.module_.classifier)
-        return surrogate_of(classifier, view, self.surrogate_l2) if convex else Guide(classifier, view)
+    def features(self, X: Tensor) -> Tensor:
+        """What strategies see of rows, (n, d); of rows that are features already, the rows."""
+        body = self.module_.body
+        return X if isinstance(body, nn.Identity) else in_blocks(body, X)
+
+    @property
+    def classifier(self) -> Classifier:
+        """What predicts from :meth:`features`."""
+        return Classifier(self.module_.classifier)
+
+
+def check_surrogate_l2(l2: object) -> None:
+    """Raises SalutaryError unless it is a penalty or ``auto``."""
+    is_number = isinstance(l2, (int, float)) and not isinstance(l2, bool)
+    if l2 != "auto" and not (is_number and 0 < l2 < float("inf")):
+        raise SalutaryError(f"model.surrogate_l2 must be auto or a number > 0, not {l2!r}")
 
 
 class Classifier:

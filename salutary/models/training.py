@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel
 
-from salutary.augmentation import ImageAugmentation
-from salutary.device import exact_convolutions
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.files import write_atomic
+from salutary.models.augmentation import ImageAugmentation
+from salutary.system.device import exact_convolutions
+from salutary.system.files import write_atomic
 
 log = logging.getLogger(__name__)
 

@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine import product
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy
+from salutary.strategies import PoolView, Proposal, Strategy
 
 PATIENCE = 20  # rejected draws before the distances of all points are brought up to date
 

@@ -20,8 +20,7 @@ from salutary.engine import (
     to_probabilities,
 )
 from salutary.errors import SalutaryError, require_whole
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy
+from salutary.strategies import PoolView, Proposal, Strategy
 
 log = logging.getLogger(__name__)
 

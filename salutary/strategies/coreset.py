@@ -7,8 +7,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine import product
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy
+from salutary.strategies import PoolView, Proposal, Strategy
 
 BLOCK = 1_024  # pool rows whose distances to all centres are in memory at once
 

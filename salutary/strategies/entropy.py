@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from modAL.uncertainty import classifier_entropy
 
-from salutary.split import PoolView
+from salutary.strategies import PoolView
 from salutary.strategies.modal import ModalClassifier, UncertaintyStrategy
 
 

@@ -10,9 +10,10 @@ import torch
 from sklearn.tree import DecisionTreeRegressor
 from torch import Tensor
 
+from salutary.engine.selection import top
 from salutary.errors import require_bool, require_whole
-from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, top
+from salutary.strategies import PoolView, Proposal
+from salutary.strategies.influence import InfluenceStrategy
 
 
 class Ibds(InfluenceStrategy):

@@ -9,9 +9,10 @@ import torch
 from torch import Tensor
 
 from salutary.engine import SOLVERS, Hessian, gradient, lissa, probabilities, score_labels
+from salutary.engine.selection import top
 from salutary.errors import require_number, require_whole
-from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, top
+from salutary.strategies import PoolView, Proposal
+from salutary.strategies.influence import InfluenceStrategy
 
 
 class Isal(InfluenceStrategy):

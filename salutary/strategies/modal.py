@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from salutary.split import PoolView
-from salutary.strategies import ScoreStrategy
+from salutary.strategies import PoolView, ScoreStrategy
 
 
 class ModalClassifier:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy
+from salutary.strategies import PoolView, Proposal, Strategy
 
 
 class Random(Strategy):

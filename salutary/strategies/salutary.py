@@ -8,9 +8,10 @@ from torch import Tensor
 from salutary.engine import best_influence, best_labels
 from salutary.engine.added_point import ESTIMATES, AddedPoint
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.selection import top, top_by_bound, top_confident
 from salutary.errors import SalutaryError, require_number, require_whole
-from salutary.split import PoolView
-from salutary.strategies import InfluenceStrategy, Proposal, real_fall, top, top_by_bound, top_confident
+from salutary.strategies import PoolView, Proposal
+from salutary.strategies.influence import InfluenceStrategy, real_fall
 
 
 class Salutary(InfluenceStrategy):

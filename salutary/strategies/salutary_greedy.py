@@ -11,9 +11,10 @@ from torch import Tensor
 
 from salutary.engine import best_influence, best_labels, validation_direction
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.selection import top, top_confident
 from salutary.errors import SalutaryError, require_bool, require_number, require_whole
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, influence_rows, real_fall, top, top_confident
+from salutary.strategies import PoolView, Proposal, Strategy
+from salutary.strategies.influence import influence_rows, real_fall
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300

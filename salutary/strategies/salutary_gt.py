@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from salutary.split import PoolView
-from salutary.strategies import Proposal
+from salutary.strategies import PoolView, Proposal
 from salutary.strategies.salutary import Salutary
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from salutary.engine.selection import top
 from salutary.errors import require_number
-from salutary.split import PoolView
-from salutary.strategies import Proposal, Strategy, top
+from salutary.strategies import PoolView, Proposal, Strategy
 
 
 class SelfTraining(Strategy):

@@ -6,3 +6,6 @@
 - ``rows``: rows as a saved model takes them.
 - ``labels``: the classes of a target column.
 """
+
+# The class number of a row whose class nobody knows.
+UNLABELED = -1

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from salutary.datasets import UNLABELED
 from salutary.errors import SalutaryError
+from salutary.tables import UNLABELED
 from salutary.tables.messages import listed, quoted, shown, where
 from salutary.tables.schema import to_texts
 

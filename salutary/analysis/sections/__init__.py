@@ -1,0 +1,167 @@
+"""The paper's tables and figures, and ours: a module each, named as its file in ``conf/experiment``.
+
+Each has ``TITLE``, ``section(records) -> Section`` from the records of its runs, which are never rerun, and
+``VARIED`` if its runs differ in settings other than table, strategy, model and seed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import yaml
+from matplotlib.figure import Figure
+
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order
+from salutary.errors import SalutaryError
+from salutary.experiments.runs import SETTINGS, last_rounds, read_facts, read_rounds, references_of
+from salutary.system.conf import config_dir
+
+
+@dataclass
+class Section:
+    """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` for CSV files."""
+
+    title: str
+    text: str
+    figures: dict[str, Figure] = field(default_factory=dict)
+    tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+
+
+class MixedRuns(SalutaryError):
+    """Runs that differ in settings would be taken for seeds of one cell."""
+
+
+class Records:
+    """The finished runs below some folders: ``facts`` (one row a run), ``rounds``, ``references``.
+
+    Raises SalutaryError if there is none or one cannot be read.
+    """
+
+    def __init__(self, folders: list[Path]):
+        self.facts = read_facts(folders)
+        self.rounds = read_rounds(folders)
+        self.references = references_of(self.facts)
+
+    def check_cells(self, varied: tuple[str, ...] = ()) -> None:
+        """Raises MixedRuns if runs of one table, strategy and model differ in settings other than the seed
+        and those of ``varied``.
+        """
+        for cell, runs in self.facts.groupby(["dataset", "strategy", "model", *varied], dropna=False):
+            settings = {run: _without(each, "seed") for run, each in runs["settings"].items()}
+            first, *others = settings
+            other = next((run for run in others if settings[run] != settings[first]), None)
+            double = runs[runs.duplicated("seed")].index
+            if other or len(double):
+                found = f"{first} and {other or double[0]}"
+                raise MixedRuns(f"runs of {', '.join(map(str, cell))} differ in more than the seed: {found}")
+
+    def final(self) -> pd.DataFrame:
+        """The last round of each run, with its settings and ``accuracy`` in per cent."""
+        last = last_rounds(self.rounds).set_index("run")
+        settings = self.facts[[name for name in SETTINGS if name not in last]]
+        last = last.join(settings).reset_index()
+        return last.assign(accuracy=100 * last["test_accuracy"])
+
+    def reference(self, line: str, strategies: Collection[str] | None = None) -> pd.DataFrame:
+        """dataset, seed, strategy (the line's name) and accuracy (per cent) of a reference line, once a seed.
+
+        Lines depend on the model, and with ``baselines_use_validation`` on the strategy: those of logistic
+        regression, and of runs of these ``strategies`` only.
+        """
+        facts = self.facts
+        if facts["model"].nunique() > 1:
+            facts = facts[facts["model"] == "logistic"]
+        if strategies is not None:
+            facts = facts[facts["strategy"].isin(strategies)]
+        chosen = (self.references["line"] == line) & self.references["run"].isin(facts.index)
+        lines = self.references[chosen].drop_duplicates(["dataset", "seed"])
+        return lines.assign(strategy=line, accuracy=100 * lines["test_accuracy"])[
+            ["dataset", "seed", "strategy", "accuracy"]
+        ]
+
+
+def _without(settings: dict, name: str) -> dict:
+    return {key: value for key, value in settings.items() if key != name}
+
+
+def expected(name: str) -> list[dict[str, str]]:
+    """The overrides of each run of ``conf/experiment/<name>.yaml``, as text, and the settings they share."""
+    conf = Path(config_dir())
+    defaults = yaml.safe_load((conf / "config.yaml").read_text())
+    experiment = yaml.safe_load((conf / "experiment" / f"{name}.yaml").read_text())
+    # How many labels there are at the start is the data set's affair.
+    shared = {key: experiment.get(key, defaults[key]) for key in SETTINGS if key != "n_init"}
+    sweeper = experiment["hydra"]["sweeper"]
+    jobs = []
+    for grid in sweeper.get("grids") or [{}]:
+        both = {**shared, "protocol": "paper", **sweeper["params"], **grid}
+        values = [[(key, value) for value in _values(text)] for key, text in both.items()]
+        jobs += [dict(job) for job in itertools.product(*values)]
+    return jobs
+
+
+def _values(text: object) -> list[str]:
+    counted = re.fullmatch(r"range\((\d+)\)", str(text))
+    return list(map(str, range(int(counted[1])))) if counted else str(text).split(",")
+
+
+def missing(jobs: list[dict[str, str]], facts: pd.DataFrame) -> list[dict[str, str]]:
+    """Those of the :func:`expected` jobs that are not among ``facts``."""
+    have = {}
+    lacking = []
+    for job in jobs:
+        keys = tuple(key for key in job if key in facts)
+        if keys not in have:
+            have[keys] = {tuple(map(_plain, row)) for row in facts[[*keys]].itertuples(index=False)}
+        if tuple(_plain(job[key]) for key in keys) not in have[keys]:
+            lacking.append(job)
+    return lacking
+
+
+def _plain(value: object) -> str:
+    """One text for 0, 0.0 and "0", and for None and what pandas makes of it."""
+    if value is None or value != value or value == "None":
+        return "null"
+    try:
+        return f"{float(str(value)):g}"  # not of False itself, which would be 0
+    except (TypeError, ValueError):
+        return str(value)
+
+
+def what_is_missing(name: str, facts: pd.DataFrame) -> str:
+    """A sentence on the missing runs and the command that makes them; empty if none is."""
+    every = expected(name)
+    jobs = missing(every, facts)
+    if not jobs:
+        return ""
+    differing = {key for key in SETTINGS if len({job.get(key) for job in every}) > 1}
+    swept = [key for key in jobs[0] if key not in SETTINGS or key in differing]
+    varied = {key: list(dict.fromkeys(job[key] for job in jobs if key in job)) for key in swept}
+    which = "; ".join(f"{key} {', '.join(values)}" for key, values in varied.items() if key != "protocol")
+    return (
+        f"**{len(jobs)} of {len(every)} runs are missing** ({which}): "
+        f"`salutary-run experiment={name}` makes them."
+    )
+
+
+def encoders(records: Records) -> str:
+    """The encoders whose features the runs had."""
+    names = {settings["dataset"].get("encoder", "unknown") for settings in records.facts["settings"]}
+    return ", ".join(sorted(names))
+
+
+def named(found: Collection[str], among: Collection[str]) -> str:
+    """How many of some tables, and which."""
+    names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(found))
+    return f"{len(found)} of {len(among)} tables" + (f" ({names})" if names else "")
+
+
+def markdown_table(rows: pd.DataFrame) -> str:
+    """A Markdown table of texts; the index is the first column."""
+    return rows.fillna("").to_markdown(disable_numparse=True)

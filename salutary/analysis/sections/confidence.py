@@ -1,0 +1,153 @@
+"""The study of docs/confidence.md: how sure to be of an influence, by the size of the validation set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from scipy.stats import ttest_1samp
+
+from salutary.analysis.paper import DATASETS
+from salutary.analysis.statistics import holm
+from salutary.errors import SalutaryError
+from salutary.experiments.runs import last_rounds, read_facts, read_references, read_rounds
+
+CELL = ["protocol", "dataset", "n_validation"]
+OURS = "greedy auto"
+# Methods in the order of the table; the last three know nothing of n_validation.
+METHODS = ["L + V", "salutary", "greedy 0", "greedy 0.5", "greedy 1", "greedy 2"]
+FEW = 300  # as in strategies/salutary_greedy.py, which imports PyTorch
+COLOURS = {
+    "L + V": "black",
+    "salutary": "tab:red",
+    "greedy 0": "#9ecae1",
+    "greedy 1": "#2171b5",
+    "greedy 2": "#08306b",
+}
+LINES = {"initial": "initial", "labeled_and_validation": "L + V"}
+WITHOUT_VALIDATION = ["margin", "random", "self_training"]
+
+
+def read_study(folders: list[Path]) -> pd.DataFrame:
+    """One row per run and reference line: protocol, dataset, n_validation (inf: all), seed, method,
+    test_loss, test_accuracy, added.
+    """
+    rounds = read_rounds(folders)
+    last = last_rounds(rounds).set_index("run")
+    last["added"] = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
+    settings = read_facts(folders)["settings"]
+    last["n_validation"] = [settings[path]["n_validation"] or np.inf for path in last.index]
+    last["method"] = [_method(run.strategy, settings[run.Index]) for run in last.itertuples()]
+    references = read_references(folders).replace({"line": LINES}).rename(columns={"line": "method"})
+    references = references[references["method"].isin(LINES.values())].set_index("run")
+    references = references.join(last[["protocol", "n_validation"]]).assign(added=0)
+    columns = [*CELL, "seed", "method", "test_loss", "test_accuracy", "added"]
+    study = pd.concat([last[columns], references[columns]]).drop_duplicates([*CELL, "seed", "method"])
+    # What confidence=auto does: the same runs, by the number of validation rows (all of diabetic's are few).
+    few = (study["n_validation"] < FEW) | (study["dataset"] == "diabetic")
+    chosen = np.where(few, study["method"] == "greedy 2", study["method"] == "greedy 1")
+    study = pd.concat([study, study[chosen].assign(method=OURS)], ignore_index=True)
+    for method in (OURS, "salutary"):
+        if method not in set(study["method"]):
+            raise SalutaryError(f"the study needs runs of {method}, there are none")
+    return study.drop_duplicates([*CELL, "seed", "method"])
+
+
+def _method(strategy: str, settings: dict) -> str:
+    if strategy != "salutary_greedy":
+        return strategy
+    return f"greedy {settings['strategy']['confidence']}".removesuffix(".0")
+
+
+def differences(study: pd.DataFrame, value: str = "test_loss") -> pd.DataFrame:
+    """Each method's ``value`` minus the initial model's on the same seed: rows by cell and seed."""
+    wide = study.pivot_table(index=[*CELL, "seed"], columns="method", values=value)
+    for name in wide.columns.intersection(WITHOUT_VALIDATION):  # the same for every n_validation
+        wide[name] = wide[name].groupby(level=["protocol", "dataset", "seed"]).transform("max")
+    return wide.sub(wide["initial"], axis=0).drop(columns="initial")
+
+
+def cells(study: pd.DataFrame, value: str = "test_loss") -> pd.DataFrame:
+    """For every cell: mean change of ``value`` by each method, our picks, and paired tests.
+
+    ``standard error``: of our mean change. ``p against m``: paired t-test over the seeds, ours against
+    method m, corrected by Holm over all cells of the protocol. (The smallest p that ten seeds can reach in
+    Wilcoxon's signed-rank test, 0.002, cannot survive a correction for 33 cells.)
+    """
+    change = differences(study, value)
+    table = change.groupby(level=CELL).mean()
+    table["standard error"] = change[OURS].groupby(level=CELL).sem()
+    ours = study[study["method"] == OURS]
+    table["picks"] = ours.groupby(CELL)["added"].mean()
+    for other in ("initial", "salutary", "L + V"):
+        gap = change[OURS] - (change[other] if other != "initial" else 0)
+        p = gap.groupby(level=CELL).apply(_paired_p)
+        table[f"p against {other}"] = p.groupby(level="protocol", group_keys=False).apply(holm)
+    return table.dropna(subset=[OURS])
+
+
+def _paired_p(gaps: pd.Series) -> float:
+    """p-value of a mean of 0; gaps that are all 0 are no difference."""
+    return float(ttest_1samp(gaps, 0).pvalue) if gaps.any() else 1.0
+
+
+def verdict(table: pd.DataFrame) -> pd.DataFrame:
+    """In how many cells ours is better or worse than the others, by protocol; sure: after Holm, p < 0.05."""
+    rows = []
+    for protocol, each in table.groupby(level="protocol"):
+        row = {"protocol": protocol, "cells": len(each)}
+        row["worse than initial by more than one se"] = int((each[OURS] > each["standard error"]).sum())
+        for other in ("initial", "salutary", "L + V"):
+            gap = each[OURS] - (each[other] if other != "initial" else 0)
+            sure = each[f"p against {other}"] < 0.05
+            row[f"better than {other}"] = f"{(gap < 0).sum()} ({(sure & (gap < 0)).sum()} sure)"
+            row[f"worse than {other}"] = f"{(gap > 0).sum()} ({(sure & (gap > 0)).sum()} sure)"
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("protocol").T
+
+
+def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", unit: float = 1e-3) -> str:
+    """Mean changes in ``unit``, a row per table and n_validation; the best of those that know it is bold.
+
+    A negative ``unit`` says that higher is better.
+    """
+    columns = [name for name in [*METHODS, *WITHOUT_VALIDATION] if name in table]
+    lines = ["| | n_V | " + " | ".join(columns) + " | picks |", "|---" * (len(columns) + 3) + "|"]
+    for dataset in DATASETS:
+        if (protocol, dataset) not in table.index.droplevel(2):
+            continue
+        for n, row in table.loc[protocol, dataset].sort_index().iterrows():
+            compared = row[[name for name in METHODS if name in row]]
+            best = compared.min() if unit > 0 else compared.max()
+            texts = [form.format(row[name] / abs(unit)) for name in columns]
+            texts = [f"**{t}**" if row[c] == best else t for t, c in zip(texts, columns, strict=True)]
+            size = "all" if np.isinf(n) else f"{n:.0f}"
+            lines.append(f"| {dataset} | {size} | " + " | ".join(texts) + f" | {row['picks']:.0f} |")
+    return "\n".join(lines)
+
+
+def draw(table: pd.DataFrame, protocol: str) -> Figure:
+    """Change of the test loss against n_validation, a panel per table."""
+    names = [name for name in DATASETS if (protocol, name) in table.index.droplevel(2)]
+    figure = Figure(figsize=(13, 6), layout="constrained")
+    axes = figure.subplots(2, 4)
+    for axis, name in zip(axes.flat, names, strict=False):
+        rows = table.loc[protocol, name].sort_index()
+        sizes = ["all" if np.isinf(n) else f"{n:.0f}" for n in rows.index]
+        for method, colour in ((m, c) for m, c in COLOURS.items() if m in rows):
+            style = "--" if method in ("L + V", "salutary") else "-"
+            axis.plot(sizes, rows[method], style, color=colour, marker="o", markersize=3, label=method)
+        if "margin" in rows:
+            axis.plot(sizes, rows["margin"], ":", color="tab:green", label="margin, 100 human labels")
+        axis.axhline(0, color="grey", linewidth=0.8)
+        axis.set_title(DATASETS[name])
+        axis.set_xlabel("validation rows")
+    for axis in axes[:, 0]:
+        axis.set_ylabel("change of test loss")
+    for axis in list(axes.flat)[len(names) :]:
+        axis.axis("off")
+    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="lower right", frameon=False)
+    figure.suptitle(f"protocol={protocol}: test loss minus that of the initial model, mean of the seeds")
+    return figure

@@ -1,0 +1,149 @@
+"""Figure 1: are there labels that help more than the true ones?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order, legend_below, panels
+from salutary.analysis.sections import Records, Section, markdown_table, named
+from salutary.experiments.runs import read_table
+from salutary.system.pictures import BLUE, GREY, VERMILLION
+
+TITLE = "Figure 1: bins of points by salutary influence, with true and with salutary labels"
+BINS = (
+    *("part", "bin", "n", "influence", "influence_low", "influence_high", "label_agreement"),
+    *("accuracy_true", "accuracy_salutary"),
+)
+HISTOGRAM = ("part", "low", "high", "count")
+INTRO = """\
+The labelled set and the pool in 20 bins of equal size by the influence of the salutary label. Top: each bin
+of the *labelled* set gets its salutary labels, and the model is trained again. Bottom: each bin of the
+*pool* is added with its true or its salutary labels. Dashed: the initial model. Lines are means, bands one
+standard deviation over the seeds."""
+OTHERS = "All tables by the number of the bin, influence rising to the right (added pool bins):"
+TOP = "Mean accuracy minus that of the initial model, in points, for the five bins of the highest influence:"
+PARTS = {
+    "labeled": "labelled set, the bin relabelled",
+    "pool": "labelled set and the bin",
+}
+
+
+def section(records: Records) -> Section:
+    bins = _with_names(records, "relabelled_bins", BINS)
+    histogram = _with_names(records, "influence_histogram", HISTOGRAM)
+    initial = records.reference("initial").groupby("dataset")["accuracy"].mean()
+    main = "diabetic" if "diabetic" in set(bins["dataset"]) else datasets_in_order(bins["dataset"])[0]
+    text = [
+        INTRO,
+        f"![{paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
+        OTHERS,
+        "![All tables](figure1-tables.png)",
+        TOP,
+        markdown_table(top_bins(bins, initial)),
+        verdict(bins),
+    ]
+    figures = {"figure1": draw(bins, histogram, initial, main), "figure1-tables": draw_all(bins, initial)}
+    return Section(TITLE, "\n\n".join(text), figures)
+
+
+def _with_names(records: Records, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
+    table = read_table(map(Path, records.facts.index), name, columns, text=("part",))
+    return table.join(records.facts[["dataset", "seed"]], on="run")
+
+
+def top_bins(bins: pd.DataFrame, initial: pd.Series, n: int = 5) -> pd.DataFrame:
+    """What the bins of highest influence do, and how many of their salutary labels are true."""
+    means = (
+        bins[bins["bin"] >= bins["bin"].max() - n + 1].groupby(["part", "dataset"]).mean(numeric_only=True)
+    )
+    labeled, pool = means.loc["labeled"], means.loc["pool"]
+
+    def gain(accuracy: pd.Series) -> pd.Series:
+        return (100 * accuracy - initial).map("{:+.1f}".format)
+
+    rows = {
+        "labelled bins, salutary labels": gain(labeled["accuracy_salutary"]),
+        "salutary labels that are true, labelled set": labeled["label_agreement"].map("{:.0%}".format),
+        "pool bins added, true labels": gain(pool["accuracy_true"]),
+        "pool bins added, salutary labels": gain(pool["accuracy_salutary"]),
+        "salutary labels that are true, pool": pool["label_agreement"].map("{:.0%}".format),
+    }
+    return pd.DataFrame(rows).T[datasets_in_order(bins["dataset"])].rename(columns=paper.DATASETS)
+
+
+def verdict(bins: pd.DataFrame) -> str:
+    """On which tables the salutary labels of the pool's best bin beat its true labels."""
+    best = bins[(bins["part"] == "pool") & (bins["bin"] == bins["bin"].max())]
+    means = best.groupby("dataset")[["accuracy_true", "accuracy_salutary"]].mean()
+    better = means["accuracy_salutary"] > means["accuracy_true"]
+    which = named(means.index[better], means.index)
+    return f"In the bin of highest influence salutary labels beat true ones on {which}."
+
+
+def draw(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, dataset: str) -> Figure:
+    """The paper's figure: accuracy against the influence of the bin, over a histogram of the influences."""
+    figure, axes = panels(2, 1, 7, 3)
+    for axis, (part, title) in zip(axes, PARTS.items(), strict=True):
+        _histogram(axis, histogram[(histogram["dataset"] == dataset) & (histogram["part"] == part)])
+        chosen = bins[(bins["dataset"] == dataset) & (bins["part"] == part)]
+        _lines(axis, chosen, chosen.groupby("bin")["influence"].mean(), initial[dataset], part)
+        axis.set_title(f"{paper.DATASETS.get(dataset, dataset)}: {title}", fontsize=9)
+        axis.set_xlabel(
+            "influence with the salutary label (predicted fall of the validation loss)", fontsize=8
+        )
+        axis.set_ylabel("test accuracy, %")
+    figure.legend(handles=_handles(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    return figure
+
+
+def draw_all(bins: pd.DataFrame, initial: pd.Series) -> Figure:
+    """Accuracy against the number of the added bin, a panel per table."""
+    names = datasets_in_order(bins["dataset"])
+    figure, axes = panels(len(names), 4, 3.2, 2.6)
+    for axis, name in zip(axes, names, strict=False):
+        chosen = bins[(bins["dataset"] == name) & (bins["part"] == "pool")]
+        _lines(axis, chosen, pd.Series(sorted(chosen["bin"].unique())) + 1, initial[name], "pool")
+        axis.set_title(paper.DATASETS.get(name, name), fontsize=9)
+        axis.set_xlabel("bin", fontsize=8)
+    for axis in axes[::4]:
+        axis.set_ylabel("test accuracy, %")
+    legend_below(figure, axes, len(names), _handles()[:3])
+    return figure
+
+
+def _lines(axis: Axes, bins: pd.DataFrame, x: pd.Series, initial: float, part: str) -> None:
+    for column, color, marker in (("accuracy_true", VERMILLION, "s"), ("accuracy_salutary", BLUE, "o")):
+        if part == "labeled" and column == "accuracy_true":
+            continue  # relabelling a bin with its own labels is the initial model
+        each = 100 * bins.groupby("bin")[column].agg(["mean", "std"]).fillna(0)
+        axis.plot(x.to_numpy(), each["mean"], color=color, marker=marker, markersize=3.5, linewidth=1.2)
+        low, high = each["mean"] - each["std"], each["mean"] + each["std"]
+        axis.fill_between(x.to_numpy(), low, high, color=color, alpha=0.15, linewidth=0)
+    axis.axhline(initial, color="black", linestyle="--", linewidth=1)
+
+
+def _histogram(axis: Axes, counts: pd.DataFrame) -> None:
+    """Counts of the first seed, on an axis of its own to the right, behind the lines."""
+    counts = counts[counts["seed"] == counts["seed"].min()]
+    behind = axis.twinx()
+    behind.bar(counts["low"], counts["count"], counts["high"] - counts["low"], align="edge", color="#dddddd")
+    behind.set_ylabel("points", color=GREY, fontsize=8)
+    behind.tick_params(labelsize=7, colors=GREY)
+    behind.spines[["top"]].set_visible(False)
+    axis.set_zorder(behind.get_zorder() + 1)
+    axis.patch.set_visible(False)
+
+
+def _handles() -> list[Line2D]:
+    return [
+        Line2D([], [], color=VERMILLION, marker="s", markersize=3.5, label="true labels"),
+        Line2D([], [], color=BLUE, marker="o", markersize=3.5, label="salutary labels"),
+        Line2D([], [], color="black", linestyle="--", label="initial model"),
+        Line2D([], [], color="#dddddd", linewidth=6, label="number of points (one seed)"),
+    ]

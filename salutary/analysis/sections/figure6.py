@@ -1,0 +1,92 @@
+"""Figures 4 and 6: a transformer's head, fine-tuned on its frozen hidden states."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order, draw_curves, panels
+from salutary.analysis.sections import Records, Section, encoders, markdown_table, named
+from salutary.analysis.sections.table4 import (
+    WRONG,
+    accuracies,
+    label_differences,
+    printed_cells,
+    reference_rows,
+)
+from salutary.analysis.sections.table5 import fidelity
+from salutary.analysis.style import in_order, look
+from salutary.system.pictures import GREY
+
+TITLE = "Figures 4 and 6: fine-tuning a head on a frozen transformer"
+TASKS = ("wnli", "mrpc", "rte")
+INTRO = """\
+Test accuracy on GLUE's tasks after ten rounds of ten, per cent, from 100 labels, over the seeds. The frozen
+encoder is **{encoder}**; half of the official validation set validates, the other half tests (36, 204 and
+139 rows: one row of WNLI is 2.8 points). WNLI is adversarial, its sentences come in pairs of opposite
+labels: nothing can be claimed from it."""
+PRINTED = "What the paper prints, with RoBERTa:"
+
+
+def section(records: Records) -> Section:
+    comparison, tables = accuracies(records)
+    lines = reference_rows(records)
+    text = [
+        INTRO.format(encoder=encoders(records)),
+        *tables,
+        above_majority(comparison, lines),
+        fidelity(records),
+        PRINTED,
+        markdown_table(printed_cells(TASKS)),
+        WRONG,
+        markdown_table(label_differences(records.rounds)),
+        "![Final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
+        "![Accuracy by round](figure6.png)",
+    ]
+    figures = {
+        "figure4": draw_final(comparison, lines),
+        "figure6": draw_curves(records.rounds, records.references),
+    }
+    return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
+
+
+def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
+    """How many strategies are above the majority class by more than their deviation, by task."""
+    majority = lines.query("strategy == 'majority'").groupby("dataset")["accuracy"].mean()
+    texts = []
+    for name in datasets_in_order(comparison["dataset"]):
+        rows = comparison.query("dataset == @name and strategy != 'initial'")
+        above = (rows["mean"] - rows["std"].fillna(0) > majority[name]).sum()
+        texts.append(f"{above} of {len(rows)} on {paper.DATASETS.get(name, name)}")
+    printed = paper.table4().groupby("dataset")["paper_mean"].max()
+    ahead = [name for name in majority.index if printed.get(name, 0) > majority[name] + 1]
+    return (
+        f"Strategies above the majority class by more than one deviation: {', '.join(texts)}. The paper's"
+        f" best figure is more than a point above this majority class on {named(ahead, majority.index)}."
+    )
+
+
+def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+    """A panel per task: each strategy's mean and deviation, the majority class as a line; figure 4.
+
+    Points, not bars as in the paper: bars that do not start at zero make differences look larger.
+    """
+    names = datasets_in_order(comparison["dataset"])
+    figure, axes = panels(len(names), len(names), 3.4, 3.4)
+    rows = comparison[comparison["strategy"] != "initial"].set_index("strategy")
+    order = in_order(rows.index)
+    for axis, name in zip(axes, names, strict=False):
+        table = rows[rows["dataset"] == name].reindex(order)
+        for place, (strategy, row) in enumerate(table.iterrows()):
+            line = look(strategy).line() | {"markersize": 6, "linestyle": "none", "linewidth": 1.2}
+            axis.errorbar(row["mean"], place, xerr=row["std"], capsize=2, **line)
+        majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
+        axis.axvline(majority, color=GREY, linestyle=":", linewidth=1.5)
+        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
+        axis.set_ylim(len(order) - 0.5, -0.5)
+        axis.set_title(f"{paper.DATASETS.get(name, name)} (majority class {majority:.1f}%)", fontsize=9)
+        axis.set_xlabel("test accuracy, %")
+    for axis in axes[1 : len(names)]:
+        axis.set_yticklabels([])
+    return figure

@@ -1,0 +1,70 @@
+"""A reviewer's question: why choose at all, if labels are free?"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from salutary.analysis import paper
+from salutary.analysis.comparison import cells, means
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.sections import Records, Section, markdown_table, named
+from salutary.analysis.statistics import summarise
+
+TITLE = "Label the whole pool at once?"
+INTRO = """\
+A reviewer asked: if labels cost nothing, why not label all pool points and skip the choosing? Every pool
+point gets its salutary label from the initial model, all at once, and the model is trained on all of them;
+beside it the same with predicted labels, and iterative selection of 100."""
+VERDICT = """\
+Labelling everything at once is better than choosing 100 points on {better}, and worse than the initial
+model on {worse}. Influence is a derivative: it says which way one point moves the model, and nothing about
+thousands at once."""
+VARIED = ("budget",)
+EVERYTHING = "100%"
+NAMES = {
+    "initial": "Initial model",
+    "salutary all": "Salutary labels for the whole pool at once",
+    "self_training all": "Predicted labels for the whole pool at once",
+    "salutary": "Salutary, ten rounds of ten",
+    "salutary_greedy": "Salutary greedy (ours), ten rounds of ten",
+    "labeled_and_validation": "Trained on L + V",
+    "fully_supervised": "Fully supervised",
+}
+
+
+def section(records: Records) -> Section:
+    final = records.final().set_index("run")
+    at_once = records.facts["budget"].astype(str) == EVERYTHING
+    final["strategy"] = final["strategy"].where(~at_once, final["strategy"] + " all")
+    lines = [records.reference(line) for line in ("initial", "labeled_and_validation", "fully_supervised")]
+    rows = pd.concat([final, *lines])
+    comparison = means(rows)
+    table = cells(comparison, NAMES.get).reindex(NAMES.values()).dropna(how="all")
+    agreement = summarise(
+        final.assign(share=100 * final["label_agreement"]), ["strategy", "dataset"], "share"
+    )
+    agreement = agreement[agreement["strategy"].str.endswith(" all")]
+    text = [
+        INTRO,
+        markdown_table(table),
+        "Share of the labels that are true, when the whole pool is labelled at once:",
+        markdown_table(_shares(agreement)),
+        verdict(rows),
+    ]
+    return Section(TITLE, "\n\n".join(text), {}, {"label_everything": comparison})
+
+
+def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
+    wide = agreement.pivot(index="strategy", columns="dataset", values="mean")
+    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format)
+    return wide.rename(index=NAMES, columns=paper.DATASETS).rename_axis(index="", columns="")
+
+
+def verdict(rows: pd.DataFrame) -> str:
+    """On which tables labelling everything pays, and on which it does harm."""
+    table = rows.pivot_table("accuracy", "dataset", "strategy")
+    if not {"salutary all", "salutary", "initial"} <= set(table):
+        return ""
+    better = table.index[table["salutary all"] > table["salutary"]]
+    worse = table.index[table["salutary all"] < table["initial"]]
+    return VERDICT.format(better=named(better, table.index), worse=named(worse, table.index))

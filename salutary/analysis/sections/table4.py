@@ -1,0 +1,171 @@
+"""Tables 1 and 4, figure 2: every strategy after ten rounds of ten."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import pandas as pd
+
+from salutary.analysis import paper
+from salutary.analysis.comparison import cells, compare, means
+from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.sections import Records, Section, markdown_table, named
+from salutary.analysis.statistics import (
+    against_others,
+    area_under_curve,
+    critical_difference_diagram,
+    ranks,
+    warning_of_few,
+)
+from salutary.analysis.style import REFERENCES, in_order, label
+
+TITLE = "Tables 1 and 4, figure 2: ten rounds of ten"
+OURS = ("salutary", "salutary_greedy")
+INTRO = """\
+Test accuracy after ten rounds of ten, per cent, over the seeds: ours (mean ± standard deviation) / the
+paper's / the difference. A star: further apart than two pooled standard deviations. 95% intervals are in
+table4.csv."""
+LABELS = """\
+How many of the labels given differ from the truth (ours / the paper's, table 1, last row). The paper says
+that salutary labels differ from the truth *in only a limited number of samples*:"""
+WRONG = "How many of the labels given differ from the truth:"
+BY_HEART = """\
+How accuracy changed from the initial model to the last round, in points, on the *validation* / on the test
+part. Where the first rises and the second falls, the labels fit the validation set by heart:"""
+LINES = "Reference lines of the same runs. *Trained on L + V*: the validation labels used as training data."
+AREA = "Area under the accuracy-budget curve: mean accuracy over the rounds, from the initial model on."
+DUEL = """\
+**{ours}** against each other strategy: wins over tables and seeds, mean difference in points, Wilcoxon's
+signed-rank test on the means of the tables."""
+RANKS = """\
+Ranks by final accuracy, means of the tables: Friedman's test says p = {p:.2g}. In the diagram, a bar joins
+strategies that Nemenyi's test cannot tell apart at 5%."""
+
+
+def section(records: Records) -> Section:
+    final, lines = records.final(), reference_rows(records)
+    comparison, tables = accuracies(records, paper.table4())
+    parts = [
+        INTRO,
+        *tables,
+        what_holds(comparison, lines),
+        LABELS,
+        markdown_table(label_differences(records.rounds)),
+        "![Accuracy by round, mean and one standard deviation](figure2.png)",
+        *statistics(final, records.rounds),
+    ]
+    figures = {"figure2": draw_curves(records.rounds, records.references)}
+    if found := ranks(final):
+        parts += [RANKS.format(p=found.p), "![Mean ranks over the tables](ranks.png)"]
+        figures["ranks"] = critical_difference_diagram(found)
+    return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
+
+
+def accuracies(records: Records, printed: pd.DataFrame | None = None) -> tuple[pd.DataFrame, list[str]]:
+    """Every strategy's final accuracy, beside the ``printed`` one if the paper has one of the same thing:
+    a table, and its text with the reference lines.
+    """
+    final = pd.concat([records.final(), records.reference("initial")])
+    comparison = means(final) if printed is None else compare(final, printed)
+    lines = markdown_table(cells(means(reference_rows(records))))
+    return comparison, [markdown_table(cells(comparison)), LINES, lines]
+
+
+def printed_cells(datasets: Collection[str]) -> pd.DataFrame:
+    """The paper's accuracies on some data sets, as texts."""
+    table = paper.table4()
+    table = table[table["dataset"].isin(datasets)]
+    ours = {"mean": table["paper_mean"], "std": table["paper_std"], "paper_mean": float("nan")}
+    return cells(table.assign(**ours, differs=False))
+
+
+def reference_rows(records: Records) -> pd.DataFrame:
+    """The reference lines in the form of final accuracies; the initial model is compared elsewhere."""
+    lines = [name for name in REFERENCES if name != "initial"]
+    return pd.concat([records.reference(line) for line in lines])
+
+
+def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Table 1, row "Diff. GT vs. SL": how many of the labels given differ from the truth."""
+    added = rounds.sort_values("round").groupby("run")["n_labeled"].diff()
+    given = rounds.assign(wrong=(1 - rounds["label_agreement"]) * added)
+    given = given[given["strategy"].isin(OURS) & (given["round"] > 0)]
+    if given.empty:
+        return pd.DataFrame()
+    per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
+    wide = per_run.unstack("dataset")
+    wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format, na_action="ignore")
+    for name, printed in paper.label_differences().items():
+        if name in wide and "salutary" in wide.index:
+            wide.loc["salutary", name] += f" / {printed:.0f}"
+    wide = wide.rename(index=lambda name: f"wrong labels of 100, {label(name).lower()}")
+    return wide.rename(columns=paper.DATASETS).rename_axis(index="", columns="")
+
+
+def on_validation(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Change from the initial model to the last round, points, of validation / test accuracy: strategies that
+    choose by the validation set may learn it by heart.
+    """
+    ends = rounds.sort_values("round").groupby(["strategy", "dataset", "run"])
+    columns = ["val_accuracy", "test_accuracy"]
+    gain = 100 * (ends[columns].last() - ends[columns].first())
+    gain = gain.groupby(level=["strategy", "dataset"]).mean()
+    texts = gain.apply(lambda row: f"{row['val_accuracy']:+.1f} / {row['test_accuracy']:+.1f}", axis=1)
+    wide = texts.unstack("dataset")
+    wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(rounds["dataset"]))
+    return wide.rename(index=label, columns=paper.DATASETS).rename_axis(index="", columns="")
+
+
+def what_holds(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
+    """What can be said of the paper's claims, counted from the table."""
+    means = comparison.pivot(index="strategy", columns="dataset", values="mean")
+    lines = references.groupby(["strategy", "dataset"])["accuracy"].mean().unstack()
+    ours = comparison[comparison["strategy"] == "salutary"].set_index("dataset")
+    printed = ours.dropna(subset=["paper_mean", "std"])
+    if printed.empty:
+        return ""
+    rivals = means.drop(index=["salutary", "salutary_greedy", "initial"], errors="ignore")
+    best = [name for name in ours.index if means.loc["salutary", name] > rivals[name].max()]
+    beaten = lines.loc["labeled_and_validation"] > means.loc["salutary"]
+    majority = lines.loc["majority"] > means.drop(index="initial", errors="ignore").max()
+    return "\n".join(
+        [
+            "- Salutary labelling is within two pooled deviations of the paper's figure on "
+            f"{_of(~printed['differs'])}.",
+            f"- It has the highest mean of the paper's strategies on {named(best, ours.index)}.",
+            f"- **Training on the initial and the validation set together beats it on {_of(beaten)}.**",
+            f"- **Always answering the majority class beats every strategy on {_of(majority)}.**",
+        ]
+    )
+
+
+def _of(flags: pd.Series) -> str:
+    return named(flags.index[flags], flags)
+
+
+def statistics(final: pd.DataFrame, rounds: pd.DataFrame) -> list[str]:
+    """Areas under the curves, then ours against each other strategy."""
+    area = area_under_curve(rounds).assign(area=lambda table: 100 * table["area"])
+    parts = [AREA, markdown_table(cells(means(area, "area")))]
+    for name in OURS:
+        if name in set(final["strategy"]) and final["strategy"].nunique() > 1:
+            parts += [*duels(final, name)]
+    return parts
+
+
+def duels(final: pd.DataFrame, ours: str) -> list[str]:
+    """One strategy against each other: a table, and a warning if it cannot prove anything."""
+    compared = against_others(final, ours)
+    if not compared:
+        return []
+    rows = pd.DataFrame(
+        {
+            "wins / ties / losses": [f"{c.win} / {c.tie} / {c.loss}" for c in compared],
+            "mean difference": [f"{c.mean_difference:+.2f}" for c in compared],
+            "p (Wilcoxon)": [f"{c.p:.3f}" for c in compared],
+            "p (Holm)": [f"{c.p_holm:.3f}" for c in compared],
+        },
+        index=pd.Index([label(c.against) for c in compared], name=f"{label(ours)} against"),
+    )
+    warning = warning_of_few(max(each.n_tables for each in compared), len(compared))
+    return [DUEL.format(ours=label(ours)), markdown_table(rows), f"*{warning}*" if warning else ""]

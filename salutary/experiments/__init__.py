@@ -1,0 +1,8 @@
+"""``salutary-run``: strategies compared on data sets, in rounds, with records that can be trusted.
+
+- ``cli``, ``settings``, ``help``: the command. ``parts``, ``split``, ``problem``: who gets which rows.
+- ``loop``: the rounds. ``rounds``, ``metrics``, ``references``: what is told of them.
+- ``records``, ``identity``, ``resume``: what a run leaves, its name, and reading it back.
+- ``journal``, ``collect``, ``runs``, ``mlflow``: sweeps, and finished runs as tables.
+- ``studies``: what else a run can measure.
+"""

@@ -1,0 +1,94 @@
+"""``salutary-collect``: the rounds of all finished runs below a folder in one tidy table."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import io
+import os
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from salutary.errors import SalutaryError
+from salutary.experiments.runs import finished_runs, read_facts, read_rounds
+from salutary.system.files import write_atomic
+
+NAME = "all_rounds"
+
+
+def collect(folder: Path) -> str:
+    """Write ``all_rounds.csv``, and ``.parquet`` with PyArrow installed; a sentence on what was gathered.
+
+    A row per round: the columns of rounds.csv, ``run`` (its path below the folder), and a column for every
+    setting that differs between the runs. Unfinished and damaged runs are left out and counted.
+    """
+    table, damaged = gather(finished_runs([folder]))
+    table["run"] = [os.path.relpath(run, folder) for run in table["run"]]
+    files = {f"{NAME}.csv": table.to_csv(index=False).encode()}
+    if importlib.util.find_spec("pyarrow"):
+        buffer = io.BytesIO()
+        table.to_parquet(buffer, index=False)
+        files[f"{NAME}.parquet"] = buffer.getvalue()
+    for name, content in files.items():
+        try:
+            write_atomic(folder / name, content)
+        except OSError as error:
+            raise SalutaryError(f"{folder / name} cannot be written: {error.strerror}") from error
+    unfinished = sum(name.endswith(".partial") for _, names, _ in os.walk(folder) for name in names)
+    left_out = [f"{unfinished} unfinished"] if unfinished else []
+    left_out += [f"{len(damaged)} damaged ({'; '.join(damaged[:3])})"] if damaged else []
+    note = f"; left out: {', '.join(left_out)}" if left_out else ""
+    return f"{table['run'].nunique()} runs in {folder}/{', '.join(files)}{note}"
+
+
+def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
+    """The table of :func:`collect`, and what is wrong with each run that cannot be read.
+
+    Raises SalutaryError if no run can be read.
+    """
+    damaged = []
+    try:
+        rounds, facts = read_rounds(paths), read_facts(paths)
+    except SalutaryError:
+        sound = [path for path in paths if not _damage(path, damaged)]
+        if not sound:
+            raise
+        rounds, facts = read_rounds(sound), read_facts(sound)
+    settings = pd.DataFrame([flattened(each) for each in facts["settings"]], index=facts.index)
+    differing = [name for name in settings if settings[name].astype(str).nunique() > 1]
+    differing = [name for name in differing if name not in rounds]
+    texts = settings[differing].astype({name: str for name in differing if settings[name].dtype == object})
+    return rounds.join(texts, on="run"), damaged
+
+
+def _damage(path: Path, damaged: list[str]) -> bool:
+    try:
+        read_rounds([path]), read_facts([path])
+    except SalutaryError as error:
+        damaged.append(str(error))
+        return True
+    return False
+
+
+def flattened(settings: dict, prefix: str = "") -> dict[str, object]:
+    """``{"model": {"l2": 1}}`` as ``{"model.l2": 1}``."""
+    flat = {}
+    for name, value in settings.items():
+        if isinstance(value, dict):
+            flat |= flattened(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = str(value) if isinstance(value, list) else value
+    return flat
+
+
+def main() -> None:
+    """Entry point of ``salutary-collect``."""
+    about = "Gather the rounds of all finished runs below a folder into one CSV and one Parquet table."
+    parser = argparse.ArgumentParser("salutary-collect", description=about)
+    parser.add_argument("records", nargs="?", default="outputs", type=Path, help="folder [outputs]")
+    try:
+        print(collect(parser.parse_args().records))
+    except SalutaryError as error:
+        sys.exit(f"salutary-collect: {error}")

@@ -1,0 +1,301 @@
+"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
+
+A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
+one goes on from its last round. The schema is in docs/records.md.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import importlib.metadata
+import io
+import json
+import logging
+import os
+import platform
+import shutil
+import subprocess
+import time
+import traceback
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import yaml
+from filelock import FileLock, Timeout
+
+from salutary.errors import SalutaryError
+from salutary.experiments.identity import Identity, run_name, what_matters
+from salutary.experiments.resume import read_back
+from salutary.system import __version__
+from salutary.system.files import sync, write_atomic
+
+if TYPE_CHECKING:  # readers of records need no torch
+    from salutary.datasets import Table
+    from salutary.experiments.metrics import Metrics
+    from salutary.experiments.rounds import Round
+
+log = logging.getLogger(__name__)
+
+
+ROUND_COLUMNS = (
+    *(field.name for field in fields(Identity)),
+    "round",
+    "n_labeled",
+    "n_human_labels",
+    "val_loss",
+    "val_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "test_balanced_accuracy",
+    "test_macro_f1",
+    "label_agreement",
+    "select_seconds",
+    "fit_seconds",
+    "stop",
+    "surrogate_agreement",
+    "surrogate_l2",
+)
+QUERY_COLUMNS = (
+    "round",
+    "rank",
+    "sample_id",
+    "assigned_label",
+    "true_label",
+    "predicted_label",
+    "influence",
+)
+PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
+
+
+class DiskError(SalutaryError):
+    """Something cannot be written now; what is there stays, so that the run can go on later."""
+
+
+class RunDirectory:
+    """Writes the records of one run, as a context in which no other process can do the same run.
+
+    Rounds and queries are appended, a round's queries before the round itself, so that the files hold a
+    round wholly or not; the rest is written atomically. An interrupted run leaves its ``<name>.partial``,
+    where :meth:`resume` goes on. When a mistake of the user ends the run, what this process wrote is removed,
+    unless it went on with rounds of an earlier one; with ``keep_failures`` all stays, and an error.txt says
+    why. A finished record of an earlier run stays as it is until a new one is finished.
+    """
+
+    def __init__(
+        self,
+        output_dir: str,
+        identity: Identity,
+        config: dict,
+        keep_failures: bool = False,
+    ):
+        self.path = Path(output_dir).expanduser() / run_name(identity, config)
+        self.partial = self.path.with_name(self.path.name + ".partial")
+        self.checkpoint = self.path.with_name(self.path.name + ".checkpoint")  # of a training, by the model
+        self.identity = identity
+        self.config = config
+        self.keep_failures = keep_failures
+        self._replaced = self.path.with_name(self.path.name + ".old.partial")
+        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
+        self._made: list[Path] = []
+        self._started = False
+        self._is_mine = False  # whether .partial holds nothing of an earlier process
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run is finished; a moment's look, without the lock."""
+        return (self.path / "run.json").exists()
+
+    def __enter__(self) -> Self:
+        """Wait until no other process does this run. Raises SalutaryError if nothing can be written."""
+        folder = self.path.parent.absolute()
+        self._made = [each for each in (folder, *folder.parents) if not each.exists()]
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._acquire()
+        except OSError as error:
+            raise DiskError(f"output_dir={self.path.parent} cannot be written: {error.strerror}") from error
+        if (self.partial / "run.json").exists():
+            self._publish()  # it was stopped just before
+        shutil.rmtree(self._replaced, ignore_errors=True)
+        return self
+
+    def _acquire(self) -> None:
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            log.warning(f"waiting for another process that does {self.path.name}")
+            self._lock.acquire()
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
+        failed = isinstance(error, Exception)
+        if failed and self.keep_failures:
+            self._keep(error)
+        elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
+            shutil.rmtree(self.partial, ignore_errors=True)
+            self.checkpoint.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(self._lock.lock_file)  # while it is held: who waits for it sees that and makes another
+        self._lock.release()
+        if failed:
+            for folder in self._made:
+                with contextlib.suppress(OSError):  # other runs may be in there by now
+                    folder.rmdir()
+
+    def _keep(self, error: Exception) -> None:
+        """Say in the run's directory why it failed, if that can be written."""
+        with contextlib.suppress(OSError):
+            write_atomic(self.partial / "config.yaml", self._config_yaml().encode())
+            write_atomic(self.partial / "error.txt", "".join(traceback.format_exception(error)).encode())
+
+    def resume(self, force: bool = False) -> tuple[Round, ...]:
+        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh."""
+        done = () if force or not self.partial.exists() else read_back(self.partial)
+        if not done:
+            shutil.rmtree(self.partial, ignore_errors=True)
+        if force:
+            self.checkpoint.unlink(missing_ok=True)
+        for left_over in self.partial.glob(".*"):  # of a write that was killed
+            left_over.unlink(missing_ok=True)
+        self._started = bool(done)
+        (self.partial / "error.txt").unlink(missing_ok=True)
+        return done
+
+    def append(self, record: Round) -> None:
+        """Add one round; the files on disk are always complete up to some round."""
+        if not self._started:
+            self._start()
+        self._append("queries.csv", _csv(QUERY_COLUMNS, map(asdict, record.queries)))
+        self._append("rounds.csv", _csv(ROUND_COLUMNS, [self._row(record)]))
+
+    def add_tables(self, tables: dict[str, list[dict]]) -> None:
+        """Write each table, rows of equal keys, to ``<name>.csv``."""
+        for name, rows in tables.items():
+            self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
+
+    def add_file(self, name: str, content: bytes) -> None:
+        """Write a file beside the tables."""
+        try:
+            write_atomic(self.partial / name, content)
+        except OSError as error:
+            raise _unwritable(self.partial / name, error) from error
+
+    def finish(
+        self,
+        references: dict[str, Metrics],
+        table: Table,
+        device: str,
+        seconds: float,
+        same_strategies: tuple[str, ...] = (),
+    ) -> None:
+        """Write run.json and give the directory its final name, in place of an earlier record."""
+        content = {
+            **asdict(self.identity),
+            "settings": what_matters(self.config),
+            "references": {name: asdict(metrics) for name, metrics in references.items()},
+            "same_strategies": same_strategies,
+            "class_names": table.class_names,
+            "data_shape": table.X.shape,
+            "data_sha256": table.sha256,
+            "encoder": table.encoder,
+            "device": device,
+            "seconds": seconds,
+            "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            **_environment(),
+        }
+        try:
+            for name in ("queries.csv", "rounds.csv"):
+                sync(self.partial / name)
+        except OSError as error:
+            raise _unwritable(self.partial, error) from error
+        self._write("run.json", json.dumps(content, indent=2) + "\n")
+        self._publish()
+
+    def _publish(self) -> None:
+        """Give the finished directory its name. At any moment the old or the new record is there, whole."""
+        try:
+            if self.path.exists():
+                self.path.rename(self._replaced)
+            self.partial.rename(self.path)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        shutil.rmtree(self._replaced, ignore_errors=True)
+
+    def _start(self) -> None:
+        self._started = self._is_mine = True
+        self._write("config.yaml", self._config_yaml())
+        for name, columns in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
+            self._write(name, _csv(columns, [], header=True))
+
+    def _row(self, record: Round) -> dict:
+        return {
+            **asdict(self.identity),
+            "round": record.round,
+            "n_labeled": record.n_labeled,
+            "n_human_labels": record.n_human_labels,
+            "val_loss": record.validation.loss,
+            "val_accuracy": record.validation.accuracy,
+            "test_loss": record.test.loss,
+            "test_accuracy": record.test.accuracy,
+            "test_balanced_accuracy": record.test.balanced_accuracy,
+            "test_macro_f1": record.test.macro_f1,
+            "label_agreement": record.label_agreement,
+            "select_seconds": record.select_seconds,
+            "fit_seconds": record.fit_seconds,
+            "stop": record.stop,
+            "surrogate_agreement": record.surrogate_agreement,
+            "surrogate_l2": record.surrogate_l2,
+        }
+
+    def _config_yaml(self) -> str:
+        kept = {name: value for name, value in self.config.items() if name != "force"}
+        return yaml.safe_dump(kept, sort_keys=False)
+
+    def _append(self, name: str, text: str) -> None:
+        try:
+            with (self.partial / name).open("a") as file:
+                file.write(text)
+        except OSError as error:
+            raise _unwritable(self.partial / name, error) from error
+
+    def _write(self, name: str, text: str) -> None:
+        self.add_file(name, text.encode())
+
+
+def _unwritable(path: Path, error: OSError) -> DiskError:
+    return DiskError(f"{path} cannot be written: {error.strerror}; set output_dir")
+
+
+def _csv(columns: tuple[str, ...], rows: Iterable[dict], header: bool = False) -> str:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(rows)
+    return buffer.getvalue()
+
+
+def _environment() -> dict:
+    return {
+        "versions": {
+            "salutary": __version__,
+            "python": platform.python_version(),
+            **{name: importlib.metadata.version(name) for name in PACKAGES},
+        },
+        "git_commit": _git_commit(),
+        "platform": platform.platform(),
+    }
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout the program runs from, None when installed from a package."""
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        return None
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,148 @@
+"""Finished runs as tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from salutary.errors import SalutaryError
+from salutary.experiments.records import ROUND_COLUMNS
+
+TEXT_COLUMNS = {"dataset", "strategy", "model", "protocol", "stop"}
+# Before there were networks, a round ended with ``stop``.
+EARLIER_COLUMNS = ROUND_COLUMNS.index("stop") + 1
+EARLIER_HEADER = ",".join(ROUND_COLUMNS[:EARLIER_COLUMNS]) + "\n"
+# Settings at the top of the configuration that runs of one sweep may differ in.
+SETTINGS = ("rounds", "budget", "n_init", "n_validation", "n_pool", "label_noise", "baselines_use_validation")
+
+
+def read_rounds(folders: list[Path]) -> pd.DataFrame:
+    """``rounds.csv`` of every finished run below the folders, with the run's path in ``run``.
+
+    Raises SalutaryError when there is none, or naming file and line of what is not as docs/records.md says.
+    """
+    return read_table(finished_runs(folders), "rounds", ROUND_COLUMNS, TEXT_COLUMNS)
+
+
+def read_table(
+    paths: Iterable[Path], name: str, columns: tuple[str, ...], text: Iterable[str] = ()
+) -> pd.DataFrame:
+    """``<name>.csv`` of every run, one below the other, with the run's path in ``run``.
+
+    All columns but those of ``text`` hold numbers or nothing. Raises SalutaryError naming file and line.
+    """
+    header = ",".join(columns) + "\n"
+    bodies, runs = [], []
+    for path in paths:
+        content = _completed(_text(path / f"{name}.csv"), columns)
+        if not content.startswith(header) or not content.endswith("\n"):
+            _explain(path / f"{name}.csv", columns, text)
+        bodies.append(content[len(header) :])
+        runs += [str(path)] * (content.count("\n") - 1)
+    # One parse for all: opening a parser for each of thousands of small files takes most of the time.
+    types = {column: "string" if column in text else "float64" for column in columns}
+    try:
+        table = pd.read_csv(io.StringIO(header + "".join(bodies)), dtype=types, keep_default_na=True)
+    except ValueError:
+        table = pd.DataFrame()
+    # With a field too many in the first line, pandas takes the first column for an index.
+    is_plain = isinstance(table.index, pd.RangeIndex)
+    if len(table) != len(runs) or tuple(table.columns) != columns or not is_plain:
+        for path in paths:
+            _explain(path / f"{name}.csv", columns, text)
+    whole = [column for column in ("seed", "round", "n_labeled", "n_human_labels") if column in table]
+    return table.astype(dict.fromkeys(whole, "int64") | dict.fromkeys(text, "object")).assign(run=runs)
+
+
+def _completed(content: str, columns: tuple[str, ...]) -> str:
+    """The text with the columns that records of an earlier version lack, empty."""
+    if columns != ROUND_COLUMNS or not content.startswith(EARLIER_HEADER):
+        return content
+    lacking = "," * (len(ROUND_COLUMNS) - EARLIER_COLUMNS)
+    rows = content.removeprefix(EARLIER_HEADER).replace("\n", f"{lacking}\n")
+    return ",".join(ROUND_COLUMNS) + "\n" + rows
+
+
+def _explain(file: Path, columns: tuple[str, ...], text: Iterable[str]) -> None:
+    """Raises SalutaryError naming the first line that is wrong, if one is."""
+    content = _completed(_text(file), columns)
+    lines = csv.reader(io.StringIO(content), strict=True)
+    try:
+        if tuple(next(lines, ())) != columns:
+            raise ValueError("not the columns of docs/records.md")
+        for row in lines:
+            if len(row) != len(columns):
+                raise ValueError(f"{len(row)} fields, not {len(columns)}")
+            for column, value in zip(columns, row, strict=True):
+                if column not in text and value:
+                    float(value)
+    except (ValueError, csv.Error) as error:
+        raise SalutaryError(f"{file}, line {lines.line_num}: {error}") from error
+    if not content.endswith("\n"):
+        raise SalutaryError(f"{file}, line {lines.line_num}: cut off")
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, ValueError) as error:
+        raise SalutaryError(f"{file} cannot be read: {error}") from error
+
+
+def read_facts(folders: list[Path]) -> pd.DataFrame:
+    """One row per finished run, indexed by its path: names, seed, :data:`SETTINGS`, ``settings`` (all of
+    them), ``references`` (as in run.json), ``seconds``, ``versions``, ``platform``, ``device``,
+    ``git_commit``.
+
+    Raises SalutaryError naming the file that is not as docs/records.md says.
+    """
+    rows = []
+    names = ("dataset", "strategy", "model", "protocol", "seed", "settings", "references", "seconds")
+    for path in finished_runs(folders):
+        file = path / "run.json"
+        try:
+            facts = json.loads(_text(file))
+            row = {name: facts[name] for name in (*names, "versions", "platform", "device", "git_commit")}
+            row |= {name: row["settings"][name] for name in SETTINGS}
+        except json.JSONDecodeError as error:
+            raise SalutaryError(f"{file}, line {error.lineno}: {error.msg}") from error
+        except (KeyError, TypeError) as error:
+            raise SalutaryError(f"{file}: {error} is missing; written by another version?") from error
+        rows.append({"run": str(path), **row})
+    return pd.DataFrame(rows).set_index("run")
+
+
+def read_references(folders: list[Path]) -> pd.DataFrame:
+    """The reference lines of every finished run: dataset, seed, run, line, test_loss, test_accuracy."""
+    return references_of(read_facts(folders))
+
+
+def references_of(facts: pd.DataFrame) -> pd.DataFrame:
+    """:func:`read_references` of facts that are read already."""
+    rows = []
+    for run in facts.itertuples():
+        for line, each in run.references.items():
+            names = {"dataset": run.dataset, "seed": run.seed, "run": run.Index, "line": line}
+            rows.append({**names, "test_loss": each["loss"], "test_accuracy": each["accuracy"]})
+    return pd.DataFrame(rows)
+
+
+def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:
+    """Directories of the finished runs below the folders; raises SalutaryError if one is ``required``."""
+    # os.walk does not mind directories that a running sweep renames meanwhile.
+    found = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
+    paths = sorted(path for path in found if path.suffix != ".partial")
+    if required and not paths:
+        raise SalutaryError(f"no finished run below {', '.join(map(str, folders))}")
+    return paths
+
+
+def last_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """The last round of each run."""
+    return rounds.sort_values("round").groupby("run", as_index=False).last()

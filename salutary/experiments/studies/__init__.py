@@ -1,0 +1,45 @@
+"""Studies: what a run can measure besides accuracies, on its initial model.
+
+A study is an object with ``measure``; ``study=<name>`` runs it after the rounds and writes each of its
+tables to a CSV file beside ``rounds.csv``. Unlike a strategy it sees everything, the hidden labels too.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+
+import torch
+
+from salutary.errors import SalutaryError
+from salutary.experiments.loop import view_of
+from salutary.experiments.problem import Problem
+from salutary.strategies import PoolView, Strategy
+from salutary.tables import UNLABELED
+
+
+class Study(ABC):
+    """The contract."""
+
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:  # noqa: B027  (optional)
+        """Raise SalutaryError for what cannot be measured. Called once, before the rounds."""
+
+    @abstractmethod
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """Tables by name, each a list of rows with the same keys. ``model`` is a tuned one of the run."""
+
+
+def require_labels(problem: Problem) -> None:
+    """Raises SalutaryError if the pool has rows without a label."""
+    if (problem.y[problem.split.pool] == UNLABELED).any():
+        raise SalutaryError("this study needs true labels, but the pool has rows without one")
+
+
+def initial_state(problem: Problem, model) -> tuple[object, PoolView]:
+    """The model of round 0, and what its strategy sees; ``model`` stays as it is."""
+    labeled, pool = (torch.as_tensor(rows) for rows in (problem.split.initial, problem.split.pool))
+    labels, X_pool = problem.given[labeled], problem.X[pool]
+    fitted = copy.copy(model).fit(problem.X[labeled], labels, X_pool)
+    return fitted, view_of(problem, X_pool, labeled, labels, problem.part("validation"))

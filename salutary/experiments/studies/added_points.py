@@ -1,0 +1,67 @@
+"""Is the estimate right? Influences of pool points beside what adding them really does."""
+
+from __future__ import annotations
+
+import torch
+
+from salutary.engine import label_influence
+from salutary.engine.added_point import LIMIT, AddedPoint
+from salutary.errors import SalutaryError, require_whole
+from salutary.experiments.problem import Problem
+from salutary.experiments.studies import Study, initial_state, require_labels
+from salutary.strategies import Strategy, check_convex
+from salutary.strategies.influence import influence_rows, real_fall
+from salutary.system.seeding import stream
+
+
+class AddedPoints(Study):
+    """Estimated and real fall of the mean validation loss for ``n`` random pool points with true labels.
+
+    Section 5.3 and figure 3 of the paper. Estimates: ``gradient`` (the influence, eq. (1), Hessian over the
+    labelled set), ``pool_hessian`` (the same as the authors' code takes it), ``newton`` and
+    ``second_order`` (:mod:`salutary.engine.added_point`), empty for models of too many parameters.
+    ``actual``: the model refitted.
+    """
+
+    def __init__(self, n: int = 300):
+        self.n = n
+
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+        """Raises SalutaryError for a model that is not convex, or more points than the pool has."""
+        require_whole("study.n", self.n, 1)
+        check_convex(self, model)
+        require_labels(problem)
+        if self.n > len(problem.split.pool):
+            raise SalutaryError(f"study.n={self.n} is more than the pool, {len(problem.split.pool)} rows")
+
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """One table, ``added_points``."""
+        rows = torch.as_tensor(stream(seed, "study").choice(problem.split.pool, self.n, replace=False))
+        fitted, view = initial_state(problem, model)
+        X, y = problem.X[rows], problem.y[rows]
+        W, penalty = fitted.coef_, fitted.penalty_
+
+        def gradient(X_hessian: torch.Tensor) -> torch.Tensor:
+            influence = label_influence(W, penalty, X_pool=X, **influence_rows(view, X_hessian))
+            return influence.gather(1, y[:, None])[:, 0]
+
+        def added(second_order: bool) -> list[float | None]:
+            if W.numel() > LIMIT:
+                return [None] * len(X)
+            point = AddedPoint.at(W, penalty, **influence_rows(view, view.labeled), second_order=second_order)
+            return point.fall(X).gather(1, y[:, None])[:, 0].tolist()
+
+        columns = {
+            "sample_id": rows,
+            "true_label": y,
+            "actual": real_fall(fitted, view, X, y),
+            "gradient": gradient(view.labeled),
+            "pool_hessian": gradient(view.pool),
+            "newton": added(second_order=False),
+            "second_order": added(second_order=True),
+        }
+        lists = (column if isinstance(column, list) else column.tolist() for column in columns.values())
+        values = zip(*lists, strict=True)
+        return {"added_points": [dict(zip(columns, row, strict=True)) for row in values]}

@@ -1,0 +1,47 @@
+"""What choosing costs: seconds and memory of a strategy's first proposal."""
+
+from __future__ import annotations
+
+import time
+
+from salutary.errors import require_whole
+from salutary.experiments.problem import Problem
+from salutary.experiments.studies import Study, initial_state
+from salutary.strategies import Strategy
+from salutary.system import memory
+from salutary.system.seeding import stream
+
+
+class SelectionCost(Study):
+    """Wall-clock time and peak memory of ``strategy.propose`` on the initial model, ``repeats`` times.
+
+    A first call, which is not recorded, warms up. The paper gives neither time nor memory.
+    """
+
+    def __init__(self, repeats: int = 5):
+        self.repeats = repeats
+
+    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+        """Raises SalutaryError for a number of repeats that makes no sense."""
+        require_whole("study.repeats", self.repeats, 1)
+
+    def measure(
+        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """One table, ``selection_cost``."""
+        fitted, view = initial_state(problem, model)
+
+        def propose() -> None:
+            proposal = strategy.propose(fitted, view, budget, stream(seed, "strategy", 1))
+            proposal.indices.tolist()  # waits for the device
+
+        propose()
+        rows = []
+        for repeat in range(self.repeats):
+            started = time.perf_counter()
+            propose()
+            seconds = time.perf_counter() - started
+            rows.append({"repeat": repeat, "n_pool": len(view.pool), "budget": budget, "seconds": seconds})
+        for row in rows:  # by itself: finding the peak takes time
+            row["peak_mb"] = memory.peak(propose, view.pool.device)
+        return {"selection_cost": rows}

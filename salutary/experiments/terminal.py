@@ -1,0 +1,103 @@
+"""What a run shows: a progress bar over rounds, then a short summary."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from salutary.system.progress import counting_bar
+
+if TYPE_CHECKING:
+    from salutary.experiments.identity import Identity
+    from salutary.experiments.metrics import Metrics
+    from salutary.experiments.rounds import Round
+
+REFERENCE_NAMES = {
+    "majority": "majority class",
+    "initial": "initial model",
+    "labeled_and_validation": "labelled + validation",
+    "fully_supervised": "fully supervised",
+}
+
+
+def progress(
+    records: Iterable[Round], rounds: int, identity: Identity, done: int, shown: bool
+) -> Iterator[Round]:
+    """Pass the rounds on, showing a bar; ``done`` rounds, counting round 0, were there before."""
+    with counting_bar(f"{identity.dataset} · {identity.strategy}", rounds, shown) as advance:
+        advance(max(done - 1, 0))
+        for record in records:
+            yield record
+            advance(record.round > 0)
+
+
+def summarise(
+    identity: Identity,
+    records: list[Round],
+    references: dict[str, Metrics],
+    twins: tuple[str, ...],
+    seconds: float,
+    path: object,
+) -> None:
+    """Print accuracies, reference lines, what the labels cost and where the files are.
+
+    ``twins``: strategies that choose the same points on these data, which the summary then says.
+    """
+    console = Console(highlight=False, markup=False)  # a path may look like markup
+    title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
+    console.print(f"\n{title}", style="bold")
+    console.print(_accuracies(records, references))
+    console.print(_labels(records))
+    console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
+    if twins:
+        console.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
+    first, last = records[0].test.accuracy, records[-1].test.accuracy
+    if last < first:
+        console.print(
+            f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow"
+        )
+    if last < references["majority"].accuracy:
+        console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
+
+
+def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("")
+    for name in ("test accuracy", "balanced", "macro F1", "test loss"):
+        table.add_column(name, justify="right")
+    last = records[-1]
+    lines = {"round 0 (initial model)": records[0].test}
+    if last.round:
+        lines[f"round {last.round}"] = last.test
+    n_rounds = len(lines)
+    lines |= {REFERENCE_NAMES[name]: metrics for name, metrics in references.items() if name != "initial"}
+    for i, (name, metrics) in enumerate(lines.items()):
+        shares = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
+        cells = [*(f"{100 * share:.2f}%" for share in shares), f"{metrics.loss:.4f}"]
+        is_last = i == n_rounds - 1
+        table.add_row(name, *cells, style="bold" if is_last else None, end_section=is_last)
+    return table
+
+
+def _labels(records: list[Round]) -> str:
+    last = records[-1]
+    queried = [query for record in records for query in record.queries]
+    if not queried:
+        return "no points added"
+    added = f"{len(queried)} points added, {last.n_human_labels} human labels bought"
+    agreed = [query.assigned_label == query.true_label for query in queried if query.true_label]
+    return (
+        f"{added}; {100 * sum(agreed) / len(agreed):.0f}% of the labels equal the truth" if agreed else added
+    )
+
+
+def _majority_warning(identity: Identity, majority: float) -> str:
+    advice = "; try protocol=standard" if identity.protocol == "paper" else ""
+    return (
+        f"Always answering the majority class is right more often ({100 * majority:.2f}%)"
+        f" than this model{advice}."
+    )

@@ -1,0 +1,307 @@
+"""Pools that need not fit into memory: matrices of rows, in memory or in files, read in blocks.
+
+    pool = open_pool("pool.npy")                     # or a .parquet file, or a folder of them
+
+The features are those that the model was trained on, prepared in the same way. Of a pool that is a table of
+any form :func:`encode_pool` makes them once, a matrix on disk: each round then reads numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from salutary.errors import SalutaryError, needs
+from salutary.labeling.inputs import Inputs
+from salutary.system.files import write_atomic
+from salutary.system.progress import counting_bar
+from salutary.tables.features import Features
+from salutary.tables.files import TableFile, check_columns
+from salutary.tables.messages import quoted, where
+from salutary.tables.schema import each_to_text, to_texts
+
+# Bytes of one block as it is read: large enough that reading it costs no more than copying it.
+BLOCK_BYTES = 16 * 2**20
+# Bytes of each column read ahead from a Parquet file.
+READ_BYTES = 2**16
+
+
+class Pool(ABC):
+    """``len(pool)`` rows of ``n_features`` numbers, read in blocks; ``name`` for messages."""
+
+    name: str
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def n_features(self) -> int: ...
+
+    @abstractmethod
+    def blocks(self) -> Iterator[np.ndarray]:
+        """Arrays (m, d) that together are all rows, in order."""
+
+
+class ArrayPool(Pool):
+    """A matrix in memory, (n, d)."""
+
+    name = "the pool"
+
+    def __init__(self, X: np.ndarray):
+        self._X = X
+
+    def __len__(self) -> int:
+        return len(self._X)
+
+    @property
+    def n_features(self) -> int:
+        return self._X.shape[1]
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        size = max(1, BLOCK_BYTES // (self.n_features * self._X.itemsize))
+        return (self._X[start : start + size] for start in range(0, len(self), size))
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The rows (m,) of the matrix, (m, d)."""
+        return self._X[rows]
+
+
+class FilePool(Pool):
+    """Rows of features in files."""
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+
+    @property
+    def name(self) -> str:
+        return str(self.path)
+
+
+class NpyPool(FilePool):
+    """A matrix in a .npy file. Each block is mapped for itself, so that read pages do not pile up.
+
+    Raises SalutaryError for a file that is no matrix of real numbers stored by row.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(path)
+        try:
+            whole = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise SalutaryError(f"{path} is not a whole .npy file: {error}") from error
+        if not isinstance(whole, np.ndarray):
+            raise SalutaryError(f"{path} is an archive, not a single .npy array")
+        if whole.ndim != 2 or not whole.size or whole.dtype.kind not in "biuf":
+            raise SalutaryError(f"{path} holds {whole.dtype} {whole.shape}, not a matrix of real numbers")
+        if not whole.flags.c_contiguous:
+            raise SalutaryError(f"{path} is stored by column: save np.ascontiguousarray of it")
+        self._shape, self._dtype, self._offset = whole.shape, whole.dtype, whole.offset
+
+    def __len__(self) -> int:
+        return self._shape[0]
+
+    @property
+    def n_features(self) -> int:
+        return self._shape[1]
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        row = self.n_features * self._dtype.itemsize
+        size = max(1, BLOCK_BYTES // row)
+        for start in range(0, len(self), size):
+            shape = (min(size, len(self) - start), self.n_features)
+            offset = self._offset + start * row
+            yield np.memmap(self.path, self._dtype, mode="r", offset=offset, shape=shape)
+
+    def take(self, rows: np.ndarray) -> np.ndarray:
+        """The rows (m,) of the matrix, (m, d); only they are read."""
+        found = np.empty((len(rows), self.n_features), self._dtype)
+        with self.path.open("rb", buffering=0) as file:  # a mapping would make much around them resident
+            for place, row in zip(found, rows.tolist(), strict=True):
+                file.seek(self._offset + row * found.strides[0])
+                file.readinto(place)
+        return found
+
+
+class ParquetPool(FilePool):
+    """A Parquet file, or a folder of them in the order of their names; all columns are features.
+
+    Raises SalutaryError for a column that holds no numbers, or a value that is missing.
+    """
+
+    def __init__(self, path: str | Path):
+        super().__init__(path)
+        try:
+            from pyarrow import ArrowInvalid
+            from pyarrow.parquet import ParquetFile
+        except ImportError as error:
+            raise needs("pyarrow", "parquet") from error
+        inside = sorted(path for path in self.path.glob("*.parquet") if path.is_file())
+        paths = inside if self.path.is_dir() else [self.path]
+        if not paths:
+            raise SalutaryError(f"{path} holds no .parquet file")
+        self._files: list[ParquetFile] = []
+        for name in paths:
+            try:
+                self._files.append(ParquetFile(name, buffer_size=READ_BYTES, pre_buffer=False))
+            except ArrowInvalid as error:
+                raise SalutaryError(f"{name} is not a whole Parquet file: {error}") from error
+        for name, file in zip(paths, self._files, strict=True):
+            if file.schema_arrow.names != self._columns:
+                raise SalutaryError(f"{name} has other columns than {paths[0]}")
+
+    @cached_property
+    def _columns(self) -> list[str]:
+        return self._files[0].schema_arrow.names
+
+    def __len__(self) -> int:
+        return sum(file.metadata.num_rows for file in self._files)
+
+    @property
+    def n_features(self) -> int:
+        return len(self._columns)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        size = max(1, BLOCK_BYTES // (8 * self.n_features))
+        start = 0
+        for file in self._files:
+            for batch in file.iter_batches(batch_size=size, use_threads=False):
+                yield np.column_stack([self._numbers(batch, i, start) for i in range(self.n_features)])
+                start += batch.num_rows
+
+    def _numbers(self, batch, position: int, start: int) -> np.ndarray:
+        column, name = batch.column(position), self._columns[position]
+        if column.null_count:
+            row = start + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
+            raise SalutaryError(f"{self.path}: column {name!r} is missing in row {row} (counted from 0)")
+        values = column.to_numpy(zero_copy_only=False)
+        if values.dtype.kind not in "biuf":
+            raise SalutaryError(f"{self.path}: column {name!r} holds {column.type}, not numbers")
+        return values
+
+
+def open_pool(path: str | Path) -> FilePool:
+    """The pool in a .npy file, a .parquet file or a folder of .parquet files.
+
+    Raises SalutaryError if it is none of these, or is not there.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise SalutaryError(f"there is no {path}")
+    if path.is_dir() or path.suffix.lower() == ".parquet":
+        return ParquetPool(path)
+    if path.suffix.lower() == ".npy":
+        return NpyPool(path)
+    raise SalutaryError(f"a pool is a .npy or .parquet file or a folder of .parquet files, not {path}")
+
+
+@dataclass(frozen=True)
+class EncodedPool:
+    """``matrix``: float32 features. ``unseen``: rows of a category the labelled rows lack, by column."""
+
+    matrix: NpyPool
+    unseen: dict[str, int]
+
+
+def encode_pool(
+    table: TableFile, inputs: Inputs, id_column: str | None, folder: Path, progress: bool
+) -> EncodedPool:
+    """Write ``folder``/pool.npy, unless it is there whole, and open it.
+
+    Raises SalutaryError, naming column and row, for what is wrong in the pool, and if it has no rows.
+    """
+    matrix, facts = folder / "pool.npy", folder / "pool.json"
+    if not facts.exists():
+        _write(table, inputs, id_column, matrix, facts, progress)
+    return EncodedPool(NpyPool(matrix), json.loads(facts.read_text())["unseen"])
+
+
+def _write(
+    table: TableFile, inputs: Inputs, id_column: str | None, matrix: Path, facts: Path, progress: bool
+) -> None:
+    schema = inputs.features.schema
+    wanted = [*schema.used, *([id_column] if id_column else [])]
+    check_columns(table.path, table.columns, [*wanted, *table.columns])
+    features = Features(schema, inputs.features.transformer, Counter())
+    width, n, hashes = len(features.names), 0, []
+    with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
+        _write_header(file, 0, width)
+        for block in table.blocks(wanted):
+            X = features.transform(schema.convert(block, table.path), table.path, np.float32)
+            file.write(X.data)
+            if id_column:
+                hashes.append(_hashes(block[id_column], table.path))
+            n += len(block)
+            advance(len(block))
+        if not n:
+            raise SalutaryError(f"{table.path}: the pool is empty")
+        file.seek(0)
+        _write_header(file, n, width)
+        file.flush()
+        os.fsync(file.fileno())
+    if id_column:
+        _check_ids(np.concatenate(hashes), table, inputs, id_column)
+    write_atomic(facts, json.dumps({"rows": n, "unseen": dict(features.unseen)}).encode())
+
+
+def _write_header(file, n: int, width: int) -> None:
+    """The head of a .npy file; NumPy pads it such that it has the same length for any n."""
+    shape = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": (n, width)}
+    np.lib.format.write_array_header_1_0(file, shape)
+
+
+def _hashes(values: pd.Series, path: Path) -> np.ndarray:
+    """64 bits of each id: millions of texts would not fit into little memory."""
+    ids = each_to_text(values)
+    if ids.isna().any():
+        raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
+    return pd.util.hash_array(ids.to_numpy(object), categorize=False)
+
+
+def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: str) -> None:
+    """Raises SalutaryError for an id that is there twice, or also in another file."""
+    ascending = np.sort(hashes)
+    if (ascending[1:] == ascending[:-1]).any():
+        row = _first_twice(hashes)
+        found = f"the id {quoted(_id(table, id_column, row))} is there twice"
+        raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
+    for part in inputs.parts:
+        ids = pd.util.hash_array(part.ids)
+        places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
+        known = ids[ascending[places] == ids]
+        if len(known):
+            row = int(np.isin(hashes, known).argmax())
+            found = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
+            raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
+
+
+def _first_twice(hashes: np.ndarray) -> int:
+    """The first row whose id has been there before."""
+    order = np.argsort(hashes, kind="stable")
+    return int(order[1:][hashes[order][1:] == hashes[order][:-1]].min())
+
+
+def _id(table: TableFile, column: str, row: int) -> str:
+    return to_texts(rows_of(table, [column], np.array([row]))[column]).iloc[0]
+
+
+def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFrame:
+    """These rows of a table as they stand in the file, in this order, indexed by their number."""
+    wanted = np.sort(rows)
+    found = [
+        block.loc[
+            wanted[np.searchsorted(wanted, block.index[0]) : np.searchsorted(wanted, block.index[-1] + 1)]
+        ]
+        for block in table.blocks(columns)
+        if len(block)
+    ]
+    return pd.concat(found).loc[rows]

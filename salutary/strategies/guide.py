@@ -1,0 +1,74 @@
+"""What a strategy works with: the model itself, or a network's features and what predicts from them."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from salutary.engine import linear
+from salutary.models.logistic import L2_GRID, LogisticRegression
+from salutary.strategies import PoolView
+
+
+@dataclass(frozen=True)
+class Guide:
+    """What a strategy works with: a model, and the view in the features of that model.
+
+    If the model is a convex surrogate of a network: ``agreement``, the share of the pool on which it
+    predicts what the network does, and its penalty ``l2``.
+    """
+
+    model: object
+    view: PoolView
+    agreement: float | None = None
+    l2: float | None = None
+
+
+def guide_of(model, view: PoolView, convex: bool) -> Guide:
+    """The model itself, or what a network offers in its place; ``convex``: the strategy needs that."""
+    if not hasattr(model, "features"):
+        return Guide(model, view)
+    parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
+    view = dataclasses.replace(view, **{name: model.features(X) for name, X in parts.items()})
+    if convex:
+        return surrogate_of(model.classifier, view, model.surrogate_l2)
+    return Guide(model.classifier, view)
+
+
+def surrogate_of(network, view: PoolView, l2: float | str) -> Guide:
+    """Softmax regression on a network's features, fitted to its predictions.
+
+    It is fitted to the labelled rows with the labels that the network predicts for them, which the guide's
+    view has in place of the given ones, so that the surrogate is at its optimum there. ``l2`` is its penalty,
+    or ``auto``: the one of 10^-3 .. 10^4 that predicts as the network does on most of the pool (of equals,
+    the one of the lowest cross-entropy to the network's probabilities), for which no label is needed.
+    ``view`` is in the network's features; ``network`` predicts from those. Paper, appendices E and F.
+    """
+    predicted = network.predict_proba(view.labeled).argmax(1)
+    wanted = network.predict_proba(view.pool)
+    n_classes = wanted.shape[1]
+    candidates = L2_GRID if l2 == "auto" else (l2,)
+    fitted = [_fit(view.labeled, predicted, n_classes, each) for each in candidates]
+    agreements = [_agreement(each, view.pool, wanted) for each in fitted]
+    nearest = [each for each, share in zip(fitted, agreements, strict=True) if share == max(agreements)]
+    best = min(nearest, key=lambda each: _distance(each, view.pool, wanted))
+    return Guide(best, dataclasses.replace(view, labels=predicted), max(agreements), best.l2_)
+
+
+def _fit(X: Tensor, y: Tensor, n_classes: int, l2: float) -> LogisticRegression:
+    return LogisticRegression(n_classes, l2=l2, fit_intercept=True).fit(X, y)
+
+
+def _agreement(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
+    """Share of the rows on which the model predicts the class that is likeliest in ``wanted``."""
+    return float((model.predict_proba(X).argmax(1) == wanted.argmax(1)).double().mean())
+
+
+def _distance(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
+    """Cross-entropy of the model's predictions to the wanted ones."""
+    Z = linear(X, model.coef_)
+    if wanted.shape[1] == 2:
+        Z = Z.new_zeros(len(Z), 2).index_copy(1, Z.new_tensor([1]).long(), Z)
+    return float(-(wanted * Z.log_softmax(1)).sum(1).mean())

@@ -1,0 +1,133 @@
+"""The settings at the top of conf/, the objects it names, and mistakes explained in one line."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+)
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from salutary.errors import SalutaryError
+from salutary.system.conf import config_dir
+
+MISTAKES = (
+    SalutaryError,
+    HydraException,
+    OmegaConfBaseException,
+    YAMLError,
+    UnicodeDecodeError,
+    OSError,
+)
+
+
+def build(cfg: DictConfig, name: str, **arguments: object):
+    """The object that ``_target_`` of the group ``name`` (``protocol.splitter``) names.
+
+    Raises SalutaryError if there is none; one from its constructor comes out as it is.
+    """
+    node = OmegaConf.select(cfg, name)
+    if not isinstance(node, DictConfig) or "_target_" not in node:
+        raise SalutaryError(f"{name} must be a choice whose YAML file has a _target_; see --help")
+    try:
+        return instantiate(node, **arguments)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, SalutaryError):
+            raise error.__cause__ from None
+        raise
+
+
+def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
+    """Keyword argument for the device: CPU threads such that workers times threads fit the cores.
+
+    Nothing for one process; with ``hydra/launcher=joblib`` its ``n_jobs`` share the cores.
+    """
+    workers = OmegaConf.select(HydraConfig.get().launcher, "n_jobs")
+    if workers is None:
+        return {}
+    cores = os.cpu_count() or 1
+    share = max(1, cores // (workers if workers > 0 else cores))
+    return {"threads": min(share, cfg.device.threads or share)}
+
+
+def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable:
+    """Turn mistakes of the user into one line on standard error and exit status 1.
+
+    Anything else is a fault of the program and keeps its traceback; with SALUTARY_TRACEBACK=1 in the
+    environment, so does everything.
+    """
+
+    @functools.wraps(function)
+    def wrapped(*args: object, **kwargs: object):
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            print("interrupted; the same command goes on from the last finished round", file=sys.stderr)
+            sys.exit(130)
+        except (*MISTAKES, ValueError) as error:
+            is_mistake = isinstance(error, MISTAKES) or _raised_by_hydra(error)
+            if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):
+                raise
+            message = " ".join(explain(error).split())
+        sys.exit(f"{command}: {message}")
+
+    return wrapped
+
+
+def _raised_by_hydra(error: Exception) -> bool:
+    """Whether Hydra itself raised it, as it does a plain ValueError for ``dataset=null``."""
+    frame = error.__traceback__
+    while frame.tb_next:
+        frame = frame.tb_next
+    return frame.tb_frame.f_globals["__name__"].startswith("hydra.")
+
+
+def explain(error: Exception) -> str:
+    """What is wrong with the command line, a YAML file or a path, with near matches if any."""
+    if isinstance(error, OSError) and not isinstance(error, HydraException):
+        return f"{error.filename or 'output'}: {error.strerror or error}"
+    if isinstance(error, (YAMLError, UnicodeDecodeError)):
+        return f"a YAML file cannot be read: {error}"
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file:
+        return _unknown_choice(error)
+    unknown = re.search(r"Key '(.+?)' is not in struct", f"{error} {error.__cause__}")
+    if isinstance(error, ConfigCompositionException) and unknown:
+        near = _near(unknown[1], _known_settings())
+        return f"there is no setting {unknown[1]!r}{near}; see --help"
+    said = error.__cause__ is None or str(error.__cause__) in str(error)
+    text = str(error) if said else f"{error} ({error.__cause__})"
+    return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
+
+
+def _unknown_choice(error: MissingConfigException) -> str:
+    group, _, choice = str(error.missing_cfg_file).rpartition("/")
+    options = list(error.options or [])
+    listed = ", ".join(options)
+    return f"there is no {group or 'configuration'} {choice!r}{_near(choice, options)}; known: {listed}"
+
+
+def _known_settings() -> list[str]:
+    """Every key of every file in conf/, and the groups."""
+    files = Path(config_dir()).rglob("*.yaml")
+    keys = (re.findall(r"^\s*(?:override )?(\w+):", file.read_text(), re.MULTILINE) for file in files)
+    groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
+    return sorted({*groups, *(key for found in keys for key in found)})
+
+
+def _near(word: str, known: list[str]) -> str:
+    matches = [match for match in difflib.get_close_matches(word, known, n=2) if match != word]
+    return f", did you mean {' or '.join(matches)}?" if matches else ""
