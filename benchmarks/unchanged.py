@@ -84,7 +84,7 @@ def label(folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, str]:
-    """What is compared, by a name without the run's digest; files of one name are numbered by what they hold."""
+    """What is compared, by names without the runs' digests; files of one name are sorted by content."""
     named = defaultdict(list)
     for path in sorted(folder.rglob("*")):
         if path.suffix in (".csv", ".txt") and not path.name.startswith("all_rounds"):

@@ -4,30 +4,24 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
-from hydra import compose, initialize_config_dir
+from compositions import composed
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
 from pretend_device import pretend
+from text_files import BAD, GOOD, write_tiny_roberta
 from threadpoolctl import threadpool_limits
 
 from salutary.system.commands import build
-from salutary.system.conf import config_dir
+
+pytest.register_assert_rewrite("spoilt_tables", "written_tables")
 
 torch.set_num_threads(1)
 threadpool_limits(1)
 pretend()  # before anything else: the first backward pass counts the devices, once
-
-ON_DISK = {
-    "bank": "bank",
-    "wine": "wine",
-    "electrical": "electrical",
-    "waveform": "waveform",
-    "musk_v2": "musk_v2",
-    "diabetic": "diabetic",
-    "celeba": "celeba",
-}
 
 
 @pytest.fixture(scope="session")
@@ -37,13 +31,6 @@ def data_dir() -> Path:
     if not folder:
         pytest.skip("set SALUTARY_DATA_DIR to a folder with the raw data files")
     return Path(folder).resolve()
-
-
-def composed(*overrides: str, config_dirs: tuple[str, ...] = ()):
-    """The configuration for these overrides, as ``salutary-run`` would compose it."""
-    path = [f"hydra.searchpath=[{','.join('file://' + str(d) for d in config_dirs)}]"] if config_dirs else []
-    with initialize_config_dir(config_dir(), version_base="1.3"):
-        return compose("config", [*path, *overrides])
 
 
 @pytest.fixture
@@ -97,3 +84,31 @@ def salutary_run(monkeypatch, command):
         return command(__main__.main, "salutary-run", *arguments)
 
     return run
+
+
+@pytest.fixture
+def salutary(command, monkeypatch, tmp_path):
+    """The fixture ``command``, from a folder with files of PARTS and rows.csv."""
+    from spoilt_tables import PARTS, part
+
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    for name, frame in PARTS.items():
+        frame.to_csv(tmp_path / name, index=False)
+    pd.concat([part(4, 60), part(5, 20).assign(outcome="")]).to_csv(tmp_path / "rows.csv", index=False)
+    return command
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory) -> Path:
+    """Folder of a tiny RoBERTa with random weights."""
+    folder = tmp_path_factory.mktemp("models") / "tiny"
+    write_tiny_roberta(folder)
+    return folder
+
+
+@pytest.fixture
+def reviews():
+    """120 reviews and their labels, the last 20 of which are unknown."""
+    rng = np.random.default_rng(0)
+    drawn = [(" ".join(rng.choice(words, 8)), name) for words, name in ((GOOD, "good"), (BAD, "bad")) * 60]
+    return [(text, name if row < 100 else "") for row, (text, name) in enumerate(drawn)]

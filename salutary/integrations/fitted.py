@@ -90,7 +90,7 @@ def influence(
     that draw no warning have influences within 2% of the largest. With the default tol=1e-4 and scaled
     columns these are the fits up to C=1 (digits just not); at C=100 influences are off by 22 to 140%, and of
     columns as they are, after 500 iterations, by up to 160%. Lower ``tol`` and raise ``max_iter`` there.
-    (``pytest -s tests/test_fitted.py -k without_a_warning`` prints it all.)
+    (``pytest -s tests/integrations/test_fitted.py -k without_a_warning`` prints it all.)
 
     Raises
     ------

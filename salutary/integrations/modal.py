@@ -29,8 +29,8 @@ class SalutarySampling:
     """Query strategy: the rows with the highest influence over all labels; of equals the lower row first.
 
     score(x) = max over c of I(x, c), see :func:`salutary.integrations.fitted.influence`. The learner's
-    estimator is a fitted scikit-learn ``LogisticRegression``, its ``X_training`` and ``y_training`` what that was
-    fitted to.
+    estimator is a fitted scikit-learn ``LogisticRegression``, its ``X_training`` and ``y_training`` what it
+    was fitted to.
 
     Attributes
     ----------

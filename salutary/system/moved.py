@@ -1,6 +1,6 @@
 """Modules of 0.3.0 that have other names since 0.4.0: the old ones work until 0.5.0, and say the new one.
 
-They stand in users' imports and in the ``_target_`` of their YAML files. :func:`install` makes Python look here for
+They stand in users' imports and in the ``_target_`` of their YAML files. :func:`install` lets Python look here for
 a module of the package that is not there.
 """
 
@@ -77,6 +77,7 @@ class _Moved(MetaPathFinder, Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         successors = MOVED[module.__name__.removeprefix(f"{PACKAGE}.")]
+
         def successor(name: str) -> object:
             for home in successors:
                 new = importlib.import_module(f"{PACKAGE}.{home}")
@@ -96,7 +97,7 @@ def install() -> None:
 
 
 def names(module: str, homes: Mapping[str, str]) -> Callable[[str], object]:
-    """The ``__getattr__`` of a module some names of which are elsewhere now: name to module in the package."""
+    """The ``__getattr__`` of a module with names that are elsewhere now; ``homes``: name to module."""
 
     def successor(name: str) -> object:
         if name not in homes:

@@ -1,0 +1,12 @@
+"""Configurations as the command line would compose them."""
+
+from hydra import compose, initialize_config_dir
+
+from salutary.system.conf import config_dir
+
+
+def composed(*overrides: str, config_dirs: tuple[str, ...] = ()):
+    """The configuration for these overrides, as ``salutary-run`` would compose it."""
+    path = [f"hydra.searchpath=[{','.join('file://' + str(d) for d in config_dirs)}]"] if config_dirs else []
+    with initialize_config_dir(config_dir(), version_base="1.3"):
+        return compose("config", [*path, *overrides])

@@ -1,0 +1,35 @@
+"""The command ``salutary-label``, and files to label."""
+
+from functools import partial
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from salutary.labeling import cli
+
+
+@pytest.fixture
+def salutary_label(command):
+    """``salutary-label`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
+    return partial(command, cli.main, "salutary-label")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Breast cancer as its users have it: an id, gaps, a category, a file for each part; the pool's truth."""
+    frame = load_breast_cancer(as_frame=True).frame.iloc[:, [0, 1, 5, 7, 22, 30]]
+    frame = frame.sample(frac=1, random_state=0, ignore_index=True)
+    frame["kind"] = frame.pop("target").map({0: "malignant", 1: "benign"})
+    frame.insert(0, "patient", [f"p{i}" for i in range(len(frame))])
+    frame["size"] = pd.cut(frame["mean radius"], [0, 12, 15, 18, 99], labels=["S", "M", "L", "XL"]).astype(
+        str
+    )
+    frame.loc[::7, "size"] = None
+    frame.loc[::5, "mean texture"] = None
+    frame[:60].to_csv(tmp_path / "train.csv", index=False)
+    frame[60:160].to_csv(tmp_path / "val.csv", index=False)
+    frame[160:260].to_csv(tmp_path / "test.csv", index=False)
+    pool = frame[260:].reset_index(drop=True)
+    pool.drop(columns="kind").to_parquet(tmp_path / "pool.parquet", index=False)
+    return pool

@@ -1,0 +1,51 @@
+"""Labellings of small tables of scikit-learn's, and settings that name the files of fixture ``files``."""
+
+import numpy as np
+import torch
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.preprocessing import StandardScaler
+
+from salutary.labeling.labeler import Labeler
+from salutary.labeling.pool import ArrayPool
+from salutary.labeling.track import Rows
+from salutary.models.logistic import LogisticRegression
+from salutary.strategies.salutary_greedy import SalutaryGreedy
+
+LOADERS = {2: load_breast_cancer, 3: load_wine}
+
+
+def table(n_classes=2):
+    X, y = LOADERS[n_classes](return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    return StandardScaler().fit_transform(X[order]), y[order]
+
+
+def parts(n_classes=2, n=30, n_validation=60):
+    """Labelled rows, validation rows and the pool, (X, y) each."""
+    X, y = table(n_classes)
+    ends = (slice(n), slice(n, n + n_validation), slice(n + n_validation, None))
+    return [(X[rows], y[rows]) for rows in ends]
+
+
+def rows(X, y):
+    return Rows(torch.tensor(X), torch.tensor(y))
+
+
+def make(n_classes=2, strategy=None, l2=1.0, n=30, n_validation=60, **settings):
+    labeled, validation, pool = parts(n_classes, n, n_validation)
+    return Labeler(
+        rows(*labeled),
+        rows(*validation),
+        ArrayPool(pool[0]),
+        n_classes,
+        LogisticRegression(n_classes, l2),
+        strategy or SalutaryGreedy(1.0),
+        **{"budget": 5, "folds": 3, **settings},
+    )
+
+
+def picked(rounds, track=0):
+    return [(r.picks[track].rows.tolist(), r.picks[track].labels.tolist()) for r in rounds[1:]]
+
+
+FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.parquet", "target=kind")

@@ -1,0 +1,204 @@
+"""What columns hold, and which labels are classes."""
+
+from datetime import date, time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from salutary.errors import SalutaryError
+from salutary.tables import UNLABELED
+from salutary.tables.labels import Classes
+from salutary.tables.schema import Schema, is_missing, to_numbers, to_texts
+
+pytestmark = pytest.mark.filterwarnings(
+    "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"
+)
+
+
+def schema_of(values, name="column", **named):
+    frame = pd.DataFrame({name: values, "other": [float(row % 2) for row in range(len(values))]})
+    return Schema.of(frame, "rows.csv", **named)
+
+
+# What a column holds ------------------------------------------------------------------------------
+
+NUMBERS = {
+    "texts": ["1.5", " 2", "-3e2", "+4", ""],
+    "floats": [1.5, None, 2.0, 2.0],
+    "integers": [3, 1, 2, 2],
+    "repeated row numbers": [0, 1, 2, 2],
+    "all different": [5, 9, 1, 4],
+    "years": ["2001", "2004", "2001", "1999"],
+    "missing in many ways": ["1", "NA", "null", "2", "None", " nan "],
+    "large": ["123456789012345678901234567890", "1", "2", "3"],
+}
+CATEGORIES = {
+    "texts": ["a", "b", "a", ""],
+    "codes with zeros": ["00501", "10115", "00501", "20095"],
+    "truth values": [True, False, True, True],
+    "truth values with gaps": [True, None, False, True],
+    "truth values as text": ["true", "false", "true", "true"],
+    "one text and gaps": ["yes", None, "yes", None],
+    "numbers and texts": ["1", "2", "many", "few"],
+    "half past": ["10:30 or so", "12:15 or so", "10:30 or so", "x"],
+}
+LEFT_OUT = {
+    "row numbers": (range(7, 12), "row numbers"),
+    "row numbers as text": (["1", "2", "3", "4"], "row numbers"),
+    "nothing": (["", None, "NA", " "], "no values"),
+    "constant": (["x"] * 4, "constant"),
+    "constant number": ([4.0] * 4, "constant"),
+    "constant number in many spellings": (["4", "4.0", "4.00", "+4"], "constant"),
+    "ISO dates": (["2024-01-31", "2023-12-01"] * 3, "dates"),
+    "German dates": (["31.1.2024", "1.12.2023"] * 3, "dates"),
+    "English dates": (["1/31/2024", "12/1/2023"] * 3, "dates"),
+    "times": (["2024-01-31T10:30:00+02:00", "2024-01-31 10:30"] * 3, "dates"),
+    "times of day": (["10:30", "23:59", "00:00"], "dates"),
+    "timestamps": (pd.to_datetime(["2024-01-31", None, "2024-02-01"]), "dates"),
+    "spans": (pd.to_timedelta([1, 2, 4], "s"), "dates"),
+    "date objects": ([date(2024, 1, 31), date(2024, 2, 1)] * 2, "dates"),
+    "time objects": ([time(10, 30), time(9, 15)] * 2, "dates"),
+    "free text": ([f"text {row}" for row in range(30)], r"ids or free text \(30 different values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NUMBERS)
+def test_numbers(case):
+    assert schema_of(NUMBERS[case]).numeric == ("column", "other")
+
+
+@pytest.mark.parametrize("case", CATEGORIES)
+def test_categories(case):
+    found = schema_of(CATEGORIES[case])
+    assert (found.numeric, found.categorical) == (("other",), ("column",))
+
+
+@pytest.mark.parametrize("case", LEFT_OUT)
+def test_what_is_left_out(case):
+    values, why = LEFT_OUT[case]
+    found = schema_of(values)
+    assert found.used == ["other"]
+    assert pd.Series(found.left_out["column"]).str.match(why).all(), found.left_out
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["id", "ID", "customer_id", "customerId", "PassengerId", "(unnamed)", "Unnamed: 0", "index", "uuid"],
+)
+def test_ids(name):
+    assert schema_of([7, 3, 9, 4], name).left_out == {name: "ids"}
+    assert schema_of(["7", "3", "9", "4"], name).left_out == {name: "ids"}
+    assert name in schema_of([7, 3, 9, 9], name).numeric  # not different
+    assert name in schema_of([7.5, 3, 9, 4], name).numeric  # no whole numbers
+
+
+@pytest.mark.parametrize("name", ["paid", "humidity", "valid", "liquid", "index_of_prices"])
+def test_names_that_only_end_like_ids(name):
+    assert name in schema_of([7, 3, 9, 4], name).numeric
+
+
+def test_many_different_texts_are_ids_and_fewer_are_categories():
+    texts = [f"t{row}" for row in range(21)]
+    assert "column" in schema_of(texts).left_out
+    assert "column" in schema_of(texts[:20]).categorical
+    assert "column" in schema_of(texts * 2).categorical
+
+
+def test_what_is_named_is_what_it_is_said_to_be():
+    found = schema_of(["1", "2", "3", "4"], numeric=["column"])
+    assert found.numeric == ("column", "other")
+    found = schema_of(["7", "7", "7", "7"], categorical=["column"], ignore=["not there"])
+    assert found.categorical == ("column",) and found.left_out == {"not there": "as asked"}
+    assert schema_of(["?", "1", "2", "3"] * 9, ignore=["column"]).used == ["other"]
+
+
+def test_numbers_with_a_mistake_are_refused():
+    values = pd.Series([*map(str, range(1, 20, 2)), "l2"] + ["7"] * 9, name="column")
+    with pytest.raises(SalutaryError, match=r"rows\.csv, column column, row 11: 'l2' is not a number; mend"):
+        schema_of(values)
+    assert "column" in schema_of(values, categorical=["column"]).categorical
+
+
+def test_values_as_numbers():
+    texts = pd.Series([" 1", "2.50", "", None, "NA", "-1e3", "\xa07\xa0", True])
+    expected = [1, 2.5, np.nan, np.nan, np.nan, -1000, 7, 1]
+    np.testing.assert_array_equal(to_numbers(texts, "x"), expected)
+    np.testing.assert_array_equal(to_numbers(pd.Series([True, False]), "x"), [1, 0])
+    for wrong in ("1,5", "1_000", "0x1F", "٣", "--1", "1 2", date(2024, 1, 1)):
+        values = pd.Series([3, wrong], name="c", dtype=object)
+        with pytest.raises(SalutaryError, match=r"x, column c, row 2: .* is not a number"):
+            to_numbers(values, "x")
+    for wrong in (np.inf, "-inf", "1e999"):
+        with pytest.raises(SalutaryError, match=r"x, column c, row 2: .* is not finite"):
+            to_numbers(pd.Series([3, wrong], name="c"), "x")
+    with pytest.raises(SalutaryError, match=r"x, column c, row 2: -1e\+39 is too large"):
+        to_numbers(pd.Series([3, -1e39], name="c"), "x")
+
+
+def test_values_as_texts():
+    values = [" a ", "", None, "NA", "4.0", "4.00", "-7.0", "4.10", "007.0", "1e0", ".0", "100", "v4.0"]
+    expected = ["a", None, None, None, "4", "4", "-7", "4.10", "007.0", "1e0", ".0", "100", "v4.0"]
+    assert to_texts(pd.Series(values)).replace(np.nan, None).tolist() == expected
+    assert to_texts(pd.Series([4.0, np.nan, 0.5, -0.0, 1e20])).replace(np.nan, None).tolist() == [
+        "4", None, "0.5", "0", "100000000000000000000",
+    ]  # fmt: skip
+    assert to_texts(pd.Series([2**62 + 1, 3])).tolist() == [str(2**62 + 1), "3"]
+    assert to_texts(pd.Series([True, False])).tolist() == ["True", "False"]
+    assert to_texts(pd.Series([1, True, 1.0, "1", 0, False])).tolist() == [
+        "1",
+        "True",
+        "1",
+        "1",
+        "0",
+        "False",
+    ]
+    assert to_texts(pd.Series(["a", None], dtype="category")).replace(np.nan, None).tolist() == ["a", None]
+    assert is_missing(pd.Series(["null", "Null", "0", "-nan"])).tolist() == [True, False, False, True]
+
+
+# Classes ------------------------------------------------------------------------------------------
+
+
+def classes_of(values):
+    return Classes.of(pd.Series(values, name="y"), "rows.csv")
+
+
+def test_classes_are_in_order():
+    assert classes_of(["10", "9", "-1", "9"]).names == ("-1", "9", "10")
+    assert classes_of(["10", "9", "b", "a"]).names == ("10", "9", "a", "b")
+    assert classes_of([10.0, 9.0, None]).names == ("9", "10")
+    assert classes_of(["1.0", "0.0"]).names == ("0", "1")
+    assert classes_of([True, False]).names == ("False", "True")
+    assert classes_of(["01", "1"]).names == ("01", "1")
+    assert classes_of(["10", "9"]).values.tolist() == [9, 10]
+    assert classes_of(["b", "a"]).values.tolist() == ["a", "b"]
+    huge = [str(10**18), str(10**30), "1" * 5000]
+    assert set(classes_of(huge).values.tolist()) == set(huge)
+
+
+def test_labels_become_numbers():
+    classes = classes_of(["10", "9"])
+    labels = pd.Series([9.0, np.nan, 10.0], name="y")
+    assert classes.encode(labels, "x", required=False).tolist() == [0, UNLABELED, 1]
+    with pytest.raises(SalutaryError, match=r"x, column y, row 2: there is no label"):
+        classes.encode(labels, "x")
+    with pytest.raises(SalutaryError, match=r"x, column y, row 1: '8' is none of the known classes, 9, 10"):
+        classes.encode(pd.Series([8, 9], name="y"), "x")
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        ([1, 2, 2.5], r"rows\.csv, column y, row 3: '2\.5' is no class"),
+        (["1", "0.25", "inf"], r"rows\.csv, column y, row 2: '0\.25' is no class"),
+        (["a", "a"], r"rows\.csv, column y: the single class a, but at least two"),
+        ([None, ""], r"rows\.csv, column y: no labels, but at least two classes"),
+        ([], r"rows\.csv, column y: no labels"),
+        (range(21), r"rows\.csv, column y: 21 different labels in 21 rows are no classes"),
+        (["a\nb"] * 2, r"rows\.csv, column y: the single class 'a\\nb'"),
+    ],
+)
+def test_labels_that_are_no_classes(values, message):
+    with pytest.raises(SalutaryError, match=message):
+        classes_of(list(values))
