@@ -1,7 +1,7 @@
 """Modules of 0.3.0 that have other names since 0.4.0: the old ones work until 0.5.0, and say the new one.
 
-They stand in users' imports and in the ``_target_`` of their YAML files. :func:`install` lets Python look here for
-a module of the package that is not there.
+They stand in users' imports and in the ``_target_`` of their YAML files. :func:`install` lets Python look
+here for a module of the package that is not there.
 """
 
 from __future__ import annotations

@@ -1,0 +1,144 @@
+"""What settings may be: a table of rules per class, and one checker that makes its one-line message.
+
+    RULES = {"budget": Whole(1), "rounds": Whole(0) | Choice("auto"), "pool": Text("a file of rows") | NULL}
+    check(self, RULES)                       # raises: budget must be a whole number >= 1, not 0
+
+Rules are alternatives where they stand side by side (``|``). A rule's text is what a message says must be there.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from salutary.errors import SalutaryError
+
+
+class Rule(ABC):
+    """Which values a setting may have."""
+
+    @abstractmethod
+    def accepts(self, value: object) -> bool: ...
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """What the setting must be."""
+
+    def __or__(self, other: Rule) -> Rule:
+        return _Either(self, other)
+
+
+@dataclass(frozen=True)
+class _Either(Rule):
+    first: Rule
+    second: Rule
+
+    def accepts(self, value: object) -> bool:
+        return self.first.accepts(value) or self.second.accepts(value)
+
+    def __str__(self) -> str:
+        return f"{self.first} or {self.second}"
+
+
+@dataclass(frozen=True)
+class Whole(Rule):
+    """A whole number from ``smallest`` on; a truth value is none."""
+
+    smallest: int
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, int) and not isinstance(value, bool) and value >= self.smallest
+
+    def __str__(self) -> str:
+        return f"a whole number >= {self.smallest}"
+
+
+@dataclass(frozen=True)
+class Number(Rule):
+    """A finite number in [``low``, ``high``], or without ``low`` itself if that is ``excluded``."""
+
+    low: float
+    high: float = math.inf
+    excluded: bool = False
+
+    def accepts(self, value: object) -> bool:
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+            return False
+        return self.low <= value <= self.high and not (self.excluded and value == self.low)
+
+    def __str__(self) -> str:
+        return f"a number in {'(' if self.excluded else '['}{self.low:g}, {self.high:g}]"
+
+
+class Flag(Rule):
+    """True or false, and not 0 or 1."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, bool)
+
+    def __str__(self) -> str:
+        return "true or false"
+
+
+class Choice(Rule):
+    """One of some texts."""
+
+    def __init__(self, *options: str):
+        self.options = options
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and value in self.options
+
+    def __str__(self) -> str:
+        *others, last = self.options
+        return f"{', '.join(others)} or {last}" if others else last
+
+
+@dataclass(frozen=True)
+class Text(Rule):
+    """A text that is not empty; ``what`` it is."""
+
+    what: str
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and bool(value)
+
+    def __str__(self) -> str:
+        return self.what
+
+
+@dataclass(frozen=True)
+class Texts(Rule):
+    """A list of texts; ``what`` it is."""
+
+    what: str
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+
+    def __str__(self) -> str:
+        return self.what
+
+
+class _Null(Rule):
+    def accepts(self, value: object) -> bool:
+        return value is None
+
+    def __str__(self) -> str:
+        return "null"
+
+
+NULL = _Null()
+
+
+def check(settings: object, rules: Mapping[str, Rule], prefix: str = "") -> None:
+    """Raises SalutaryError for the first attribute of ``settings`` that breaks its rule.
+
+    ``prefix``: what stands before the names on the command line, such as ``strategy.``.
+    """
+    for name, rule in rules.items():
+        value = getattr(settings, name)
+        if not rule.accepts(value):
+            raise SalutaryError(f"{prefix}{name} must be {rule}, not {value!r}")
