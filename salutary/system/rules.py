@@ -1,9 +1,9 @@
 """What settings may be: a table of rules per class, and one checker that makes its one-line message.
 
-    RULES = {"budget": Whole(1), "rounds": Whole(0) | Choice("auto"), "pool": Text("a file of rows") | NULL}
+    RULES = {"budget": Whole(1), "rounds": Choice("auto") | Whole(0), "pool": Text("a file") | NULL}
     check(self, RULES)                       # raises: budget must be a whole number >= 1, not 0
 
-Rules are alternatives where they stand side by side (``|``). A rule's text is what a message says must be there.
+Of alternatives (``|``) one is enough. A rule's text is what a message says a setting must be.
 """
 
 from __future__ import annotations
