@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def main() -> None:
     if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE + _documented())
         return
+    sys.path.append(os.getcwd())  # where a user's own strategy may be
     one_line_errors(run, "salutary-label")(arguments)
 
 

@@ -21,9 +21,6 @@ from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Picks, Rows, Track
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView, Strategy, check_proposal
-from salutary.strategies.salutary import Salutary
-from salutary.strategies.salutary_greedy import SalutaryGreedy
-from salutary.strategies.salutary_gt import SalutaryGroundTruth
 from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
@@ -88,11 +85,9 @@ class Labeler:
             )
         if len(self.labeled.y.unique()) < self.n_classes:
             raise SalutaryError("each class needs a labelled row")
-        check_strategy(self.strategy)
+        check_kind(type(self.strategy))
         self.strategy.check(self.model)
-        if isinstance(self.strategy, SalutaryGreedy):  # the folds are to choose as the result does
-            confidence = self.strategy.standard_errors(len(self.validation))
-            self.strategy = SalutaryGreedy(confidence, self.strategy.exact, self.strategy.rerank)
+        self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop: str | None = None
         self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
@@ -164,19 +159,16 @@ class Labeler:
             for track, S, near in zip(self.tracks, directions, rows, strict=True)
         ]
         short = [i for i, each in enumerate(picks) if len(each) < size]
-        if not short or shortlist.is_whole or not self._confidence:
+        confidence = self.strategy.standard_errors(len(self.validation))
+        if not short or shortlist.is_whole or not confidence:
             return picks
         # Points of lower influence may be surer than those that were looked at.
         again = [self.tracks[i] for i in short]
         scorers = [track.confident(stream(self.seed, "strategy", number)) for track in again]
-        rows = shortlist.by_lower_bound(again, scorers, self._confidence, f"round {number}: the surest")
+        rows = shortlist.by_lower_bound(again, scorers, confidence, f"round {number}: the surest")
         for i, near in zip(short, rows, strict=True):
             picks[i] = self._picks(self.tracks[i], directions[i], near, size, number)
         return picks
-
-    @property
-    def _confidence(self) -> float:
-        return self.strategy.confidence if isinstance(self.strategy, SalutaryGreedy) else 0
 
     def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
         """What the strategy proposes of the rows ``near`` of the pool."""
@@ -189,6 +181,8 @@ class Labeler:
         rng = stream(self.seed, "strategy", number)
         proposal = self.strategy.propose(track.model, PoolView(*parts), size, rng)
         check_proposal(proposal, len(near), size, self.n_classes)
+        if proposal.labels is None or proposal.influence is None:
+            raise SalutaryError("the strategy must give each point a label and an influence: nobody is asked")
         chosen = proposal.indices.numpy(force=True)
         labels, influence = (value.numpy(force=True) for value in (proposal.labels, proposal.influence))
         return track.described(S, X[proposal.indices.to(X.device)], near[chosen], labels, influence)
@@ -264,14 +258,7 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray,
     return trained(labeler.validation), held_out_losses(folds, labeler.validation)
 
 
-def check_strategy(strategy: Strategy) -> None:
-    """Raises SalutaryError for a strategy that does not label by influence over the labelled set."""
-    check_kind(type(strategy))
-    if getattr(strategy, "hessian", "labeled") != "labeled":
-        raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
-
-
 def check_kind(kind: type) -> None:
-    """Raises SalutaryError for strategies of this class that do not label by influence."""
-    if not issubclass(kind, (Salutary, SalutaryGreedy)) or issubclass(kind, SalutaryGroundTruth):
+    """Raises SalutaryError for a class whose strategies do not label by influence over the labelled set."""
+    if not getattr(kind, "labels_alone", False):
         raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")
