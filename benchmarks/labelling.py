@@ -22,9 +22,9 @@ from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparis
 from salutary.labeling.labeler import Labeler, alternative, held_out_when_kept, row_losses
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 

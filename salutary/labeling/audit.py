@@ -17,8 +17,8 @@ from salutary.labeling import outputs
 from salutary.labeling import page as label_page
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.seeding import stream

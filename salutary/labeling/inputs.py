@@ -11,7 +11,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.track import Rows
+from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns, open_table

@@ -18,9 +18,10 @@ from salutary.errors import SalutaryError, require_whole
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Picks, Rows, Track
+from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
-from salutary.strategies import PoolView, Strategy, check_proposal
+from salutary.strategies import Strategy, check_proposal
+from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
@@ -92,8 +93,9 @@ class Labeler:
         self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
 
-    def _start(self, seen: Rows, held_out: np.ndarray) -> Track:
-        return Track.start(self.model, self.labeled, seen, held_out, self.seed)
+    def _start(self, seen: Rows, held_out: np.ndarray) -> FittedTrack:
+        track = Track.start(self.labeled, seen, self.n_classes)
+        return FittedTrack.of(track, self.model, held_out, self.seed)
 
     def _folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Numbers of the validation rows that choose, and of those held out, in each fold."""
@@ -144,7 +146,7 @@ class Labeler:
             losses.append(record.loss)
             yield record
 
-    def kept(self, rounds: tuple[Round, ...], number: int) -> Track:
+    def kept(self, rounds: tuple[Round, ...], number: int) -> FittedTrack:
         """The result as it was after round ``number``."""
         track = self._start(self.validation, np.empty(0, np.int64))
         for record in rounds[1 : number + 1]:
@@ -170,16 +172,14 @@ class Labeler:
             picks[i] = self._picks(self.tracks[i], directions[i], near, size, number)
         return picks
 
-    def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
+    def _picks(self, track: FittedTrack, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
         """What the strategy proposes of the rows ``near`` of the pool."""
         X = self._features(near)
         if not len(near):  # a fold may come to the end of the pool before the result does
             return track.described(S, X, near, near, np.empty(0))
-        labeled, seen = track.labeled, track.seen
-        parts = (X, labeled.X, labeled.y.clone(), seen.X, seen.y, track.n_initial, self.n_classes)
         size = min(size, len(near))
         rng = stream(self.seed, "strategy", number)
-        proposal = self.strategy.propose(track.model, PoolView(*parts), size, rng)
+        proposal = self.strategy.propose(track.model, track.view(X), size, rng)
         check_proposal(proposal, len(near), size, self.n_classes)
         if proposal.labels is None or proposal.influence is None:
             raise SalutaryError("the strategy must give each point a label and an influence: nobody is asked")
@@ -187,8 +187,10 @@ class Labeler:
         labels, influence = (value.numpy(force=True) for value in (proposal.labels, proposal.influence))
         return track.described(S, X[proposal.indices.to(X.device)], near[chosen], labels, influence)
 
-    def _grown(self, track: Track, picks: Picks) -> Track:
-        return track.grown(picks.rows, self._features(picks.rows), picks.labels) if len(picks) else track
+    def _grown(self, track: FittedTrack, picks: Picks) -> FittedTrack:
+        if not len(picks):
+            return track
+        return track.add(picks.rows, self._features(picks.rows), torch.as_tensor(picks.labels))
 
     def _features(self, rows: np.ndarray) -> Tensor:
         return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
@@ -254,7 +256,7 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray,
         model.l2 = "cv" if model.l2 == "validation" else model.l2  # its validation rows it trains on
         return model.tune(rows.X, rows.y, stream(labeler.seed, "model")).fit(rows.X, rows.y)
 
-    folds = [(trained(track.seen), track.held_out) for track in labeler.tracks[1:]]
+    folds = [(trained(track.validation), track.held_out) for track in labeler.tracks[1:]]
     return trained(labeler.validation), held_out_losses(folds, labeler.validation)
 
 

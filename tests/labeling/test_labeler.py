@@ -16,11 +16,12 @@ from salutary.experiments.split import Split
 from salutary.labeling import labeler
 from salutary.labeling.labeler import row_losses
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Rows
+from salutary.labeling.track import FittedTrack
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Proposal
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows, Track
 from salutary.system.commands import build
 
 from .labelings import make, parts, picked, rows, table
@@ -68,11 +69,8 @@ def test_held_out_rows_change_nothing_of_what_is_measured_on_them():
     fold = first.tracks[1].held_out
     y = second.validation.y.clone()
     y[fold] = 1 - y[fold]
-    second.tracks[1] = labeler.Track.start(
-        second.model, second.labeled, Rows(second.validation.X, y)[
-            np.setdiff1d(np.arange(len(y)), fold)
-        ], fold, 0
-    )  # fmt: skip
+    seen = Rows(second.validation.X, y)[np.setdiff1d(np.arange(len(y)), fold)]
+    second.tracks[1] = FittedTrack.of(Track.start(second.labeled, seen, 2), second.model, fold, 0)
     stopping = Stopping(rounds=2)
     assert picked(tuple(first.rounds(stopping)), 1) == picked(tuple(second.rounds(stopping)), 1)
 
@@ -139,7 +137,8 @@ def test_stopping_rules(stopping, why):
 def test_a_fold_that_has_taken_the_whole_pool_takes_nothing_more(n_classes):
     found = make(n_classes)
     everything = np.arange(len(found.pool))
-    found.tracks[2] = found.tracks[2].grown(everything, found._features(everything), parts(n_classes)[2][1])
+    y = torch.tensor(parts(n_classes)[2][1])
+    found.tracks[2] = found.tracks[2].add(everything, found._features(everything), y)
     before = found.tracks[2].model.coef_.clone()
     (_, record) = tuple(found.rounds(Stopping(rounds=1)))
     assert [len(picks) > 0 for picks in record.picks] == [True, True, False, True]
