@@ -15,6 +15,7 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError, require_whole
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Measured
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
@@ -42,7 +43,7 @@ class Round:
     number: int
     picks: tuple[Picks, ...]
     validation: tuple[float, float]
-    held_out: tuple[np.ndarray, np.ndarray] | None
+    held_out: Measured | None
     seconds: float
 
     @property
@@ -204,16 +205,14 @@ class Labeler:
         return Round(number, picks, validation, held_out, time.perf_counter() - started)
 
 
-def row_losses(model: LogisticRegression, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def row_losses(model: LogisticRegression, rows: Rows) -> Measured:
     """Loss of each row (n,), and whether its class is the likeliest (n,)."""
     losses = loss(rows.X, rows.y, model.coef_)
     hits = model.predict_proba(rows.X).argmax(1) == rows.y
     return losses.numpy(force=True), hits.numpy(force=True)
 
 
-def held_out_losses(
-    models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows
-) -> tuple[np.ndarray, np.ndarray] | None:
+def held_out_losses(models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows) -> Measured | None:
     """Losses and hits (n_V,) of each validation row by the model that goes with it; None without models."""
     if not models:
         return None
@@ -223,9 +222,7 @@ def held_out_losses(
     return losses, hits
 
 
-def held_out_when_kept(
-    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
-) -> tuple[np.ndarray, np.ndarray] | None:
+def held_out_when_kept(labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping) -> Measured | None:
     """Losses and hits (n_V,) of held-out validation rows at the round that is kept; None without
     cross-fitting.
 
@@ -243,7 +240,7 @@ def held_out_when_kept(
     return losses[of_row, rows], hits[of_row, rows]
 
 
-def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray, np.ndarray] | None]:
+def alternative(labeler: Labeler) -> tuple[LogisticRegression, Measured | None]:
     """The plain alternative: a model of labelled and all validation rows, and its held-out losses and hits.
 
     Those are of models trained on labelled rows and the validation rows that the fold does not hold out: what
@@ -258,6 +255,26 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray,
 
     folds = [(trained(track.validation), track.held_out) for track in labeler.tracks[1:]]
     return trained(labeler.validation), held_out_losses(folds, labeler.validation)
+
+
+def three_models(
+    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
+) -> tuple[dict[str, LogisticRegression], dict[str, Measured] | None]:
+    """The initial model, that of the round that is kept and the alternative, by their names in
+    :mod:`salutary.labeling.comparison`; and each one's held-out losses and hits, None without cross-fitting.
+    """
+    kept = stopping.kept([record.loss for record in rounds])
+    model, held_out = alternative(labeler)
+    models = {
+        INITIAL: labeler.kept(rounds, 0).model,
+        LABELED: labeler.kept(rounds, kept).model,
+        ALTERNATIVE: model,
+    }
+    when_kept = held_out_when_kept(labeler, rounds, stopping)
+    first = rounds[0].held_out
+    if first is None or when_kept is None or held_out is None:
+        return models, None
+    return models, {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
 
 
 def check_kind(kind: type) -> None:
