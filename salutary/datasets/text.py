@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from salutary.datasets import Table
+from salutary.encoders import FeatureCache
+from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
@@ -85,8 +87,6 @@ class TextData(ABC):
 
         The longest come first: what does not fit into memory fails at once.
         """
-        from salutary.encoders import FeatureCache
-
         order = np.argsort([-len(first) - len(second or "") for first, second in pairs], kind="stable")
         ordered = [pairs[row] for row in order]
         content = hashlib.sha256(json.dumps(ordered).encode()).digest()
@@ -99,9 +99,7 @@ class TextData(ABC):
         X[order] = found
         return X
 
-    def _encoder(self):
-        from salutary.encoders.texts import HuggingFace, MiniLM
-
+    def _encoder(self) -> TextEncoder:
         if self.encoder == "minilm":
             return MiniLM(self.max_length)
         return HuggingFace(self.encoder, self.max_length)

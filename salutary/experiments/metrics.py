@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,6 +22,11 @@ class Metrics:
     accuracy: float
     balanced_accuracy: float
     macro_f1: float
+
+    @classmethod
+    def of(cls, values: dict[str, float]) -> Metrics:
+        """From those that are there; the others are NaN."""
+        return cls(**{**dict.fromkeys((each.name for each in fields(cls)), float("nan")), **values})
 
 
 def evaluate(model, X: Tensor, y: Tensor) -> Metrics:

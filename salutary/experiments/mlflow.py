@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from salutary.errors import SalutaryError
 from salutary.experiments.collect import flattened
-from salutary.experiments.identity import what_matters
+from salutary.experiments.records import RunDirectory, what_matters
 from salutary.experiments.resume import read_finished
 
 if TYPE_CHECKING:
@@ -60,10 +60,8 @@ class MLflow(Callback):
             return
         from mlflow.entities import Metric, Param, RunTag
 
-        from salutary.experiments.cli import run_directory
-
         settings = OmegaConf.to_container(job_return.cfg, resolve=True)
-        directory = run_directory(settings, HydraConfig.get().runtime.choices)
+        directory = RunDirectory.of(settings, HydraConfig.get().runtime.choices)
         client, name = self._client(), directory.path.name
         experiment = self._experiment(client)
         finished = read_finished(directory.path).facts["finished"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,13 +11,11 @@ from torch import Tensor
 
 from salutary.datasets import Table
 from salutary.errors import SalutaryError
+from salutary.experiments.settings import Settings
 from salutary.experiments.split import Split
 from salutary.system.device import Device
 from salutary.system.seeding import stream
-
-if TYPE_CHECKING:
-    from salutary.experiments.settings import Settings
-    from salutary.tables.features import Features
+from salutary.tables.features import Features
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from salutary.experiments.metrics import Metrics
+from salutary.experiments.records import Identity
+from salutary.experiments.rounds import Round
 from salutary.system.progress import counting_bar
-
-if TYPE_CHECKING:
-    from salutary.experiments.identity import Identity
-    from salutary.experiments.metrics import Metrics
-    from salutary.experiments.rounds import Round
 
 REFERENCE_NAMES = {
     "majority": "majority class",

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
@@ -35,12 +36,12 @@ MISTAKES = (
 )
 
 
-def build(cfg: DictConfig, name: str, **arguments: object):
+def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
     """The object that ``_target_`` of the group ``name`` (``protocol.splitter``) names.
 
     Raises SalutaryError if there is none; one from its constructor comes out as it is.
     """
-    node = OmegaConf.select(cfg, name)
+    node = OmegaConf.select(cfg if isinstance(cfg, DictConfig) else OmegaConf.create(cfg), name)
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise SalutaryError(f"{name} must be a choice whose YAML file has a _target_; see --help")
     try:

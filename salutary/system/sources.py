@@ -17,6 +17,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import pooch
+import requests
+import ucimlrepo
+
 from salutary.errors import SalutaryError
 from salutary.system.files import write_atomic
 
@@ -25,8 +29,6 @@ def directory(data_dir: str | None) -> Path:
     """``data_dir`` if given, else the cache directory of this user and platform."""
     if data_dir:
         return Path(data_dir).expanduser()
-    import pooch
-
     return Path(pooch.os_cache("salutary"))
 
 
@@ -93,9 +95,6 @@ def from_archive(url: str, member: str, sha256: str, data_dir: str | None, name:
 
 def download(url: str, data_dir: str | None, name: str) -> bytes:
     """The content at ``url``. Raises SalutaryError that says where ``name`` can be put by hand."""
-    import pooch
-    import requests
-
     with tempfile.TemporaryDirectory() as scratch:
         try:
             pooch.get_logger().setLevel("ERROR")
@@ -113,8 +112,6 @@ def from_ucimlrepo(uci_id: int, data_dir: str | None, name: str, by_hand: str) -
     """
     path = find(data_dir, name)
     if path is None:
-        import ucimlrepo
-
         try:
             frame = ucimlrepo.fetch_ucirepo(id=uci_id).data.original
         except (ConnectionError, OSError, ValueError, ucimlrepo.DatasetNotFoundError) as error:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from salutary.experiments.identity import Identity, run_name
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.records import QUERY_COLUMNS, ROUND_COLUMNS, RunDirectory
+from salutary.experiments.records import QUERY_COLUMNS, ROUND_COLUMNS, Identity, RunDirectory, run_name
 from salutary.experiments.rounds import Query, Round
 from salutary.system.conf import config_dir
 
