@@ -33,7 +33,7 @@ def area_under_curve(rounds: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(area, wide.index, name="area").reset_index()
 
 
-class Comparison(NamedTuple):
+class RankTest(NamedTuple):
     """One strategy against another: wins, ties and losses over tables and seeds, and a test over tables."""
 
     against: str
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
     p_holm: float
 
 
-def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> list[Comparison]:
+def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> list[RankTest]:
     """``ours`` against every other strategy.
 
     Wins are counted over (table, seed). The test is Wilcoxon's signed-rank test on the means of the tables,
@@ -60,7 +60,7 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
         return []
     p = pd.Series({name: paired_wilcoxon(gap) for name, gap in means.items()})
     return [
-        Comparison(
+        RankTest(
             against=name,
             win=int((gaps[name] > 0).sum()),
             tie=int((gaps[name] == 0).sum()),

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from salutary.analysis.sections import confidence
+from salutary.analysis.sections import Records, confidence
 from salutary.errors import SalutaryError
 from salutary.experiments.records import ROUND_COLUMNS
 from salutary.experiments.runs import last_rounds, read_references, read_rounds
@@ -119,9 +119,9 @@ def test_study_of_default_runs(salutary_run, tmp_path):
     command = ["-m", "dataset=breast_cancer", "rounds=1", "seed=0,1"]
     assert salutary_run(*command, "strategy=salutary_greedy")[0] == 0
     with pytest.raises(SalutaryError, match="needs runs of salutary"):
-        confidence.read_study([tmp_path / "outputs"])
+        confidence.study_of(Records([tmp_path / "outputs"]))
     assert salutary_run(*command, "strategy=salutary")[0] == 0
-    table = confidence.cells(confidence.read_study([tmp_path / "outputs"]))
+    table = confidence.cells(confidence.study_of(Records([tmp_path / "outputs"])))
     assert {"greedy auto", "salutary", "L + V"} <= set(table)
 
 
@@ -129,7 +129,7 @@ def test_study_reads_records(salutary_run, tmp_path):
     command = ["-m", "dataset=breast_cancer", "rounds=2", "seed=0,1", "n_validation=40,null"]
     assert salutary_run(*command, "strategy=salutary_greedy", "strategy.confidence=0,1")[0] == 0
     assert salutary_run(*command, "strategy=salutary")[0] == 0
-    found = confidence.read_study([tmp_path / "outputs"])
+    found = confidence.study_of(Records([tmp_path / "outputs"]))
     assert set(found["method"]) == {"initial", "L + V", "salutary", "greedy 0", "greedy 1", "greedy auto"}
     assert len(found) == 2 * 2 * 5 + 2  # auto is greedy 1 where all validation rows are used
     picks = found[found["method"] == "greedy 0"]

@@ -45,6 +45,8 @@ class Records:
 
     def __init__(self, folders: list[Path]):
         self.facts = read_facts(folders)
+        settings = self.facts["settings"]
+        self.facts["strategy.confidence"] = [each["strategy"].get("confidence") for each in settings]
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
 
