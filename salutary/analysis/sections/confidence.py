@@ -19,8 +19,8 @@ INTRO = """\
 Up to 100 points in ten rounds, chosen with so many validation rows (n_V); means over the seeds of the change
 from the initial model. `greedy k` is salutary_greedy with strategy.confidence=k; the best of the methods that
 know the validation rows is bold. "Sure": p < 0.05 in a paired t-test over the seeds after Holm's correction
-over all cells of the protocol. The verdict is about `greedy auto`: confidence 2 below 300 validation rows, else
-1."""
+over all cells of the protocol. The verdict is about `greedy auto`: confidence 2 below 300 validation rows,
+else 1."""
 CELL = ["protocol", "dataset", "n_validation"]
 OURS = "greedy auto"
 # Methods in the order of the table; the last three know nothing of n_validation.
