@@ -14,7 +14,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from salutary.errors import SalutaryError
 from salutary.experiments import terminal
@@ -22,7 +22,7 @@ from salutary.experiments.journal import Note, duration, note
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
 from salutary.experiments.settings import Settings
-from salutary.system.commands import build, explain, one_line_errors, threads_per_worker
+from salutary.system.commands import build, explain, one_line_errors, resolved, threads_per_worker
 from salutary.system.conf import config_dir
 
 
@@ -37,7 +37,7 @@ def salutary_run(cfg: DictConfig) -> float:
 
 def _single(cfg: DictConfig) -> float:
     """A run by itself shows its rounds and a summary."""
-    directory = RunDirectory.of(_resolved(cfg), HydraConfig.get().runtime.choices)
+    directory = RunDirectory.of(resolved(cfg), HydraConfig.get().runtime.choices)
     if not _execute(cfg, directory):
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
@@ -49,14 +49,15 @@ def _single(cfg: DictConfig) -> float:
 def _job(cfg: DictConfig) -> float:
     """A run of a sweep notes in the sweep's journal what becomes of it."""
     settings = HydraConfig.get()
-    directory, started = None, time.perf_counter()
+    directory: RunDirectory | None = None
+    started = time.perf_counter()
 
     def tell(state: str, text: str = "") -> None:
         name = directory.path.name if directory else " ".join(settings.overrides.task)
         note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text))
 
     try:
-        directory = RunDirectory.of(_resolved(cfg), settings.runtime.choices, keep_failures=True)
+        directory = RunDirectory.of(resolved(cfg), settings.runtime.choices, keep_failures=True)
         tell("running")
         executed = _execute(cfg, directory, shown=False)
         last = read_finished(directory.path).rounds[-1]
@@ -97,10 +98,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(before)
-
-
-def _resolved(cfg: DictConfig) -> dict:
-    return OmegaConf.to_container(cfg, resolve=True)
 
 
 def main() -> None:

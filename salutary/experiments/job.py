@@ -39,17 +39,17 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
         if hasattr(model, "checkpoint"):
             model.checkpoint = directory.checkpoint
 
-        settings = settings.sized(len(problem.split.pool))
+        rounds, budget = settings.sized(len(problem.split.pool))
         if study:
             study.check(problem, model, strategy)
         done = directory.resume(settings.force)
         initial = [record.test for record in done[:1]]
-        rounds = loop.run(problem, model, strategy, settings.rounds, settings.budget, settings.seed, done)
-        for record in terminal.progress(rounds, settings.rounds, directory.identity, len(done), shown):
+        records = loop.run(problem, model, strategy, rounds, budget, settings.seed, done)
+        for record in terminal.progress(records, rounds, directory.identity, len(done), shown):
             initial.append(record.test)
             directory.append(record)
         if study:
-            directory.add_tables(study.measure(problem, model, strategy, settings.budget, settings.seed))
+            directory.add_tables(study.measure(problem, model, strategy, budget, settings.seed))
         if problem.features:
             directory.add_file("preprocessor.skops", problem.features.dumps())
         references = reference_lines(problem, model, initial[0])

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from salutary.errors import SalutaryError
 from salutary.experiments.collect import flattened
 from salutary.experiments.records import RunDirectory, what_matters
 from salutary.experiments.resume import read_finished
+from salutary.system.commands import resolved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -60,7 +61,7 @@ class MLflow(Callback):
             return
         from mlflow.entities import Metric, Param, RunTag
 
-        settings = OmegaConf.to_container(job_return.cfg, resolve=True)
+        settings = resolved(job_return.cfg)
         directory = RunDirectory.of(settings, HydraConfig.get().runtime.choices)
         client, name = self._client(), directory.path.name
         experiment = self._experiment(client)

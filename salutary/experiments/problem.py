@@ -50,9 +50,9 @@ class Problem:
             if len(present) < 2:
                 names = ", ".join(table.class_names[c] for c in present)
                 raise SalutaryError(f"the {part} set holds a single class ({names or 'no rows'})")
-        y, given = device.labels(table.y.copy()), device.labels(given.copy())
         X, features = _rows(table, split, device)
-        return cls(X, y, split, table.class_names, given, features)
+        y, noisy = device.labels(table.y.copy()), device.labels(given.copy())
+        return cls(X, y, split, table.class_names, noisy, features)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""

@@ -22,7 +22,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from filelock import FileLock, Timeout
@@ -76,7 +76,7 @@ def what_matters(config: dict) -> dict:
     return _canonical(config)
 
 
-def _canonical(value: object) -> object:
+def _canonical(value: Any) -> Any:
     """The same value, with 1.0 as 1."""
     if isinstance(value, dict):
         return {name: _canonical(each) for name, each in value.items()}
@@ -133,8 +133,8 @@ class RunDirectory:
         Raises SalutaryError for a setting out of range.
         """
         settings = Settings.of(config)
-        names = (choices[group] for group in ("dataset", "strategy", "model", "protocol"))
-        return cls(settings.output_dir, Identity(*names, settings.seed), config, keep_failures)
+        names = {group: choices[group] for group in ("dataset", "strategy", "model", "protocol")}
+        return cls(settings.output_dir, Identity(**names, seed=settings.seed), config, keep_failures)
 
     @property
     def finished(self) -> bool:
@@ -164,7 +164,7 @@ class RunDirectory:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         failed = isinstance(error, Exception)
-        if failed and self.keep_failures:
+        if isinstance(error, Exception) and self.keep_failures:
             self._keep(error)
         elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
             shutil.rmtree(self.partial, ignore_errors=True)

@@ -68,8 +68,8 @@ class Column:
 
 
 @functools.cache
-def columns(record: type) -> tuple[Column, ...]:
-    """The columns of a record's file, in the order of its fields."""
+def columns(record: Any) -> tuple[Column, ...]:
+    """The columns of the file of such a ``record``, a class, in the order of its fields."""
     hints, result = typing.get_type_hints(record), []
     for each in dataclasses.fields(record):
         hint = hints[each.name]
@@ -85,8 +85,8 @@ def columns(record: type) -> tuple[Column, ...]:
 
 def row(record: Any) -> dict[str, object]:
     """A record by its columns."""
-    values = {}
-    for column in columns(type(record)):
+    values: dict[str, object] = {}
+    for column in columns(record.__class__):
         value = getattr(record, column.field)
         values[column.name] = getattr(value, column.part) if column.part else value
     return values
@@ -110,6 +110,6 @@ def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Re
     )
 
 
-def _parts(nested: dataclasses.Field, kind: type) -> tuple[str, ...]:
+def _parts(nested: dataclasses.Field, kind: Any) -> tuple[str, ...]:
     """Fields of a nested record that have columns."""
     return nested.metadata.get("columns") or tuple(part.name for part in dataclasses.fields(kind))

@@ -123,6 +123,7 @@ def read_references(folders: list[Path]) -> pd.DataFrame:
 def references_of(facts: pd.DataFrame) -> pd.DataFrame:
     """:func:`read_references` of facts that are read already."""
     rows = []
+    run: Any
     for run in facts.itertuples():
         for line, each in run.references.items():
             names = {"dataset": run.dataset, "seed": run.seed, "run": run.Index, "line": line}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
 from salutary.errors import SalutaryError
 from salutary.system.rules import NULL, Flag, Number, Rule, Text, Whole, check
@@ -70,14 +70,13 @@ class Settings:
         if self.seed >= 2**32:
             raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
 
-    def sized(self, n_pool: int) -> Settings:
-        """The same settings with ``budget`` and ``rounds`` as numbers, for a pool of so many rows."""
-        budget, rounds = self.budget, self.rounds
-        if share := percentage(budget):
-            budget = max(1, round(share * n_pool))
-        if share := percentage(rounds):
-            rounds = math.ceil(round(share * n_pool / budget, 9))  # 11 / 5 * 5 is 11
-        return replace(self, budget=budget, rounds=rounds)
+    def sized(self, n_pool: int) -> tuple[int, int]:
+        """Rounds and points a round, as numbers, for a pool of so many rows."""
+        budget, rounds = percentage(self.budget), percentage(self.rounds)
+        size = int(self.budget) if budget is None else max(1, round(budget * n_pool))
+        if rounds is None:
+            return int(self.rounds), size
+        return math.ceil(round(rounds * n_pool / size, 9)), size  # 11 / 5 * 5 is 11
 
     @classmethod
     def of(cls, config: dict) -> Settings:

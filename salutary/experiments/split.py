@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from salutary.datasets import ROLES, Table
 from salutary.errors import SalutaryError, require_bool
-from salutary.experiments.parts import HalvedParts, OfficialParts, Parts, StratifiedParts, draw
+from salutary.experiments.parts import OfficialParts, Parts, PartsRule, StratifiedParts, draw
 from salutary.system.seeding import stream
 from salutary.tables import UNLABELED
 
@@ -49,7 +50,14 @@ class Split:
         return dataclasses.replace(self, pool=_fewer("pool", self.pool, y, n, seed))
 
 
-def split_table(table: Table, splitter, n_init: int, seed: int) -> Split:
+class Splitter(Protocol):
+    """Deals the rows of a table."""
+
+    def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
+        """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
+
+
+def split_table(table: Table, splitter: Splitter, n_init: int, seed: int) -> Split:
     """What ``splitter`` makes of the table's rows; rows without a label are the pool, if there are any.
 
     All labelled rows of the training part then are the initial set, and ``n_init`` is not used. Parts that
@@ -107,7 +115,7 @@ class PaperSplit:
 
     def __init__(
         self,
-        parts: StratifiedParts | HalvedParts | None = None,
+        parts: PartsRule | None = None,
         scale_on: str | float = "training",
         redraw: bool = True,
     ):
@@ -164,7 +172,7 @@ class StandardSplit:
             if not isinstance(value, float) or not 0 < value < 0.5:
                 raise SalutaryError(f"protocol.splitter.{name} must be a share in (0, 0.5), not {value!r}")
         share = self.validation / (1 - self.test)
-        rule = StratifiedParts(self.test, share, self.FIXED_STATE)
+        rule: PartsRule = StratifiedParts(self.test, share, self.FIXED_STATE)
         if self.official_test:
             rule = OfficialParts(self.official_test, self.validation, self.FIXED_STATE)
         parts = rule.parts(y)

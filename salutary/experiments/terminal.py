@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
@@ -34,7 +34,7 @@ def progress(
 
 def summarise(
     identity: Identity,
-    records: list[Round],
+    records: Sequence[Round],
     references: dict[str, Metrics],
     twins: tuple[str, ...],
     seconds: float,
@@ -61,7 +61,7 @@ def summarise(
         console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 
 
-def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
+def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
     for name in ("test accuracy", "balanced", "macro F1", "test loss"):
@@ -80,7 +80,7 @@ def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
     return table
 
 
-def _labels(records: list[Round]) -> str:
+def _labels(records: Sequence[Round]) -> str:
     last = records[-1]
     queried = [query for record in records for query in record.queries]
     if not queried:

@@ -7,6 +7,7 @@ import functools
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,12 @@ def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
         raise
 
 
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain dictionaries and lists, its interpolations resolved."""
+    container: Any = OmegaConf.to_container(cfg, resolve=True)
+    return container
+
+
 def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
     """Keyword argument for the device: CPU threads such that workers times threads fit the cores.
 
@@ -65,7 +72,7 @@ def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
     return {"threads": min(share, cfg.device.threads or share)}
 
 
-def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable:
+def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable[..., Any]:
     """Turn mistakes of the user into one line on standard error and exit status 1.
 
     Anything else is a fault of the program and keeps its traceback; with SALUTARY_TRACEBACK=1 in the
@@ -73,7 +80,7 @@ def one_line_errors(function: Callable, command: str = "salutary-run") -> Callab
     """
 
     @functools.wraps(function)
-    def wrapped(*args: object, **kwargs: object):
+    def wrapped(*args: object, **kwargs: object) -> Any:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt:
@@ -91,10 +98,8 @@ def one_line_errors(function: Callable, command: str = "salutary-run") -> Callab
 
 def _raised_by_hydra(error: Exception) -> bool:
     """Whether Hydra itself raised it, as it does a plain ValueError for ``dataset=null``."""
-    frame = error.__traceback__
-    while frame.tb_next:
-        frame = frame.tb_next
-    return frame.tb_frame.f_globals["__name__"].startswith("hydra.")
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].startswith("hydra.")
 
 
 def explain(error: Exception) -> str:

@@ -151,6 +151,9 @@ def _extract(content: bytes, member: str, url: str) -> bytes:
 def _extract_tar(content: bytes, member: str, url: str) -> bytes:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            return archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, AttributeError) as error:
+            file = archive.extractfile(member)
+            if file is None:
+                raise KeyError(f"{member} is no file")
+            return file.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError) as error:
         raise SalutaryError(f"{url} does not hold {member}: {error}") from error
