@@ -78,22 +78,22 @@ def parts(root: Path) -> Iterator[ReportPart]:
         yield ReportPart("own", module.section(records), records)
 
 
-def page(found: list[ReportPart]) -> str:
+def page(report_parts: list[ReportPart]) -> str:
     """The whole report in Markdown."""
-    made = [part for part in found if part.records]
+    drawn = [part for part in report_parts if part.records]
     blocks = ["# Salutary labelling: every table and figure beside the paper's"]
-    if made:
-        blocks.append(summary(made))
-    for part in found:
+    if drawn:
+        blocks.append(summary(drawn))
+    for part in report_parts:
         blocks += [f"## {part.section.title}", part.section.text]
         if part.records:
             blocks.append(provenance(part))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def summary(made: list[ReportPart]) -> str:
+def summary(drawn: list[ReportPart]) -> str:
     """Where the numbers come from: runs, time, versions, machine."""
-    facts = pd.concat([part.records.facts for part in made])
+    facts = pd.concat([part.records.facts for part in drawn])
     versions = {tuple(sorted(each.items())) for each in facts["versions"]}
     texts = sorted(", ".join(f"{name} {version}" for name, version in each) for each in versions)
     commits = sorted({str(commit)[:9] for commit in facts["git_commit"] if commit})
@@ -143,14 +143,14 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
 
 def write_report(root: Path, output: Path) -> list[Path]:
     """report.md with its figures and tables beside it, and report.html, which needs none of them."""
-    found = collect(root)
-    images = {f"{n}.png": small_png(f) for part in found for n, f in part.section.figures.items()}
+    report_parts = collect(root)
+    images = {f"{n}.png": small_png(f) for part in report_parts for n, f in part.section.figures.items()}
     tables = {
         f"{n}.csv": t.to_csv(index=False, float_format="%.6g")
-        for part in found
+        for part in report_parts
         for n, t in part.section.tables.items()
     }
-    text = page(found)
+    text = page(report_parts)
     files = {"report.md": text, "report.html": html(text, images), **images, **tables}
     return [_write(output / name, content) for name, content in files.items()]
 
@@ -174,12 +174,12 @@ def write_figures(root: Path, output: Path) -> list[Path]:
 def collect(root: Path) -> list[ReportPart]:
     """All :func:`parts`, with progress shown. Raises SalutaryError if there is no finished run at all."""
     finished_runs([root])
-    found = []
+    report_parts = []
     with counting_bar("reading records", len(EXPERIMENTS)) as advance:
         for part in parts(root):
-            found.append(part)
+            report_parts.append(part)
             advance(1)
-    return found
+    return report_parts
 
 
 def _write(path: Path, content: str | bytes) -> Path:

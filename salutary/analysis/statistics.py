@@ -115,15 +115,15 @@ def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
     return Ranks(mean.sort_values(), p, scikit_posthocs.posthoc_nemenyi_friedman(means))
 
 
-def critical_difference_diagram(found: Ranks) -> Figure:
+def critical_difference_diagram(result: Ranks) -> Figure:
     """Mean ranks on a line; a bar joins strategies that Nemenyi's test cannot tell apart (5%)."""
-    figure = Figure(figsize=(8, 0.6 + 0.22 * len(found.mean)), layout="constrained")
+    figure = Figure(figsize=(8, 0.6 + 0.22 * len(result.mean)), layout="constrained")
     axes = figure.subplots()
-    pairs = found.pairs.rename(index=label, columns=label)
+    pairs = result.pairs.rename(index=label, columns=label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scikit_posthocs.critical_difference_diagram(
-            found.mean.rename(label),
+            result.mean.rename(label),
             pairs,
             ax=axes,
             color_palette=dict.fromkeys(pairs, "black"),

@@ -74,8 +74,8 @@ class ImageFolder(ImageData):
 
 def pictures(folder: Path) -> list[Path]:
     """The pictures in a folder, by name."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def read_picture(file: Path, side: int) -> np.ndarray:

@@ -109,12 +109,12 @@ class Benchmark(ImageData):
         self.n_test = n_test
 
     def first(self, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        """The wanted rows of both parts. Raises SalutaryError if there are not so many."""
-        for name, rows, wanted in (("n_train", train, self.n_train), ("n_test", test, self.n_test)):
-            if wanted is not None:
-                require_whole(f"dataset.{name}", wanted, 1)
-            if wanted is not None and wanted > len(rows):
-                raise SalutaryError(f"dataset.{name}={wanted} is more than the {len(rows)} rows there are")
+        """The first rows of both parts. Raises SalutaryError if there are not so many."""
+        for name, rows, n in (("n_train", train, self.n_train), ("n_test", test, self.n_test)):
+            if n is not None:
+                require_whole(f"dataset.{name}", n, 1)
+            if n is not None and n > len(rows):
+                raise SalutaryError(f"dataset.{name}={n} is more than the {len(rows)} rows there are")
         return np.concatenate([train[: self.n_train], test[: self.n_test]])
 
     def stored(self) -> Table | None:

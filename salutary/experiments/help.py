@@ -63,8 +63,8 @@ def _defaults(config: Path) -> dict[str, str]:
 
 
 def _group(name: str, folders: list[Path], defaults: dict[str, str]) -> str:
-    found = {file.stem: file for f in reversed(folders) for file in (f / name).glob("*.yaml")}
-    files = [found[stem] for stem in sorted(found)]
+    by_name = {file.stem: file for f in reversed(folders) for file in (f / name).glob("*.yaml")}
+    files = [by_name[stem] for stem in sorted(by_name)]
     width = max(len(file.stem) for file in files) + 2
     lines = [f"{name}="]
     for file in files:

@@ -201,8 +201,8 @@ def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[
     numbers = {name: number for number, name in enumerate(problem.class_names)}
     or_unknown = {**numbers, "": UNLABELED}
     rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)
-    known = all(query.assigned_label in numbers and query.true_label in or_unknown for query in queries)
-    if known and bool(torch.isin(rows, pool).all()):
+    match = all(query.assigned_label in numbers and query.true_label in or_unknown for query in queries)
+    if match and bool(torch.isin(rows, pool).all()):
         true = [or_unknown[query.true_label] for query in queries]
         if problem.y[rows].tolist() == true:
             assigned = [numbers[query.assigned_label] for query in queries]

@@ -52,8 +52,8 @@ class MLflow(Callback):
         return MlflowClient(self.uri)
 
     def _experiment(self, client: MlflowClient) -> str:
-        known = client.get_experiment_by_name(self.experiment)
-        return known.experiment_id if known else client.create_experiment(self.experiment)
+        experiment = client.get_experiment_by_name(self.experiment)
+        return experiment.experiment_id if experiment else client.create_experiment(self.experiment)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Log the job's run, unless it is there already."""

@@ -59,15 +59,15 @@ def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
     for row in rounds:
         try:
             number, size = int(row["round"]), int(row["n_labeled"])
-            wanted = size - n_labeled if done else 0
-            own = tuple(parsed(Query, each) for each in queries[used : used + wanted])
+            n_added = size - n_labeled if done else 0
+            own = tuple(parsed(Query, each) for each in queries[used : used + n_added])
             record = parsed(Round, row, queries=own)
         except (KeyError, TypeError, ValueError):
             break
-        if number != len(done) or len(own) != wanted or any(query.round != number for query in own):
+        if number != len(done) or len(own) != n_added or any(query.round != number for query in own):
             break
         done.append(record)
-        n_labeled, used = size, used + wanted
+        n_labeled, used = size, used + n_added
     query_size = query_ends[used] if query_ends else 0
     return tuple(done), {
         "queries.csv": query_size,

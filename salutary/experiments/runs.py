@@ -134,8 +134,8 @@ def references_of(facts: pd.DataFrame) -> pd.DataFrame:
 def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:
     """Directories of the finished runs below the folders; raises SalutaryError if one is ``required``."""
     # os.walk does not mind directories that a running sweep renames meanwhile.
-    found = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
-    paths = sorted(path for path in found if path.suffix != ".partial")
+    finished = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
+    paths = sorted(path for path in finished if path.suffix != ".partial")
     if required and not paths:
         raise SalutaryError(f"no finished run below {', '.join(map(str, folders))}")
     return paths

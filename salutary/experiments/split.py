@@ -65,10 +65,10 @@ def split_table(table: Table, splitter: Splitter, n_init: int, seed: int) -> Spl
     """
     if table.roles is not None:
         return _given_split(table, n_init, seed)
-    known = np.flatnonzero(table.y != UNLABELED)
-    if len(known) == len(table.y):
+    labelled = np.flatnonzero(table.y != UNLABELED)
+    if len(labelled) == len(table.y):
         return splitter.split(table.y, n_init, seed)
-    y = table.y[known]
+    y = table.y[labelled]
     split = splitter.split(y, len(np.unique(y)), seed)
     initial = np.concatenate([split.initial, split.pool])
     parts = {
@@ -76,7 +76,7 @@ def split_table(table: Table, splitter: Splitter, n_init: int, seed: int) -> Spl
         **{name: getattr(split, name) for name in ("validation", "test", "training", "scaling")},
     }
     pool = np.flatnonzero(table.y == UNLABELED)
-    return Split(pool=pool, **{name: known[rows] for name, rows in parts.items()})
+    return Split(pool=pool, **{name: labelled[rows] for name, rows in parts.items()})
 
 
 def _given_split(table: Table, n_init: int, seed: int) -> Split:
@@ -85,10 +85,10 @@ def _given_split(table: Table, n_init: int, seed: int) -> Split:
     for role in ("train", "validation", "test"):
         if not len(rows[role]):
             raise SalutaryError(f"no row is given to the {role} part, but others are")
-    known = table.y != UNLABELED
-    initial = rows["train"][known[rows["train"]]]
-    pool = np.sort(np.concatenate([rows["pool"], rows["train"][~known[rows["train"]]]]))
-    training = np.sort(np.concatenate([initial, rows["pool"][known[rows["pool"]]]]))
+    labelled = table.y != UNLABELED
+    initial = rows["train"][labelled[rows["train"]]]
+    pool = np.sort(np.concatenate([rows["pool"], rows["train"][~labelled[rows["train"]]]]))
+    training = np.sort(np.concatenate([initial, rows["pool"][labelled[rows["pool"]]]]))
     if not len(pool):
         state = int(stream(seed, "initial").integers(2**31))
         parts = Parts(initial, rows["validation"], rows["test"], initial[:0])

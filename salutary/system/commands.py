@@ -131,9 +131,9 @@ def _known_settings() -> list[str]:
     files = Path(config_dir()).rglob("*.yaml")
     keys = (re.findall(r"^\s*(?:override )?(\w+):", file.read_text(), re.MULTILINE) for file in files)
     groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
-    return sorted({*groups, *(key for found in keys for key in found)})
+    return sorted({*groups, *(key for names in keys for key in names)})
 
 
-def _near(word: str, known: list[str]) -> str:
-    matches = [match for match in difflib.get_close_matches(word, known, n=2) if match != word]
+def _near(word: str, words: list[str]) -> str:
+    matches = [match for match in difflib.get_close_matches(word, words, n=2) if match != word]
     return f", did you mean {' or '.join(matches)}?" if matches else ""

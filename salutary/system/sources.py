@@ -51,9 +51,9 @@ def read(path: Path, sha256: str | None = None) -> bytes:
         raise SalutaryError(f"{path} is truncated or corrupt ({error}): remove or replace it") from error
     except OSError as error:
         raise SalutaryError(f"{path} cannot be read: {error.strerror}") from error
-    if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
+    if sha256 and (checksum := hashlib.sha256(content).hexdigest()) != sha256:
         raise SalutaryError(
-            f"{path} is not the published file, or is damaged: its sha256 is {found},"
+            f"{path} is not the published file, or is damaged: its sha256 is {checksum},"
             f" expected {sha256}; remove or replace it"
         )
     return content
@@ -66,10 +66,10 @@ def from_gz(url: str, sha256: str, data_dir: str | None, name: str) -> bytes:
         content = download(url, data_dir, name)
         path = directory(data_dir) / f"{name}.gz"
         try:
-            found = hashlib.sha256(gzip.decompress(content)).hexdigest()
+            checksum = hashlib.sha256(gzip.decompress(content)).hexdigest()
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            found = None
-        if found != sha256:
+            checksum = None
+        if checksum != sha256:
             raise SalutaryError(f"{url} is not the published file (its sha256 differs)")
         _store(path, content)
     return read(path, sha256)

@@ -72,8 +72,8 @@ def measure(points: pd.DataFrame) -> pd.DataFrame:
 
 def draw_estimates(points: pd.DataFrame) -> Figure:
     """A panel per table, the paper's three first if they are there; the first seed."""
-    found = datasets_in_order(points["dataset"])
-    names = [name for name in PAPERS if name in found] or found[:3]
+    datasets = datasets_in_order(points["dataset"])
+    names = [name for name in PAPERS if name in datasets] or datasets[:3]
     figure, axes = panels(len(names), 3, 3.4, 3.3)
     for axis, name in zip(axes, names, strict=False):
         each = points[points["dataset"] == name]
