@@ -12,7 +12,7 @@ ARGS ?= dataset=digits strategy=salutary_greedy
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
-.PHONY: run test test-all test-lowest lint dist wheel clean paper
+.PHONY: run test test-all test-lowest lint reference dist wheel clean paper
 
 run: $(VENV)/.run
 	$(VENV)/bin/salutary-run $(ARGS)
@@ -41,6 +41,10 @@ lint: $(VENV)/.test
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/mypy
+
+# The tables of docs/reference.md, from the comments in conf/.
+reference: $(VENV)/.run
+	$(VENV)/bin/python scripts/make_reference.py
 
 dist: $(VENV)/.test
 	rm -rf dist

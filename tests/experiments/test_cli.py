@@ -401,7 +401,7 @@ def test_help_shows_every_choice_at_once(tmp_path):
     for file in Path(config_dir()).glob("*/*.yaml"):
         assert re.search(rf"^  {file.stem} +\S", done.stdout, re.MULTILINE)
     for setting in ("seed", "rounds", "budget", "n_init", "data_dir"):
-        assert f"\n  {setting} " in done.stdout
+        assert re.search(rf"^  {setting}\b", done.stdout, re.MULTILINE)
     assert "digits" in re.findall(r"^  (\w+) .*\[default\]$", done.stdout, re.MULTILINE)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not {"hydra", "omegaconf", "numpy", "torch", "sklearn", "pandas", "matplotlib"} & imported
