@@ -25,11 +25,21 @@ def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10
     Raises SalutaryError when H is not positive definite to working precision, or when conjugate
     gradients do not converge.
     """
+    if by_factor(method, G.numel()):
+        return substituted(cholesky(hessian), G)
+    return conjugate_gradients(hessian, G, rtol)
+
+
+def by_factor(method: str, n_parameters: int) -> bool:
+    """Whether ``method`` takes a dense factor for so many unknowns. Raises ValueError for no method."""
     if method not in SOLVERS:
         raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
-    if method == "cg" or (method == "auto" and G.numel() > DENSE_LIMIT):
-        return conjugate_gradients(hessian, G, rtol)
-    return torch.cholesky_solve(G.reshape(-1, 1), cholesky(hessian)).reshape(G.shape)
+    return method == "cholesky" or (method == "auto" and n_parameters <= DENSE_LIMIT)
+
+
+def substituted(factor: Tensor, G: Tensor) -> Tensor:
+    """H^-1 G (K, D), from H's lower factor (K D, K D)."""
+    return torch.cholesky_solve(G.reshape(-1, 1), factor).reshape(G.shape)
 
 
 def cholesky(hessian: Hessian) -> Tensor:
@@ -43,7 +53,9 @@ def cholesky(hessian: Hessian) -> Tensor:
     return factor
 
 
-def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int | None = None) -> Tensor:
+def conjugate_gradients(
+    hessian: Hessian, G: Tensor, rtol: float = 1e-10, max_iter: int | None = None
+) -> Tensor:
     """Solve H S = G without forming H, in O(n d C) an iteration.
 
     Raises SalutaryError if the residual is not below ``rtol`` (at least 100 times the machine

@@ -29,8 +29,9 @@ from torch import Tensor
 
 from salutary.engine import (
     Hessian,
+    MeanLoss,
+    Optimum,
     conjugate_gradients,
-    gradient,
     influence_of_logits,
     linear,
     linear_adjoint,
@@ -130,11 +131,12 @@ def influence(
     y_validation = _class_numbers("y_val", y_val, model, X_validation)
     y = None if y_train is None else _class_numbers("y_train", y_train, model, X)
     W, penalty = _parameters(model), _penalty(model)
-    hessian = Hessian.at(W, X, penalty, _weights(model, X, sample_weight, y))
-    solve = _solver(hessian)
-    S = solve(gradient(X_validation, y_validation, W) / len(y_validation))
+    objective = MeanLoss(X_validation, y_validation)
+    optimum = Optimum(W, penalty, X, objective, y, _weights(model, X, sample_weight, y))
+    solve = _solver(optimum.hessian)
+    S = solve(optimum.gradient)
     if y is not None:
-        _check_optimum(hessian, W, y, solve)
+        _check_optimum(optimum, y, solve)
     return _scores(W, S, pool)
 
 
@@ -293,8 +295,9 @@ def _conjugate_gradients(hessian: Hessian, G: Tensor) -> Tensor:
         ) from error
 
 
-def _check_optimum(hessian: Hessian, W: Tensor, y: Tensor, solve: Callable[[Tensor], Tensor]) -> None:
+def _check_optimum(optimum: Optimum, y: Tensor, solve: Callable[[Tensor], Tensor]) -> None:
     """Warn unless Newton's step from W leaves the predictions at the training rows where they are."""
+    W, hessian = optimum.W, optimum.hessian
     R = residuals(hessian.P, y, len(W))
     if hessian.weights is not None:
         R = R * hessian.weights[:, None]

@@ -12,6 +12,7 @@ from salutary.engine.selection import top, top_by_bound
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
+from salutary.strategies.influence import optimum_of
 from salutary.strategies.salutary import Salutary
 
 CASES = [
@@ -36,14 +37,7 @@ def case(request):
 
 
 def added_point(model, view, second_order):
-    return AddedPoint.at(
-        model.coef_,
-        model.penalty_,
-        X_hessian=view.labeled,
-        X_validation=view.validation,
-        y_validation=view.validation_labels,
-        second_order=second_order,
-    )
+    return AddedPoint.at(optimum_of(model, view), second_order)
 
 
 def dense_estimate(model, view, x, c, second_order):
@@ -82,16 +76,7 @@ def test_refitted_fall_equals_retraining(case):
 
 
 def refit(model, view, X_new, y_new):
-    return refitted_fall(
-        model.coef_,
-        model.penalty_,
-        X=view.labeled,
-        y=view.labels,
-        X_new=X_new,
-        y_new=y_new,
-        X_validation=view.validation,
-        y_validation=view.validation_labels,
-    )
+    return refitted_fall(optimum_of(model, view), X_new, y_new)
 
 
 def test_refits_in_chunks_and_without_a_dense_preconditioner(monkeypatch):
