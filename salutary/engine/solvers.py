@@ -13,6 +13,8 @@ from salutary.errors import SalutaryError
 # Up to this many parameters a dense factor is cheaper than conjugate gradients.
 DENSE_LIMIT = 300
 SOLVERS = ("auto", "cholesky", "cg")
+# A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
+SMALLEST_PIVOT = 1e-12
 # Iterations between looks at the residual: a device has to be waited for, on the CPU looking costs nothing.
 LOOK_EVERY = 8
 
@@ -47,9 +49,12 @@ def cholesky(hessian: Hessian) -> Tensor:
 
     Raises SalutaryError when H is not positive definite to working precision.
     """
-    factor, info = torch.linalg.cholesky_ex(hessian.dense())
-    if info.item():
-        raise SalutaryError("the Hessian is not positive definite: raise model.l2")
+    H = hessian.dense()
+    factor, info = torch.linalg.cholesky_ex(H)
+    # Of a singular matrix Cholesky's method can succeed by rounding; columns may have any scale.
+    lost = (factor.diagonal() ** 2 < SMALLEST_PIVOT * H.diagonal()).any()
+    if (info | lost).item():  # one wait for a device
+        raise SalutaryError("the Hessian is not positive definite to working precision: raise model.l2")
     return factor
 
 

@@ -10,6 +10,7 @@ from oracles import blobs, retrained_fall
 from scipy.stats import linregress, spearmanr
 
 from salutary import engine
+from salutary.engine.solvers import cholesky
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 
@@ -160,6 +161,26 @@ def test_unpenalised_intercepts_are_not_silently_wrong():
     H = oracles.hessian(model.coef_, X, y, model.penalty_)
     S = engine.solve(hessian, g, "cholesky")
     assert (H @ S.flatten() - g.flatten()).norm() < 1e-12 * g.norm()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_pivots_lost_to_rounding_are_refused(n_classes):
+    """Of a doubled column Cholesky's method succeeds by rounding; of columns of any scale it is right to."""
+    X, y = blobs(80, 3, n_classes, seed=1)
+    rows = torch.cat([X, X[:, :1]], 1)
+    model = LogisticRegression(n_classes, 1.0, fit_intercept=False).fit(rows, y)
+
+    def hessian(rows, l2):
+        penalty = model.coef_.new_full((len(model.coef_), rows.shape[1]), l2)
+        return engine.Hessian(rows, probabilities, penalty)
+
+    probabilities = model.predict_proba(rows)
+    assert torch.linalg.cholesky_ex(hessian(rows, 1e-15).dense()).info == 0
+    with pytest.raises(SalutaryError, match=r"not positive definite to working precision: raise model\.l2"):
+        cholesky(hessian(rows, 1e-15))
+    cholesky(hessian(rows, 1e-6))
+    if n_classes == 2:  # softmax weights need a penalty, which is of no scale
+        cholesky(hessian(X * torch.tensor([1e-6, 1.0, 1e6]).double(), 1e-15))
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])

@@ -135,7 +135,8 @@ def test_columns_of_any_scale():
 
 def test_conjugate_gradients_that_stall_say_what_to_do(monkeypatch):
     monkeypatch.setattr(fitted, "DENSE", 0)
-    monkeypatch.setattr(fitted, "conjugate_gradients", partial(engine.conjugate_gradients, max_iter=1))
+    once = partial(engine.conjugate_gradients, max_iter=1)
+    monkeypatch.setattr("salutary.engine.optimum.conjugate_gradients", once)
     with pytest.raises(SalutaryError, match="conjugate gradients did not converge: scale the features"):
         Case.of().influence()
 
