@@ -30,11 +30,10 @@ from torch import Tensor
 from salutary.engine.optimum import Optimum
 from salutary.engine.scores import score_labels
 from salutary.engine.softmax import linear, probabilities, residuals_of_every_label, row_blocks
+from salutary.engine.solvers import DENSE, is_dense
 from salutary.errors import SalutaryError
 
 ESTIMATES = ("gradient", "newton", "second_order")
-# Beyond this many parameters the K x K leverages of a pool cost more than they are worth.
-LIMIT = 2000
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,10 @@ class AddedPoint:
         Raises SalutaryError when there are too many parameters for matrices of their square.
         """
         W = optimum.W
-        if W.numel() > LIMIT:
+        if not is_dense("estimate", W.numel()):
             raise SalutaryError(
-                f"this estimate needs {W.numel()} x {W.numel()} matrices, at most {LIMIT} parameters are"
-                " allowed: use strategy.estimate=gradient, with strategy.rerank if you like"
+                f"this estimate needs {W.numel()} x {W.numel()} matrices, at most {DENSE['estimate']}"
+                " parameters are allowed: use strategy.estimate=gradient, with strategy.rerank if you like"
             )
         factor, S = optimum.factor, optimum.direction("cholesky")
         inverse = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)

@@ -7,7 +7,7 @@ one point's loss. Another validation set of the same kind would give another mea
 
 with r = p - e_c and the K x K matrix Q(x) = (I_K (x) x)^T M (I_K (x) x), M = H^-1 Cov_V H^-1. So one D x D
 matrix serves all points and labels of two classes, C^2 of them those of C; the influences of single
-validation points, (n, C, n_V) of them, are never built. Beyond ``DENSE`` parameters M is replaced by a
+validation points, (n, C, n_V) of them, are never built. Beyond 2,000 parameters M is replaced by a
 sketch F F^T of rank ``SKETCH``: F = H^-1 G^T Omega with the centred gradients G (n_V, K D) and random signs
 Omega (n_V, rank), right in the mean and within about sqrt(2 / rank) of each se^2 (Johnson & Lindenstrauss).
 """
@@ -31,9 +31,8 @@ from salutary.engine.softmax import (
     to_probabilities,
     with_ones,
 )
-from salutary.engine.solvers import conjugate_gradients
+from salutary.engine.solvers import conjugate_gradients, is_dense
 
-DENSE = 2000
 SKETCH = 64
 SKETCH_RTOL = 1e-3  # far below the error of the sketch itself
 
@@ -55,7 +54,7 @@ class ConfidentInfluence:
     def at(cls, optimum: Optimum, rng: np.random.Generator) -> Self:
         """For an optimum of J; ``rng`` is drawn from only if a sketch is needed."""
         W, objective, n = optimum.W, optimum.objective, len(optimum.objective)
-        if W.numel() > DENSE:
+        if not is_dense("standard_error", W.numel()):
             columns = objective.sketch(W, SKETCH, rng)
             F = torch.stack([conjugate_gradients(optimum.hessian, z, SKETCH_RTOL) for z in columns], -1)
             return cls(W, optimum.direction("cg"), n, F=F)

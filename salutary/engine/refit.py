@@ -16,12 +16,10 @@ from torch import Tensor
 
 from salutary.engine.optimum import Optimum
 from salutary.engine.softmax import linear_of_each, loss_of_logits, product, residuals, to_probabilities
-from salutary.engine.solvers import ratio
+from salutary.engine.solvers import is_dense, ratio
 
 # Numbers in the largest array: candidates times classes times rows.
 CHUNK = 4 * 2**20
-# Up to this many parameters the dense inverse Hessian preconditions.
-DENSE = 2000
 NEWTON_STEPS = 20
 TOLERANCE = 1e-5
 
@@ -48,7 +46,7 @@ def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
 
 def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
     """Product with the inverse Hessian at W of (m, K, D); the identity if that matrix were too large."""
-    if optimum.W.numel() > DENSE:
+    if not is_dense("precondition", optimum.W.numel()):
         return lambda G: G
     inverse = torch.cholesky_inverse(optimum.factor)
     return lambda G: product(G.flatten(1), inverse).reshape(G.shape)

@@ -10,8 +10,15 @@ from torch import Tensor
 from salutary.engine.hessian import Hessian
 from salutary.errors import SalutaryError
 
-# Up to this many parameters a dense factor is cheaper than conjugate gradients.
-DENSE_LIMIT = 300
+# Up to so many parameters K D each of these takes a matrix of their square, and beyond it a way without one.
+DENSE = {
+    "solve": 300,  # one solution: a factor, or conjugate gradients
+    "fitted": 2_000,  # the same, of a model that scikit-learn fitted
+    "estimate": 2_000,  # leverages of a pool; beyond it they are refused
+    "standard_error": 2_000,  # the covariance of the influences, or a sketch of it
+    "precondition": 2_000,  # the inverse Hessian that all refits share, or none
+    "posterior": 6_000,  # batchbald's draws: a factor (0.3 GB), or a solution for each
+}
 SOLVERS = ("auto", "cholesky", "cg")
 # A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
 SMALLEST_PIVOT = 1e-12
@@ -32,11 +39,16 @@ def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10
     return conjugate_gradients(hessian, G, rtol)
 
 
+def is_dense(purpose: str, n_parameters: int) -> bool:
+    """Whether so many parameters are few enough for a dense matrix; ``purpose``: a key of ``DENSE``."""
+    return n_parameters <= DENSE[purpose]
+
+
 def by_factor(method: str, n_parameters: int) -> bool:
     """Whether ``method`` takes a dense factor for so many unknowns. Raises ValueError for no method."""
     if method not in SOLVERS:
         raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
-    return method == "cholesky" or (method == "auto" and n_parameters <= DENSE_LIMIT)
+    return method == "cholesky" or (method == "auto" and is_dense("solve", n_parameters))
 
 
 def substituted(factor: Tensor, G: Tensor) -> Tensor:

@@ -35,11 +35,10 @@ from salutary.engine import (
     residuals,
     to_probabilities,
 )
+from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError
 
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
-# Beyond this many parameters conjugate gradients, without a matrix of their square.
-DENSE = 2000
 NOT_DEFINITE = "the Hessian is not positive definite to working precision: fit the model with a smaller C"
 NOT_CONVERGED = "conjugate gradients did not converge: scale the features, or fit the model with a smaller C"
 # Above this change of a log-odds by one more Newton step a model is not at its optimum. (The norm of the
@@ -270,7 +269,7 @@ def _class_weights(model: LogisticRegression, y: Tensor, sample_weight: Tensor) 
 
 def _solved(optimum: Optimum, G: Tensor) -> Tensor:
     """H^-1 G (K, D). Raises SalutaryError, which says what to change of scikit-learn's model."""
-    dense = G.numel() <= DENSE
+    dense = is_dense("fitted", G.numel())
     try:
         return optimum.solve(G, "cholesky" if dense else "cg")
     except SalutaryError as error:

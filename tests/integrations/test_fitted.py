@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary import engine
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.integrations import fitted
 from salutary.integrations.fitted import influence
@@ -183,7 +184,7 @@ def test_weights_of_the_hessian_repeat_rows(n_classes, monkeypatch):
 def test_conjugate_gradients_agree(n_classes, monkeypatch):
     case = Case.of(n_classes, sample_weight=True)
     expected = case.influence()
-    monkeypatch.setattr(fitted, "DENSE", 0)
+    monkeypatch.setitem(DENSE, "fitted", 0)
     np.testing.assert_allclose(case.influence(), expected, rtol=1e-7, atol=1e-12)
 
 

@@ -14,6 +14,7 @@ from salutary import engine
 from salutary.analysis.sections.confidence import FEW as FEW_IN_THE_STUDY
 from salutary.engine import confidence
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.experiments import loop
 from salutary.models.logistic import LogisticRegression
@@ -99,7 +100,7 @@ def test_standard_error_is_the_spread_over_resampled_validation_sets():
 def test_sketch_is_close(n_classes, monkeypatch):
     model, view = situation(n_classes, n_validation=200)
     influence, expected = scorer(model, view).score(view.pool)
-    monkeypatch.setattr(confidence, "DENSE", 1)
+    monkeypatch.setitem(DENSE, "standard_error", 1)
     sketch = scorer(model, view)
     assert sketch.M is None
     same, error = sketch.score(view.pool)

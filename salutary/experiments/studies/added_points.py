@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from salutary.engine.added_point import LIMIT, AddedPoint
+from salutary.engine.added_point import AddedPoint
+from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError, require_whole
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state, require_labels
@@ -46,7 +47,7 @@ class AddedPoints(Study):
             return falls.gather(1, y[:, None])[:, 0].tolist()
 
         def added(second_order: bool) -> list[float] | list[None]:
-            if optimum.W.numel() > LIMIT:
+            if not is_dense("estimate", optimum.W.numel()):
                 return [None] * len(X)
             return of_label(AddedPoint.at(optimum, second_order).fall(X))
 
