@@ -76,15 +76,18 @@ class Track:
 
     def direction(self) -> Tensor:
         """S = H^-1 g_V (K, D), over the labelled set."""
-        return engine.validation_direction(self.model.coef_, self.model.penalty_, **self._rows)
+        return self._optimum.direction()
 
     def confident(self, rng: np.random.Generator) -> ConfidentInfluence:
         """Influences with their standard errors, over the labelled set."""
-        return ConfidentInfluence.at(self.model.coef_, self.model.penalty_, **self._rows, rng=rng)
+        return ConfidentInfluence.at(self._optimum, rng)
 
     @property
-    def _rows(self) -> dict[str, Tensor]:
-        return {"X_hessian": self.labeled.X, "X_validation": self.seen.X, "y_validation": self.seen.y}
+    def _optimum(self) -> engine.Optimum:
+        objective = engine.MeanLoss(self.seen.X, self.seen.y)
+        return engine.Optimum(
+            self.model.coef_, self.model.penalty_, self.labeled.X, objective, self.labeled.y
+        )
 
     def grown(self, rows: np.ndarray, X: Tensor, labels: np.ndarray) -> Track:
         """The track with these pool rows added, with these labels."""

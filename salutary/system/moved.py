@@ -83,7 +83,7 @@ class _Moved(MetaPathFinder, Loader):
                 new = importlib.import_module(f"{PACKAGE}.{home}")
                 if hasattr(new, name):
                     if not name.startswith("__"):
-                        _tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
+                        tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
                     return getattr(new, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
@@ -110,11 +110,12 @@ def names(module: str, homes: Mapping[str, str]) -> Callable[[str], object]:
         if name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = f"{PACKAGE}.{homes[name]}"
-        _tell(f"{module}.{name}", f"{new}.{name}")
+        tell(f"{module}.{name}", f"{new}.{name}")
         return getattr(importlib.import_module(new), name)
 
     return successor
 
 
-def _tell(old: str, new: str) -> None:
+def tell(old: str, new: str) -> None:
+    """Warn the caller of the caller that ``old`` has another name."""
     warnings.warn(f"{old} is {new} now, and gone in {LAST}", FutureWarning, stacklevel=3)
