@@ -31,6 +31,7 @@ class Salutary(InfluenceStrategy):
     """
 
     is_baseline = False
+    labels_alone = True
 
     def __init__(
         self,
@@ -55,6 +56,11 @@ class Salutary(InfluenceStrategy):
             raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
         if self.solver == "cg" and (self.confidence or self.estimate != "gradient"):
             raise SalutaryError("strategy.solver=cg is for strategy.estimate=gradient without confidence")
+
+    def for_validation(self, n: int) -> Salutary:
+        if self.hessian != "labeled":
+            raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
+        return self
 
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:

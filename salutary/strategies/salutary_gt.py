@@ -14,6 +14,8 @@ class SalutaryGroundTruth(Salutary):
     ``influence`` remains that of the salutary label, for which the point was chosen.
     """
 
+    labels_alone = False
+
     def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         chosen = super().propose(model, view, budget, rng)
         return Proposal(chosen.indices, influence=chosen.influence)
