@@ -14,6 +14,7 @@ from salutary import engine
 from salutary.engine.added_point import ESTIMATES, AddedPoint
 from salutary.engine.refit import refitted_fall
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.influence import optimum_of
 from salutary.strategies.salutary import Salutary
 
 
@@ -34,18 +35,13 @@ def estimates(repeats: int, device: str) -> list[dict]:
 
 
 def _estimate_rows(name: str, s: Situation, repeats: int, device: str) -> list[dict]:
-    W, penalty, labels = s.model.coef_, s.model.penalty_, torch.arange(300, device=device) % 2
+    optimum, labels = optimum_of(s.model, s.view), torch.arange(300, device=device) % 2
     some = s.X_pool[:150].repeat_interleave(2, 0)
-    validation = {"X_validation": s.X_validation, "y_validation": s.y_validation}
-
-    def refit() -> Tensor:
-        return refitted_fall(W, penalty, X=s.X, y=s.y, X_new=some, y_new=labels, **validation)
 
     def fall(estimate: str) -> Tensor:
         if estimate == "gradient":
-            return engine.score_labels(W, s.direction(), some)
-        second = estimate == "second_order"
-        return AddedPoint.at(W, penalty, X_hessian=s.X, second_order=second, **validation).fall(some)
+            return optimum.influence(some)
+        return AddedPoint.at(optimum, estimate == "second_order").fall(some)
 
     calls = {
         e: functools.partial(Salutary(estimate=e).propose, s.model, s.view, BUDGET, None) for e in ESTIMATES
@@ -53,7 +49,7 @@ def _estimate_rows(name: str, s: Situation, repeats: int, device: str) -> list[d
     reranking = Salutary(estimate="second_order", rerank=300)
     calls["second_order, rerank=300"] = functools.partial(reranking.propose, s.model, s.view, BUDGET, None)
     t = interleaved(calls, repeats, device)
-    actual, rows = refit(), []
+    actual, rows = refitted_fall(optimum, some, labels), []
     for estimate, seconds in t.items():
         row = {"case": name, "l2": s.l2, "estimate": estimate, "ms": 1e3 * seconds}
         row["/ gradient"] = seconds / t["gradient"]

@@ -9,11 +9,10 @@ import torch
 from hydra import compose, initialize_config_dir
 from torch import Tensor
 
-from salutary import engine
 from salutary.experiments.problem import Problem
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
-from salutary.strategies.influence import influence_rows
+from salutary.strategies.influence import optimum_of
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 from salutary.system.device import Device
@@ -70,8 +69,7 @@ class Situation:
 
     def direction(self, solver: str = "auto") -> Tensor:
         """H^-1 g with the Hessian of the labelled rows."""
-        rows = influence_rows(self.view, self.X)
-        return engine.validation_direction(self.model.coef_, self.model.penalty_, **rows, solver=solver)
+        return optimum_of(self.model, self.view).direction(solver)
 
 
 def bank(l2: float, device: str) -> Situation:

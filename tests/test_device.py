@@ -9,10 +9,10 @@ from oracles import blobs
 from pretend_device import Pretending, pretend
 from sklearn.datasets import load_wine
 
-from salutary.engine.refit import refitted_fall
 from salutary.labeling import cli
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
+from salutary.strategies.influence import real_fall
 from salutary.strategies.salutary import Salutary
 
 cuda = [
@@ -70,16 +70,7 @@ def test_same_choices(size, hessian, settings, device):
 def test_same_refits(device):
     def falls(where):
         model, view = situation(5, 8, True, where)
-        return refitted_fall(
-            model.coef_,
-            model.penalty_,
-            X=view.labeled,
-            y=view.labels,
-            X_new=view.pool[:50],
-            y_new=torch.arange(50, device=where) % 5,
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-        ).cpu()
+        return real_fall(model, view, view.pool[:50], torch.arange(50, device=where) % 5).cpu()
 
     ours = falls("cpu")
     with on(device):

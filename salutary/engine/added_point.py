@@ -6,12 +6,12 @@ A (x) x x^T with A = diag(p) - p p^T, and Newton's step then is, by Woodbury's i
 
     dW = -H^-1 (I_K (x) x) v,      v = (I + A B)^-1 (p - e_c),      B = (I_K (x) x)^T H^-1 (I_K (x) x),
 
-with the K x K leverage B of x. The predicted fall of the mean validation loss is
+with the K x K leverage B of x. The predicted fall of the objective, mostly the mean validation loss, is
 
     newton         u.v                        with u = S x, as for the gradient estimate
     second_order   u.v - 1/2 v^T Q v          with Q = (I_K (x) x)^T H^-1 H_V H^-1 (I_K (x) x),
 
-H_V the Hessian of the mean validation loss. For two classes all of these are numbers, and
+H_V the Hessian of the objective. For two classes all of these are numbers, and
 
     second_order <= newton <= gradient        for the label whose gradient estimate is positive.
 
@@ -27,15 +27,13 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from salutary.engine.hessian import Hessian
+from salutary.engine.optimum import Optimum
 from salutary.engine.scores import score_labels
-from salutary.engine.softmax import gradient, linear, probabilities, residuals_of_every_label, row_blocks
-from salutary.engine.solvers import cholesky
+from salutary.engine.softmax import linear, probabilities, residuals_of_every_label, row_blocks
+from salutary.engine.solvers import DENSE, is_dense
 from salutary.errors import SalutaryError
 
 ESTIMATES = ("gradient", "newton", "second_order")
-# Beyond this many parameters the K x K leverages of a pool cost more than they are worth.
-LIMIT = 2000
 
 
 @dataclass(frozen=True)
@@ -52,37 +50,27 @@ class AddedPoint:
     bend: Tensor | None
 
     @classmethod
-    def at(
-        cls,
-        W: Tensor,
-        penalty: Tensor,
-        *,
-        X_hessian: Tensor,
-        X_validation: Tensor,
-        y_validation: Tensor,
-        second_order: bool,
-    ) -> Self:
-        """For the optimum W (K, D) of J; the arguments are those of ``validation_direction``.
+    def at(cls, optimum: Optimum, second_order: bool) -> Self:
+        """For an optimum of J.
 
         Raises SalutaryError when there are too many parameters for matrices of their square.
         """
-        if W.numel() > LIMIT:
+        W = optimum.W
+        if not is_dense("estimate", W.numel()):
             raise SalutaryError(
-                f"this estimate needs {W.numel()} x {W.numel()} matrices, at most {LIMIT} parameters are"
-                " allowed: use strategy.estimate=gradient, with strategy.rerank if you like"
+                f"this estimate needs {W.numel()} x {W.numel()} matrices, at most {DENSE['estimate']}"
+                " parameters are allowed: use strategy.estimate=gradient, with strategy.rerank if you like"
             )
-        g = gradient(X_validation, y_validation, W) / len(y_validation)
-        factor = cholesky(Hessian.at(W, X_hessian, penalty))
-        S = torch.cholesky_solve(g.reshape(-1, 1), factor).reshape(g.shape)
+        factor, S = optimum.factor, optimum.direction("cholesky")
         inverse = torch.linalg.solve_triangular(factor, torch.eye(len(factor)).to(factor), upper=False)
         if not second_order:
             return cls(W, S, inverse.T.reshape(*W.shape, -1), None)
-        curvature = Hessian.at(W, X_validation, torch.zeros_like(penalty)).dense() / len(y_validation)
+        curvature = optimum.objective.curvature(W)
         bend, rotation = torch.linalg.eigh(inverse @ curvature @ inverse.T)
         return cls(W, S, (inverse.T @ rotation).reshape(*W.shape, -1), bend)
 
     def fall(self, X: Tensor) -> Tensor:
-        """Predicted fall of the mean validation loss for each row of X (n, d) and label, (n, C)."""
+        """Predicted fall of the objective for each row of X (n, d) and label, (n, C)."""
         K = len(self.W)
         result = X.new_empty(len(X), max(K, 2))
         for rows in row_blocks(X, (K + 2) * self.W.numel()):

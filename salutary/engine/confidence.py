@@ -7,7 +7,7 @@ one point's loss. Another validation set of the same kind would give another mea
 
 with r = p - e_c and the K x K matrix Q(x) = (I_K (x) x)^T M (I_K (x) x), M = H^-1 Cov_V H^-1. So one D x D
 matrix serves all points and labels of two classes, C^2 of them those of C; the influences of single
-validation points, (n, C, n_V) of them, are never built. Beyond ``DENSE`` parameters M is replaced by a
+validation points, (n, C, n_V) of them, are never built. Beyond 2,000 parameters M is replaced by a
 sketch F F^T of rank ``SKETCH``: F = H^-1 G^T Omega with the centred gradients G (n_V, K D) and random signs
 Omega (n_V, rank), right in the mean and within about sqrt(2 / rank) of each se^2 (Johnson & Lindenstrauss).
 """
@@ -21,23 +21,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine.hessian import Hessian
+from salutary.engine.optimum import Optimum
 from salutary.engine.scores import influence_of_logits
 from salutary.engine.softmax import (
-    gradient,
     linear,
-    linear_adjoint,
-    probabilities,
     product,
-    residuals,
     residuals_of_every_label,
     row_blocks,
     to_probabilities,
     with_ones,
 )
-from salutary.engine.solvers import cholesky, conjugate_gradients
+from salutary.engine.solvers import conjugate_gradients, is_dense
 
-DENSE = 2000
 SKETCH = 64
 SKETCH_RTOL = 1e-3  # far below the error of the sketch itself
 
@@ -56,34 +51,21 @@ class ConfidentInfluence:
     F: Tensor | None = None
 
     @classmethod
-    def at(
-        cls,
-        W: Tensor,
-        penalty: Tensor,
-        *,
-        X_hessian: Tensor,
-        X_validation: Tensor,
-        y_validation: Tensor,
-        rng: np.random.Generator,
-    ) -> Self:
-        """For the optimum W (K, D) of J; the arguments are those of ``validation_direction``.
-
-        ``rng`` is drawn from only if a sketch is needed.
-        """
-        n, hessian = len(y_validation), Hessian.at(W, X_hessian, penalty)
-        if W.numel() > DENSE:
-            g = gradient(X_validation, y_validation, W) / n
-            columns = _sketch(X_validation, y_validation, W, rng)
-            F = torch.stack([conjugate_gradients(hessian, z, SKETCH_RTOL) for z in columns], -1)
-            return cls(W, conjugate_gradients(hessian, g, 1e-10), n, F=F)
+    def at(cls, optimum: Optimum, rng: np.random.Generator) -> Self:
+        """For an optimum of J; ``rng`` is drawn from only if a sketch is needed."""
+        W, objective, n = optimum.W, optimum.objective, len(optimum.objective)
+        if not is_dense("standard_error", W.numel()):
+            columns = objective.sketch(W, SKETCH, rng)
+            F = torch.stack([conjugate_gradients(optimum.hessian, z, SKETCH_RTOL) for z in columns], -1)
+            return cls(W, optimum.direction("cg"), n, F=F)
         if n < W.numel():  # fewer points than parameters: F = H^-1 G^T / sqrt(n - 1) is M's factor itself
-            G = _gradients(X_validation, y_validation, W)
+            G = objective.row_gradients(W)
             g = G.mean(0)
-            solved = torch.cholesky_solve(torch.cat([g[None], G - g]).T, cholesky(hessian))
+            solved = torch.cholesky_solve(torch.cat([g[None], G - g]).T, optimum.factor)
             F = solved[:, 1:].reshape(*W.shape, n) / (n - 1) ** 0.5
             return cls(W, solved[:, 0].reshape(W.shape), n, F=F)
-        g, covariance = gradient_moments(X_validation, y_validation, W)
-        inverse = torch.cholesky_inverse(cholesky(hessian))
+        g, covariance = objective.moments(W)
+        inverse = torch.cholesky_inverse(optimum.factor)
         M = inverse @ covariance @ inverse
         return cls(W, (inverse @ g).reshape(W.shape), n, M=M.reshape(*W.shape, *W.shape))
 
@@ -114,32 +96,3 @@ class ConfidentInfluence:
         X = with_ones(X, D)
         XM = product(X, self.M.transpose(0, 1).reshape(D, -1)).reshape(len(X), K, K, D)
         return (XM @ X[:, None, :, None])[..., 0]
-
-
-def gradient_moments(X: Tensor, y: Tensor, W: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (K D,) and covariance (K D, K D), divided by n - 1, of the gradients of single points' losses."""
-    K, D = W.shape
-    products = torch.zeros(K * D, K * D, dtype=torch.float64, device=X.device)
-    total = torch.zeros(K * D, dtype=torch.float64, device=X.device)
-    for rows in row_blocks(X, D if K == 1 else 12 * K * D):
-        G = _gradients(X[rows], y[rows], W)
-        products += product(G.T, G)
-        total += G.sum(0)
-    n = len(y)
-    return total / n, (products - torch.outer(total, total) / n) / (n - 1)
-
-
-def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
-    """Gradient of each point's loss, (n, K D)."""
-    R = residuals(probabilities(X, W), y, len(W)).double()
-    return (R[:, :, None] * with_ones(X, W.shape[1])[:, None, :]).reshape(len(X), -1)
-
-
-def _sketch(X: Tensor, y: Tensor, W: Tensor, rng: np.random.Generator) -> list[Tensor]:
-    """Columns z_k (K, D) of G^T Omega / sqrt(rank (n - 1)), G the centred gradients."""
-    n = len(y)
-    R = residuals(probabilities(X, W), y, len(W))
-    signs = torch.as_tensor(rng.choice([-1.0, 1.0], (SKETCH, n)), dtype=X.dtype, device=X.device)
-    signs -= signs.mean(1, keepdim=True)  # centres G
-    scale = (SKETCH * (n - 1)) ** -0.5
-    return [scale * linear_adjoint(X, R * row[:, None], W.shape[1]) for row in signs]

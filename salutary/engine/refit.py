@@ -8,56 +8,47 @@ candidate changes that Hessian by little more than rank K, so that a handful of 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import torch
 from torch import Tensor
 
-from salutary.engine.hessian import Hessian
-from salutary.engine.softmax import linear, loss, loss_of_logits, product, residuals, to_probabilities
-from salutary.engine.solvers import cholesky, ratio
+from salutary.engine.optimum import Optimum
+from salutary.engine.softmax import linear_of_each, loss_of_logits, product, residuals, to_probabilities
+from salutary.engine.solvers import is_dense, ratio
 
 # Numbers in the largest array: candidates times classes times rows.
 CHUNK = 4 * 2**20
-# Up to this many parameters the dense inverse Hessian preconditions.
-DENSE = 2000
 NEWTON_STEPS = 20
 TOLERANCE = 1e-5
 
 
-def refitted_fall(
-    W: Tensor,
-    penalty: Tensor,
-    *,
-    X: Tensor,
-    y: Tensor,
-    X_new: Tensor,
-    y_new: Tensor,
-    X_validation: Tensor,
-    y_validation: Tensor,
-) -> Tensor:
-    """Real fall of the mean validation loss when one point joins (X, y) and the model is refitted, (m,).
+def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
+    """Real fall of the objective when one point joins the optimum's rows and the model is refitted, (m,).
 
-    ``W`` (K, D): the optimum over ``X`` (l, d) and ``y`` (l,). ``X_new`` (m, d), ``y_new`` (m,): the
-    candidates, each added alone. Newton's method ends when every gradient is 1e-5 of what it was at W,
-    or after 20 steps.
+    ``optimum``: with the labels ``y``, without weights. ``X_new`` (m, d), ``y_new`` (m,): the candidates,
+    each added alone. Newton's method ends when every gradient is 1e-5 of what it was at W, or after 20 steps.
     """
-    X, X_new, X_validation = X.double(), X_new.double(), X_validation.double()
-    precondition = _preconditioner(W, penalty, X)
-    before = loss(X_validation, y_validation, W).mean()
-    size = max(1, CHUNK // (len(W) * max(len(X), len(X_validation))))
+    if optimum.y is None or optimum.weights is not None:
+        raise ValueError("refits need the labels of the rows, and no weights")
+    optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
+    objective = optimum.objective
+    precondition = _preconditioner(optimum)
+    before = objective.value(optimum.W)
+    size = max(1, CHUNK // (len(optimum.W) * max(len(optimum.X), len(objective))))
     falls = [
-        before - _Candidates(X, y, x, c, W, penalty).refit(precondition).mean_loss(X_validation, y_validation)
+        before - objective.values(_Candidates.of(optimum, x, c).refit(precondition).W)
         for x, c in zip(X_new.split(size), y_new.split(size), strict=True)
     ]
     return torch.cat(falls)
 
 
-def _preconditioner(W: Tensor, penalty: Tensor, X: Tensor) -> Callable[[Tensor], Tensor]:
+def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
     """Product with the inverse Hessian at W of (m, K, D); the identity if that matrix were too large."""
-    if W.numel() > DENSE:
+    if not is_dense("precondition", optimum.W.numel()):
         return lambda G: G
-    inverse = torch.cholesky_inverse(cholesky(Hessian.at(W, X, penalty)))
+    inverse = torch.cholesky_inverse(optimum.factor)
     return lambda G: product(G.flatten(1), inverse).reshape(G.shape)
 
 
@@ -74,6 +65,11 @@ class _Candidates:
 
     def __post_init__(self) -> None:
         self.W = self.start.expand(len(self.x), -1, -1).clone()
+
+    @classmethod
+    def of(cls, optimum: Optimum, x: Tensor, c: Tensor) -> Self:
+        """The candidates x (m, d) with labels c (m,), beside the optimum's own rows."""
+        return cls(optimum.X, optimum.y, x, c, optimum.W, optimum.penalty)
 
     def refit(self, precondition: Callable[[Tensor], Tensor]) -> _Candidates:
         """Newton's method to the optimum, each step halved until its own objective falls."""
@@ -105,21 +101,13 @@ class _Candidates:
             self.W, value = candidate, new
         return self
 
-    def mean_loss(self, X: Tensor, y: Tensor) -> Tensor:
-        """Mean loss over (X, y) of each candidate's model, (m,)."""
-        return loss_of_logits(self._logits(X, self.W), y.expand(len(self.W), -1)).mean(1)
-
-    def _logits(self, X: Tensor, V: Tensor) -> Tensor:
-        Z = linear(X, V.flatten(0, 1))  # (n, m K), stored by column
-        return Z.T.reshape(*V.shape[:2], len(X)).transpose(1, 2)
-
     def _own_logits(self, V: Tensor) -> Tensor:
         d = self.x.shape[1]
         z = (V[:, :, :d] @ self.x[:, :, None])[:, :, 0]
         return z + V[:, :, d] if V.shape[2] > d else z
 
     def _evaluate(self, W: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        Z, z = self._logits(self.X, W), self._own_logits(W)
+        Z, z = linear_of_each(self.X, W), self._own_logits(W)
         value = loss_of_logits(Z, self.y.expand(len(W), -1)).sum(1) + loss_of_logits(z, self.c)
         return Z, z, value + 0.5 * (self.penalty * W * W).flatten(1).sum(1)
 
@@ -132,7 +120,7 @@ class _Candidates:
         return G
 
     def _hessian_product(self, P: Tensor, p: Tensor, V: Tensor) -> Tensor:
-        bent = (_bent(Q, U) for Q, U in ((P, self._logits(self.X, V)), (p, self._own_logits(V))))
+        bent = (_bent(Q, U) for Q, U in ((P, linear_of_each(self.X, V)), (p, self._own_logits(V))))
         return self._adjoint(*bent) + self.penalty * V
 
     def _solve(

@@ -7,28 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from salutary.engine.hessian import Hessian
-from salutary.engine.softmax import gradient, linear, row_blocks, to_probabilities
-from salutary.engine.solvers import solve
-
-
-def validation_direction(
-    W: Tensor,
-    penalty: Tensor,
-    *,
-    X_hessian: Tensor,
-    X_validation: Tensor,
-    y_validation: Tensor,
-    solver: str = "auto",
-) -> Tensor:
-    """S = H^-1 g_V (K, D), g_V the gradient of the **mean** validation loss.
-
-    ``W`` (K, D) must be an optimum of J with this ``penalty`` (K, D). ``X_hessian`` are the
-    points the Hessian is taken over: the labelled set (the paper's equation) or the pool (the
-    authors' code). ``y_validation`` are class numbers. Section 4.2 of the paper, eq. (2).
-    """
-    g = gradient(X_validation, y_validation, W) / len(y_validation)
-    return solve(Hessian.at(W, X_hessian, penalty), g, solver)
+from salutary.engine.softmax import linear, row_blocks, to_probabilities
 
 
 def influence_of_logits(P: Tensor, U: Tensor) -> Tensor:
@@ -85,28 +64,3 @@ def best_labels(S: Tensor, X: Tensor) -> Tensor:
     """argmax over c of I(x, c), which is argmin of u_c, (n,); the lower class of equals."""
     U = linear(X, S)
     return (U[:, 0] < 0).long() if len(S) == 1 else U.argmin(1)
-
-
-def label_influence(
-    W: Tensor,
-    penalty: Tensor,
-    *,
-    X_pool: Tensor,
-    X_hessian: Tensor,
-    X_validation: Tensor,
-    y_validation: Tensor,
-    solver: str = "auto",
-) -> Tensor:
-    """Predicted fall of the mean validation loss for every pool point and label, (n, C).
-
-    The other arguments are those of :func:`validation_direction`.
-    """
-    S = validation_direction(
-        W,
-        penalty,
-        X_hessian=X_hessian,
-        X_validation=X_validation,
-        y_validation=y_validation,
-        solver=solver,
-    )
-    return score_labels(W, S, X_pool)

@@ -44,6 +44,12 @@ def linear(X: Tensor, W: Tensor) -> Tensor:
     return Z.T
 
 
+def linear_of_each(X: Tensor, W: Tensor) -> Tensor:
+    """:func:`linear` of several models, W (m, K, D), from one matrix product: (m, n, K)."""
+    Z = linear(X, W.flatten(0, 1))  # (n, m K), stored by column
+    return Z.T.reshape(*W.shape[:2], len(X)).transpose(1, 2)
+
+
 def linear_adjoint(X: Tensor, R: Tensor, n_columns: int) -> Tensor:
     """Adjoint of :func:`linear`: R (n, K) to (K, ``n_columns``), in float64."""
     G = product(R.T, X)

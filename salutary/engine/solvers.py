@@ -10,9 +10,18 @@ from torch import Tensor
 from salutary.engine.hessian import Hessian
 from salutary.errors import SalutaryError
 
-# Up to this many parameters a dense factor is cheaper than conjugate gradients.
-DENSE_LIMIT = 300
+# Up to so many parameters K D each of these takes a matrix of their square, and beyond it a way without one.
+DENSE = {
+    "solve": 300,  # one solution: a factor, or conjugate gradients
+    "fitted": 2_000,  # the same, of a model that scikit-learn fitted
+    "estimate": 2_000,  # leverages of a pool; beyond it they are refused
+    "standard_error": 2_000,  # the covariance of the influences, or a sketch of it
+    "precondition": 2_000,  # the inverse Hessian that all refits share, or none
+    "posterior": 6_000,  # batchbald's draws: a factor (0.3 GB), or a solution for each
+}
 SOLVERS = ("auto", "cholesky", "cg")
+# A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
+SMALLEST_PIVOT = 1e-12
 # Iterations between looks at the residual: a device has to be waited for, on the CPU looking costs nothing.
 LOOK_EVERY = 8
 
@@ -25,11 +34,26 @@ def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10
     Raises SalutaryError when H is not positive definite to working precision, or when conjugate
     gradients do not converge.
     """
+    if by_factor(method, G.numel()):
+        return substituted(cholesky(hessian), G)
+    return conjugate_gradients(hessian, G, rtol)
+
+
+def is_dense(purpose: str, n_parameters: int) -> bool:
+    """Whether so many parameters are few enough for a dense matrix; ``purpose``: a key of ``DENSE``."""
+    return n_parameters <= DENSE[purpose]
+
+
+def by_factor(method: str, n_parameters: int) -> bool:
+    """Whether ``method`` takes a dense factor for so many unknowns. Raises ValueError for no method."""
     if method not in SOLVERS:
         raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
-    if method == "cg" or (method == "auto" and G.numel() > DENSE_LIMIT):
-        return conjugate_gradients(hessian, G, rtol)
-    return torch.cholesky_solve(G.reshape(-1, 1), cholesky(hessian)).reshape(G.shape)
+    return method == "cholesky" or (method == "auto" and is_dense("solve", n_parameters))
+
+
+def substituted(factor: Tensor, G: Tensor) -> Tensor:
+    """H^-1 G (K, D), from H's lower factor (K D, K D)."""
+    return torch.cholesky_solve(G.reshape(-1, 1), factor).reshape(G.shape)
 
 
 def cholesky(hessian: Hessian) -> Tensor:
@@ -37,13 +61,18 @@ def cholesky(hessian: Hessian) -> Tensor:
 
     Raises SalutaryError when H is not positive definite to working precision.
     """
-    factor, info = torch.linalg.cholesky_ex(hessian.dense())
-    if info.item():
-        raise SalutaryError("the Hessian is not positive definite: raise model.l2")
+    H = hessian.dense()
+    factor, info = torch.linalg.cholesky_ex(H)
+    # Of a singular matrix Cholesky's method can succeed by rounding; columns may have any scale.
+    lost = (factor.diagonal() ** 2 < SMALLEST_PIVOT * H.diagonal()).any()
+    if (info | lost).item():  # one wait for a device
+        raise SalutaryError("the Hessian is not positive definite to working precision: raise model.l2")
     return factor
 
 
-def conjugate_gradients(hessian: Hessian, G: Tensor, rtol: float, max_iter: int | None = None) -> Tensor:
+def conjugate_gradients(
+    hessian: Hessian, G: Tensor, rtol: float = 1e-10, max_iter: int | None = None
+) -> Tensor:
     """Solve H S = G without forming H, in O(n d C) an iteration.
 
     Raises SalutaryError if the residual is not below ``rtol`` (at least 100 times the machine

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
@@ -28,22 +27,20 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from salutary.engine import (
-    Hessian,
-    conjugate_gradients,
-    gradient,
+    MeanLoss,
+    Optimum,
     influence_of_logits,
     linear,
     linear_adjoint,
     residuals,
     to_probabilities,
 )
+from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError
 
 Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
-# Beyond this many parameters conjugate gradients, without a matrix of their square.
-DENSE = 2000
-# A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
-SMALLEST_PIVOT = 1e-12
+NOT_DEFINITE = "the Hessian is not positive definite to working precision: fit the model with a smaller C"
+NOT_CONVERGED = "conjugate gradients did not converge: scale the features, or fit the model with a smaller C"
 # Above this change of a log-odds by one more Newton step a model is not at its optimum. (The norm of the
 # gradient says little: columns of large values make most of it, and a weak penalty lets a small one matter.)
 LARGEST_STEP = 0.1
@@ -130,11 +127,11 @@ def influence(
     y_validation = _class_numbers("y_val", y_val, model, X_validation)
     y = None if y_train is None else _class_numbers("y_train", y_train, model, X)
     W, penalty = _parameters(model), _penalty(model)
-    hessian = Hessian.at(W, X, penalty, _weights(model, X, sample_weight, y))
-    solve = _solver(hessian)
-    S = solve(gradient(X_validation, y_validation, W) / len(y_validation))
+    objective = MeanLoss(X_validation, y_validation)
+    optimum = Optimum(W, penalty, X, objective, y, _weights(model, X, sample_weight, y))
+    S = _solved(optimum, optimum.gradient)
     if y is not None:
-        _check_optimum(hessian, W, y, solve)
+        _check_optimum(optimum, y)
     return _scores(W, S, pool)
 
 
@@ -270,35 +267,22 @@ def _class_weights(model: LogisticRegression, y: Tensor, sample_weight: Tensor) 
     )
 
 
-def _solver(hessian: Hessian) -> Callable[[Tensor], Tensor]:
-    """Product of H^-1 with matrices (K, D). Raises SalutaryError, at once or later, if there is none."""
-    if hessian.penalty.numel() > DENSE:
-        return lambda G: _conjugate_gradients(hessian, G)
-    factor, info = torch.linalg.cholesky_ex(hessian.dense())
-    # Of a singular matrix Cholesky's method can succeed by rounding; columns may have any scale.
-    rounded = factor.diagonal() ** 2 < SMALLEST_PIVOT * (factor**2).sum(1)
-    if info.item() or rounded.any():
-        raise SalutaryError(
-            "the Hessian is not positive definite to working precision: fit the model with a smaller C"
-        )
-    return lambda G: torch.cholesky_solve(G.reshape(-1, 1), factor).reshape(G.shape)
-
-
-def _conjugate_gradients(hessian: Hessian, G: Tensor) -> Tensor:
+def _solved(optimum: Optimum, G: Tensor) -> Tensor:
+    """H^-1 G (K, D). Raises SalutaryError, which says what to change of scikit-learn's model."""
+    dense = is_dense("fitted", G.numel())
     try:
-        return conjugate_gradients(hessian, G, 1e-10)
+        return optimum.solve(G, "cholesky" if dense else "cg")
     except SalutaryError as error:
-        raise SalutaryError(
-            "conjugate gradients did not converge: scale the features, or fit the model with a smaller C"
-        ) from error
+        raise SalutaryError(NOT_DEFINITE if dense else NOT_CONVERGED) from error
 
 
-def _check_optimum(hessian: Hessian, W: Tensor, y: Tensor, solve: Callable[[Tensor], Tensor]) -> None:
+def _check_optimum(optimum: Optimum, y: Tensor) -> None:
     """Warn unless Newton's step from W leaves the predictions at the training rows where they are."""
+    W, hessian = optimum.W, optimum.hessian
     R = residuals(hessian.P, y, len(W))
     if hessian.weights is not None:
         R = R * hessian.weights[:, None]
-    step = solve(linear_adjoint(hessian.X, R, W.shape[1]) + hessian.penalty * W)
+    step = _solved(optimum, linear_adjoint(hessian.X, R, W.shape[1]) + hessian.penalty * W)
     moved = linear(hessian.X, step)
     largest = float(moved.abs().max() if len(W) == 1 else (moved.amax(1) - moved.amin(1)).max())
     if largest > LARGEST_STEP:

@@ -11,6 +11,7 @@ import torch
 from rich.console import Console
 from sklearn.model_selection import KFold
 
+from salutary.engine import MeanLoss, Optimum
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.labeling import outputs, page
 from salutary.labeling.inputs import Inputs, read_inputs
@@ -64,8 +65,8 @@ def audit(
     model of the other labelled rows (10 folds) and the validation rows.
     """
     fitted = copy.copy(model).fit(labeled.X, labeled.y)
-    rows = {"X_hessian": labeled.X, "X_validation": validation.X, "y_validation": validation.y}
-    scorer = ConfidentInfluence.at(fitted.coef_, fitted.penalty_, **rows, rng=stream(seed, "strategy"))
+    optimum = Optimum(fitted.coef_, fitted.penalty_, labeled.X, MeanLoss(validation.X, validation.y))
+    scorer = ConfidentInfluence.at(optimum, stream(seed, "strategy"))
     influence, error = (values.numpy(force=True) for values in scorer.score(labeled.X))
     y, n = labeled.y.numpy(force=True), np.arange(len(labeled))
     best = influence.argmax(1)

@@ -3,7 +3,7 @@
     best = best_points(pool, model.coef_, S, budget=100, progress=True)
     best.rows, best.labels, best.influence
 
-with S from ``engine.validation_direction``. Blocks come, are scored, and go; only the best so many rows stay.
+with S from ``engine.Optimum.direction``. Blocks come, are scored, and go; only the best so many rows stay.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def best_points(
 ) -> BestPoints:
     """The ``budget`` rows with the highest influence over all labels, each with its best label.
 
-    ``W`` (K, D): the parameters; ``S`` = H^-1 g_V (K, D), from ``engine.validation_direction``; their
+    ``W`` (K, D): the parameters; ``S`` = H^-1 g_V (K, D), from ``engine.Optimum.direction``; their
     device is where blocks are scored. ``dtype``: of the rows; by default float32 for a file of float32, else
     float64. Of equal rows the first in the file comes first, as in memory. ``progress``: show a bar.
     Raises SalutaryError for a budget larger than the pool, for features that do not fit the model and, naming

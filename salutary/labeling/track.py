@@ -53,16 +53,18 @@ class FittedTrack(Track):
 
     def direction(self) -> Tensor:
         """S = H^-1 g_V (K, D), over the labelled set."""
-        return engine.validation_direction(self.model.coef_, self.model.penalty_, **self._rows)
+        return self._optimum.direction()
 
     def confident(self, rng: np.random.Generator) -> ConfidentInfluence:
         """Influences with their standard errors, over the labelled set."""
-        return ConfidentInfluence.at(self.model.coef_, self.model.penalty_, **self._rows, rng=rng)
+        return ConfidentInfluence.at(self._optimum, rng)
 
     @property
-    def _rows(self) -> dict[str, Tensor]:
-        rows = self.validation
-        return {"X_hessian": self.labeled.X, "X_validation": rows.X, "y_validation": rows.y}
+    def _optimum(self) -> engine.Optimum:
+        objective = engine.MeanLoss(self.validation.X, self.validation.y)
+        return engine.Optimum(
+            self.model.coef_, self.model.penalty_, self.labeled.X, objective, self.labeled.y
+        )
 
     def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:
         """With these pool rows and labels added, and a copy of the model fitted to them all."""

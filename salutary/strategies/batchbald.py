@@ -15,10 +15,10 @@ from salutary.engine import (
     conjugate_gradients,
     linear,
     linear_adjoint,
-    probabilities,
     product,
     to_probabilities,
 )
+from salutary.engine.solvers import cholesky, is_dense
 from salutary.errors import SalutaryError, require_whole
 from salutary.strategies import PoolView, Proposal, Strategy
 
@@ -28,7 +28,6 @@ BLOCK = 1_024  # pool rows predicted together
 LARGEST_KEPT = 50_000_000  # predictions kept instead of computed again (400 MB)
 FIRST_CANDIDATES = 32  # rows whose gains are computed first; each further time twice as many,
 LARGEST_STEP = 256  # ... up to this many
-LARGEST_FACTOR = 6_000  # parameters up to which a dense Laplace factor is the cheaper way (0.3 GB)
 TINY = 1e-300  # keeps p log p finite at p = 0
 
 
@@ -97,12 +96,10 @@ class BatchBald(Strategy):
 def _laplace(model, view: PoolView, draws: int, rng: np.random.Generator) -> Tensor:
     """Draws of N(W^, H^-1), H being the Hessian over the labelled set."""
     W, X = model.coef_.double(), view.labeled.double()
-    hessian = Hessian(X, probabilities(X, W), model.penalty_.double())
-    if W.numel() > LARGEST_FACTOR:
+    hessian = Hessian.at(W, X, model.penalty_.double())
+    if not is_dense("posterior", W.numel()):
         return W + torch.stack([_matrix_free_draw(hessian, rng) for _ in range(draws)])
-    factor, info = torch.linalg.cholesky_ex(hessian.dense())
-    if info.item():
-        raise SalutaryError("the Hessian is not positive definite: raise model.l2")
+    factor = cholesky(hessian)
     z = torch.as_tensor(rng.standard_normal((W.numel(), draws)), dtype=W.dtype, device=W.device)
     offsets = torch.linalg.solve_triangular(factor.T, z, upper=True)
     return W + offsets.T.reshape(draws, *W.shape)

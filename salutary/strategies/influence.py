@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from salutary.engine import SOLVERS, score_labels, validation_direction
+from salutary.engine import SOLVERS, MeanLoss, Optimum
 from salutary.engine.refit import refitted_fall
 from salutary.errors import SalutaryError
 from salutary.strategies import PoolView, Strategy
+from salutary.system import moved
 
 
 class InfluenceStrategy(Strategy):
@@ -33,19 +34,31 @@ class InfluenceStrategy(Strategy):
 
     def influence(self, model, view: PoolView, X: Tensor) -> Tensor:
         """Influence of adding each row of ``X`` (n, d) with each label, (n, C)."""
-        return score_labels(model.coef_, self.direction(model, view), X)
+        return self.optimum(model, view).influence(X, self.solver)
 
     def direction(self, model, view: PoolView) -> Tensor:
         """S = H^-1 g_V, (K, D), from which all influences follow."""
-        return validation_direction(model.coef_, model.penalty_, **self.rows(view), solver=self.solver)
+        return self.optimum(model, view).direction(self.solver)
 
-    def rows(self, view: PoolView) -> dict[str, Tensor]:
-        """The rows that an influence is made of, as the functions of ``salutary.engine`` take them."""
-        return influence_rows(view, view.pool if self.hessian == "pool" else view.labeled)
+    def optimum(self, model, view: PoolView) -> Optimum:
+        """What an influence is made of, with the Hessian that ``hessian`` says."""
+        return optimum_of(model, view, self.hessian)
+
+
+def optimum_of(model, view: PoolView, hessian: str = "labeled") -> Optimum:
+    """The model at its optimum, the rows of its Hessian, and the validation set's mean loss.
+
+    ``hessian``: ``labeled``, the set that the model was fitted to, or ``pool``.
+    """
+    objective = MeanLoss(view.validation, view.validation_labels)
+    if hessian == "pool":
+        return Optimum(model.coef_, model.penalty_, view.pool, objective)
+    return Optimum(model.coef_, model.penalty_, view.labeled, objective, view.labels)
 
 
 def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
-    """Keyword arguments: the rows of the Hessian, and the validation set."""
+    """What was spread into ``engine.validation_direction``, instead of :func:`optimum_of`."""
+    moved.tell(f"{__name__}.influence_rows", f"{__name__}.optimum_of")
     return {
         "X_hessian": X_hessian,
         "X_validation": view.validation,
@@ -55,13 +68,4 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
 
 def real_fall(model, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
     """Fall of the mean validation loss by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
-    return refitted_fall(
-        model.coef_,
-        model.penalty_,
-        X=view.labeled,
-        y=view.labels,
-        X_new=X,
-        y_new=y,
-        X_validation=view.validation,
-        y_validation=view.validation_labels,
-    )
+    return refitted_fall(optimum_of(model, view), X, y)

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import SOLVERS, Hessian, gradient, lissa, probabilities, score_labels
+from salutary.engine import SOLVERS, Hessian, lissa, probabilities, score_labels
 from salutary.engine.selection import top
 from salutary.errors import require_number, require_whole
 from salutary.strategies import PoolView, Proposal
-from salutary.strategies.influence import InfluenceStrategy
+from salutary.strategies.influence import InfluenceStrategy, optimum_of
 
 
 class Isal(InfluenceStrategy):
@@ -65,7 +65,7 @@ class Isal(InfluenceStrategy):
 
     def _lissa(self, model, view: PoolView, rng: np.random.Generator) -> Tensor:
         W = model.coef_
-        g = gradient(view.validation, view.validation_labels, W) / len(view.validation)
+        g = optimum_of(model, view).gradient
         hessian = Hessian(view.labeled, probabilities(view.labeled, W), model.penalty_)
         runs = [
             lissa(hessian, g, self._batches(len(view.labeled), rng), damping=self.damping, scale=self.scale)

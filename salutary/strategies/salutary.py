@@ -73,7 +73,7 @@ class Salutary(InfluenceStrategy):
     def _best(self, model, view: PoolView, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
         if self.confidence:
-            scorer = ConfidentInfluence.at(model.coef_, model.penalty_, **self.rows(view), rng=rng)
+            scorer = ConfidentInfluence.at(self.optimum(model, view), rng)
             return top_confident(scorer, view.pool, self.confidence, n)[:3]
         if self.estimate == "gradient":
             S = self.direction(model, view)
@@ -81,7 +81,7 @@ class Salutary(InfluenceStrategy):
             indices = top(influence, n)
             return indices, best_labels(S, view.pool[indices]), influence[indices]
         second_order = self.estimate == "second_order"
-        point = AddedPoint.at(model.coef_, model.penalty_, **self.rows(view), second_order=second_order)
+        point = AddedPoint.at(self.optimum(model, view), second_order)
         indices = _search(point, view.pool, n) if view.n_classes == 2 else top(point.best(view.pool), n)
         falls, labels = point.fall(view.pool[indices]).max(dim=1)
         return indices, labels, falls

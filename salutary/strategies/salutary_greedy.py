@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import best_influence, best_labels, validation_direction
+from salutary.engine import best_influence, best_labels
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top, top_confident
 from salutary.errors import SalutaryError, require_bool, require_number, require_whole
 from salutary.strategies import PoolView, Proposal, Strategy
-from salutary.strategies.influence import influence_rows, real_fall
+from salutary.strategies.influence import optimum_of, real_fall
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300
@@ -107,12 +107,12 @@ class SalutaryGreedy(Strategy):
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Rows, labels, influences and bounds of the ``n`` free candidates of the highest bounds, (n,)."""
         confidence = self.standard_errors(len(view.validation))
-        W, penalty, rows = model.coef_, model.penalty_, influence_rows(view, view.labeled)
+        optimum = optimum_of(model, view)
         if confidence:
-            scorer = ConfidentInfluence.at(W, penalty, **rows, rng=rng)
+            scorer = ConfidentInfluence.at(optimum, rng)
             return top_confident(scorer, view.pool, confidence, n, free)
-        S = validation_direction(W, penalty, **rows)
-        influence = best_influence(W, S, view.pool).where(free, -torch.inf)
+        S = optimum.direction()
+        influence = best_influence(optimum.W, S, view.pool).where(free, -torch.inf)
         best = top(influence, n)
         return best, best_labels(S, view.pool[best]), influence[best], influence[best]
 

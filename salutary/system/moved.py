@@ -38,7 +38,7 @@ MOVED = {
     "files": ["system.files"],
     "fitted": ["integrations.fitted"],
     "help": ["experiments.help"],
-    "identity": ["experiments.identity"],
+    "identity": ["experiments.records"],
     "labeling.encoded_pool": ["labeling.pool"],
     "loop": ["experiments.loop", "strategies"],
     "memory": ["system.memory"],
@@ -83,11 +83,18 @@ class _Moved(MetaPathFinder, Loader):
                 new = importlib.import_module(f"{PACKAGE}.{home}")
                 if hasattr(new, name):
                     if not name.startswith("__"):
-                        _tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
+                        tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
                     return getattr(new, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = successor  # type: ignore[method-assign]
+
+
+def successor(path: str) -> str:
+    """The dotted path of a class now, such as that of ``salutary.split.PaperSplit``."""
+    package, _, rest = path.partition(".")
+    module, _, name = rest.rpartition(".")
+    return f"{PACKAGE}.{MOVED[module][0]}.{name}" if package == PACKAGE and module in MOVED else path
 
 
 def install() -> None:
@@ -103,11 +110,12 @@ def names(module: str, homes: Mapping[str, str]) -> Callable[[str], object]:
         if name not in homes:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         new = f"{PACKAGE}.{homes[name]}"
-        _tell(f"{module}.{name}", f"{new}.{name}")
+        tell(f"{module}.{name}", f"{new}.{name}")
         return getattr(importlib.import_module(new), name)
 
     return successor
 
 
-def _tell(old: str, new: str) -> None:
+def tell(old: str, new: str) -> None:
+    """Warn the caller of the caller that ``old`` has another name."""
     warnings.warn(f"{old} is {new} now, and gone in {LAST}", FutureWarning, stacklevel=3)

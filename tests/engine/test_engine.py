@@ -10,6 +10,7 @@ from oracles import blobs, retrained_fall
 from scipy.stats import linregress, spearmanr
 
 from salutary import engine
+from salutary.engine.solvers import cholesky
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 
@@ -118,15 +119,8 @@ def test_solution_sums_to_zero_over_classes(case):
 
 def scores(case, **options):
     model, X, _, pool, X_validation, y_validation = case
-    return engine.label_influence(
-        model.coef_,
-        model.penalty_,
-        X_pool=pool,
-        X_hessian=X,
-        X_validation=X_validation,
-        y_validation=y_validation,
-        **options,
-    )
+    objective = engine.MeanLoss(X_validation, y_validation)
+    return engine.Optimum(model.coef_, model.penalty_, X, objective).influence(pool, **options)
 
 
 @pytest.mark.parametrize("solver", ["cholesky", "cg"])
@@ -134,6 +128,18 @@ def test_influence_equals_brute_force(case, solver):
     model, X, y, pool, X_validation, y_validation = case
     expected = oracles.label_influence(model.coef_, model.penalty_, pool, X, y, X_validation, y_validation)
     close(scores(case, solver=solver), expected, 1e-8)
+
+
+def test_old_names_work_and_say_the_new_ones(case):
+    model, X, _, pool, X_validation, y_validation = case
+    rows = {"X_hessian": X, "X_validation": X_validation, "y_validation": y_validation}
+    with pytest.warns(FutureWarning, match=r"Optimum\.influence now, and gone in 0\.5\.0"):
+        influence = engine.label_influence(model.coef_, model.penalty_, X_pool=pool, solver="cg", **rows)
+    assert torch.equal(influence, scores(case, solver="cg"))
+    with pytest.warns(FutureWarning, match=r"validation_direction is .*Optimum\.direction now") as caught:
+        S = engine.validation_direction(model.coef_, model.penalty_, **rows)
+    assert torch.equal(engine.score_labels(model.coef_, S, pool), scores(case))
+    assert [Path(warning.filename) for warning in caught] == [Path(__file__)]
 
 
 def test_influence_weighted_by_probability_is_zero(case):
@@ -155,6 +161,26 @@ def test_unpenalised_intercepts_are_not_silently_wrong():
     H = oracles.hessian(model.coef_, X, y, model.penalty_)
     S = engine.solve(hessian, g, "cholesky")
     assert (H @ S.flatten() - g.flatten()).norm() < 1e-12 * g.norm()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_pivots_lost_to_rounding_are_refused(n_classes):
+    """Of a doubled column Cholesky's method succeeds by rounding; of columns of any scale it is right to."""
+    X, y = blobs(80, 3, n_classes, seed=1)
+    rows = torch.cat([X, X[:, :1]], 1)
+    model = LogisticRegression(n_classes, 1.0, fit_intercept=False).fit(rows, y)
+
+    def hessian(rows, l2):
+        penalty = model.coef_.new_full((len(model.coef_), rows.shape[1]), l2)
+        return engine.Hessian(rows, probabilities, penalty)
+
+    probabilities = model.predict_proba(rows)
+    assert torch.linalg.cholesky_ex(hessian(rows, 1e-15).dense()).info == 0
+    with pytest.raises(SalutaryError, match=r"not positive definite to working precision: raise model\.l2"):
+        cholesky(hessian(rows, 1e-15))
+    cholesky(hessian(rows, 1e-6))
+    if n_classes == 2:  # softmax weights need a penalty, which is of no scale
+        cholesky(hessian(X * torch.tensor([1e-6, 1.0, 1e6]).double(), 1e-15))
 
 
 @pytest.mark.parametrize("fit_intercept", [False, True])
@@ -199,14 +225,9 @@ def test_float32_agrees_with_float64_on_confident_fits(n_classes, l2, hessian):
     for dtype, solver in ((torch.float64, "cholesky"), (torch.float32, "cg"), (torch.float32, "cholesky")):
         rows = X.to(dtype)
         model = LogisticRegression(n_classes, l2).fit(rows, y)
-        S = engine.validation_direction(
-            model.coef_,
-            model.penalty_,
-            X_hessian=rows if hessian == "labeled" else pool.to(dtype),
-            X_validation=X_validation.to(dtype),
-            y_validation=y_validation,
-            solver=solver,
-        )
+        objective = engine.MeanLoss(X_validation.to(dtype), y_validation)
+        over = rows if hessian == "labeled" else pool.to(dtype)
+        S = engine.Optimum(model.coef_, model.penalty_, over, objective).direction(solver)
         found[dtype, solver] = engine.score_labels(model.coef_, S, pool.to(dtype)).double()
     exact = found.pop((torch.float64, "cholesky"))
     for rough in found.values():
@@ -295,14 +316,8 @@ def test_influence_predicts_retraining_on_bank(data_dir, prepared):
     generator = torch.Generator().manual_seed(0)
     rows = torch.randperm(len(X_pool), generator=generator)[:300]
     labels = torch.randint(2, (300,), generator=generator)
-    predicted = engine.label_influence(
-        model.coef_,
-        model.penalty_,
-        X_pool=X_pool[rows],
-        X_hessian=X,
-        X_validation=X_validation,
-        y_validation=y_validation,
-    )[torch.arange(300), labels].numpy()
+    optimum = engine.Optimum(model.coef_, model.penalty_, X, engine.MeanLoss(X_validation, y_validation))
+    predicted = optimum.influence(X_pool[rows])[torch.arange(300), labels].numpy()
     actual = [
         retrained_fall(model, X, y, X_pool[row], int(c), X_validation, y_validation)
         for row, c in zip(rows, labels, strict=True)

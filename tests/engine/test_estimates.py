@@ -9,9 +9,11 @@ from salutary import engine
 from salutary.engine.added_point import AddedPoint
 from salutary.engine.refit import refitted_fall
 from salutary.engine.selection import top, top_by_bound
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
+from salutary.strategies.influence import optimum_of
 from salutary.strategies.salutary import Salutary
 
 CASES = [
@@ -36,14 +38,7 @@ def case(request):
 
 
 def added_point(model, view, second_order):
-    return AddedPoint.at(
-        model.coef_,
-        model.penalty_,
-        X_hessian=view.labeled,
-        X_validation=view.validation,
-        y_validation=view.validation_labels,
-        second_order=second_order,
-    )
+    return AddedPoint.at(optimum_of(model, view), second_order)
 
 
 def dense_estimate(model, view, x, c, second_order):
@@ -82,23 +77,14 @@ def test_refitted_fall_equals_retraining(case):
 
 
 def refit(model, view, X_new, y_new):
-    return refitted_fall(
-        model.coef_,
-        model.penalty_,
-        X=view.labeled,
-        y=view.labels,
-        X_new=X_new,
-        y_new=y_new,
-        X_validation=view.validation,
-        y_validation=view.validation_labels,
-    )
+    return refitted_fall(optimum_of(model, view), X_new, y_new)
 
 
 def test_refits_in_chunks_and_without_a_dense_preconditioner(monkeypatch):
     model, view = situation(3, True, 0.1)
     labels = torch.arange(len(view.pool)) % 3
     expected = refit(model, view, view.pool, labels)
-    monkeypatch.setattr("salutary.engine.refit.DENSE", 1)
+    monkeypatch.setitem(DENSE, "precondition", 1)
     monkeypatch.setattr("salutary.engine.refit.CHUNK", 4 * 3 * 80)
     torch.testing.assert_close(refit(model, view, view.pool, labels), expected, rtol=1e-4, atol=1e-9)
 
@@ -176,7 +162,7 @@ def test_settings_that_make_no_sense(setting):
 
 
 def test_too_many_parameters_for_a_dense_estimate_are_refused(monkeypatch):
-    monkeypatch.setattr("salutary.engine.added_point.LIMIT", 3)
+    monkeypatch.setitem(DENSE, "estimate", 3)
     model, view = situation(2)
     with pytest.raises(SalutaryError, match=r"strategy\.estimate=gradient"):
         Salutary(estimate="newton").propose(model, view, 5, None)

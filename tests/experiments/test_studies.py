@@ -11,6 +11,7 @@ import torch
 
 from salutary.analysis.sections import figure3
 from salutary.engine import loss
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import noisy_labels
@@ -117,9 +118,7 @@ def test_mistakes_are_one_line(mistake, salutary_run, tmp_path):
 
 
 def test_estimates_that_a_large_model_cannot_have_are_left_empty(salutary_run, tmp_path, monkeypatch):
-    from salutary.experiments.studies import added_points
-
-    monkeypatch.setattr(added_points, "LIMIT", 5)
+    monkeypatch.setitem(DENSE, "estimate", 5)
     assert salutary_run("dataset=breast_cancer", "study=added_points", "study.n=20", "rounds=0")[0] == 0
     points = pd.concat(map(pd.read_csv, tmp_path.glob("outputs/*/added_points.csv")))
     assert points[["newton", "second_order"]].isna().all().all()
@@ -169,8 +168,8 @@ def settings(**changed) -> Settings:
     ],
 )
 def test_shares_of_the_pool(budget, rounds, expected):
-    sized = settings(budget=budget, rounds=rounds).sized(1000)
-    assert (sized.budget, sized.rounds) == expected
+    n_rounds, size = settings(budget=budget, rounds=rounds).sized(1000)
+    assert (size, n_rounds) == expected
 
 
 def test_half_of_the_pool_is_added(salutary_run, tmp_path):

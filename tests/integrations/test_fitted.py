@@ -19,6 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary import engine
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.integrations import fitted
 from salutary.integrations.fitted import influence
@@ -159,14 +160,8 @@ def test_influence_is_that_of_our_own_model(n_classes, fit_intercept, C):
     case = Case.of(n_classes, fit_intercept=fit_intercept, C=C)
     X, X_pool, X_val = (torch.as_tensor(part) for part in (case.X, case.pool, case.X_val))
     model = logistic.LogisticRegression(n_classes, 1 / C, fit_intercept).fit(X, case.numbers(case.y))
-    expected = engine.label_influence(
-        model.coef_,
-        model.penalty_,
-        X_pool=X_pool,
-        X_hessian=X,
-        X_validation=X_val,
-        y_validation=case.numbers(case.y_val),
-    ).numpy()
+    objective = engine.MeanLoss(X_val, case.numbers(case.y_val))
+    expected = engine.Optimum(model.coef_, model.penalty_, X, objective).influence(X_pool).numpy()
     np.testing.assert_allclose(case.influence(), expected, rtol=1e-6, atol=1e-8 * np.abs(expected).max())
 
 
@@ -189,7 +184,7 @@ def test_weights_of_the_hessian_repeat_rows(n_classes, monkeypatch):
 def test_conjugate_gradients_agree(n_classes, monkeypatch):
     case = Case.of(n_classes, sample_weight=True)
     expected = case.influence()
-    monkeypatch.setattr(fitted, "DENSE", 0)
+    monkeypatch.setitem(DENSE, "fitted", 0)
     np.testing.assert_allclose(case.influence(), expected, rtol=1e-7, atol=1e-12)
 
 

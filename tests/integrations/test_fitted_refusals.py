@@ -14,8 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from salutary import engine
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
-from salutary.integrations import fitted
 from salutary.integrations.fitted import influence
 from salutary.models import logistic
 
@@ -134,8 +134,9 @@ def test_columns_of_any_scale():
 
 
 def test_conjugate_gradients_that_stall_say_what_to_do(monkeypatch):
-    monkeypatch.setattr(fitted, "DENSE", 0)
-    monkeypatch.setattr(fitted, "conjugate_gradients", partial(engine.conjugate_gradients, max_iter=1))
+    monkeypatch.setitem(DENSE, "fitted", 0)
+    once = partial(engine.conjugate_gradients, max_iter=1)
+    monkeypatch.setattr("salutary.engine.optimum.conjugate_gradients", once)
     with pytest.raises(SalutaryError, match="conjugate gradients did not converge: scale the features"):
         Case.of().influence()
 

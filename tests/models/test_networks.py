@@ -10,7 +10,6 @@ from compositions import composed
 from oracles import blobs
 from torch import nn
 
-from salutary import engine
 from salutary.datasets import Table
 from salutary.errors import SalutaryError
 from salutary.experiments.parts import OfficialParts
@@ -24,6 +23,7 @@ from salutary.models.network import Classifier, Network
 from salutary.models.training import Consistency, Schedule, Training, isolated_random
 from salutary.strategies import PoolView
 from salutary.strategies.guide import guide_of, surrogate_of
+from salutary.strategies.influence import optimum_of
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 from salutary.tables import UNLABELED
@@ -192,17 +192,8 @@ def test_where_the_network_is_convex_itself_the_surrogate_is_that_network(n_clas
     guide = surrogate_of(fitted, view, "auto")
     assert guide.l2 == 1.0 and guide.agreement == 1.0
     torch.testing.assert_close(guide.model.coef_, fitted.coef_)
-    S, wanted = (
-        engine.validation_direction(
-            each.coef_,
-            each.penalty_,
-            X_hessian=X,
-            X_validation=view.validation,
-            y_validation=view.validation_labels,
-        )
-        for each in (guide.model, fitted)
-    )
-    torch.testing.assert_close(S, wanted)
+    S, expected = (optimum_of(each, view).direction() for each in (guide.model, fitted))
+    torch.testing.assert_close(S, expected)
 
 
 def test_a_networks_last_layer_and_its_surrogate_agree_on_a_trained_network(digits):

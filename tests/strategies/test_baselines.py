@@ -13,10 +13,10 @@ from sklearn.linear_model import LogisticRegression as ScikitLearn
 from sklearn.semi_supervised import SelfTrainingClassifier
 
 from salutary import engine
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.experiments import loop
 from salutary.models.logistic import LogisticRegression
-from salutary.strategies import batchbald
 from salutary.strategies.badge import Badge, Seeding
 from salutary.strategies.batchbald import BatchBald, JointLabels
 from salutary.strategies.coreset import CoreSet
@@ -296,7 +296,7 @@ def without_shift(covariance, shape):
 @pytest.mark.parametrize("name", ["binary", "multiclass"])
 def test_laplace_draws_have_the_posterior_covariance(name, largest_factor, monkeypatch):
     """Whether they come from a dense factor or, of many parameters, from solves."""
-    monkeypatch.setattr(batchbald, "LARGEST_FACTOR", largest_factor)
+    monkeypatch.setitem(DENSE, "posterior", largest_factor)
     model, view = situation(name)
     strategy = BatchBald(draws=20_000)
     draws = strategy.sample_posterior(model, view, rng())

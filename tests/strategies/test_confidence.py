@@ -13,12 +13,13 @@ from situations import problem
 from salutary import engine
 from salutary.analysis.sections.confidence import FEW as FEW_IN_THE_STUDY
 from salutary.engine import confidence
-from salutary.engine.confidence import ConfidentInfluence, gradient_moments
+from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
 from salutary.experiments import loop
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView, salutary_greedy
-from salutary.strategies.influence import influence_rows
+from salutary.strategies.influence import optimum_of
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import FEW, SalutaryGreedy
 
@@ -42,8 +43,7 @@ def case(request):
 
 
 def scorer(model, view):
-    rows, rng = influence_rows(view, view.labeled), np.random.default_rng(0)
-    return ConfidentInfluence.at(model.coef_, model.penalty_, **rows, rng=rng)
+    return ConfidentInfluence.at(optimum_of(model, view), np.random.default_rng(0))
 
 
 def each_validation_point(model, view):
@@ -69,7 +69,7 @@ def test_moments_of_the_gradients(case):
         oracles.gradient(W, x[None], c[None]).flatten().numpy()
         for x, c in zip(view.validation, view.validation_labels, strict=True)
     ]
-    mean, covariance = gradient_moments(view.validation, view.validation_labels, W)
+    mean, covariance = engine.MeanLoss(view.validation, view.validation_labels).moments(W)
     np.testing.assert_allclose(mean, np.mean(each, 0), rtol=1e-9, atol=1e-12)
     np.testing.assert_allclose(covariance, np.cov(np.array(each).T), rtol=1e-9, atol=1e-12)
 
@@ -100,7 +100,7 @@ def test_standard_error_is_the_spread_over_resampled_validation_sets():
 def test_sketch_is_close(n_classes, monkeypatch):
     model, view = situation(n_classes, n_validation=200)
     influence, expected = scorer(model, view).score(view.pool)
-    monkeypatch.setattr(confidence, "DENSE", 1)
+    monkeypatch.setitem(DENSE, "standard_error", 1)
     sketch = scorer(model, view)
     assert sketch.M is None
     same, error = sketch.score(view.pool)

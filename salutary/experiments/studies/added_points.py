@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from salutary.engine import label_influence
-from salutary.engine.added_point import LIMIT, AddedPoint
+from salutary.engine.added_point import AddedPoint
+from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError, require_whole
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state, require_labels
 from salutary.strategies import Strategy, check_convex
-from salutary.strategies.influence import influence_rows, real_fall
+from salutary.strategies.influence import optimum_of, real_fall
 from salutary.system.seeding import stream
 
 
@@ -41,27 +41,24 @@ class AddedPoints(Study):
         rows = torch.as_tensor(stream(seed, "study").choice(problem.split.pool, self.n, replace=False))
         fitted, view = initial_state(problem, model)
         X, y = problem.X[rows], problem.y[rows]
-        W, penalty = fitted.coef_, fitted.penalty_
+        optimum = optimum_of(fitted, view)
 
-        def gradient(X_hessian: torch.Tensor) -> torch.Tensor:
-            influence = label_influence(W, penalty, X_pool=X, **influence_rows(view, X_hessian))
-            return influence.gather(1, y[:, None])[:, 0]
+        def of_label(falls: torch.Tensor) -> list[float]:
+            return falls.gather(1, y[:, None])[:, 0].tolist()
 
-        def added(second_order: bool) -> list[float | None]:
-            if W.numel() > LIMIT:
+        def added(second_order: bool) -> list[float] | list[None]:
+            if not is_dense("estimate", optimum.W.numel()):
                 return [None] * len(X)
-            point = AddedPoint.at(W, penalty, **influence_rows(view, view.labeled), second_order=second_order)
-            return point.fall(X).gather(1, y[:, None])[:, 0].tolist()
+            return of_label(AddedPoint.at(optimum, second_order).fall(X))
 
         columns = {
-            "sample_id": rows,
-            "true_label": y,
-            "actual": real_fall(fitted, view, X, y),
-            "gradient": gradient(view.labeled),
-            "pool_hessian": gradient(view.pool),
+            "sample_id": rows.tolist(),
+            "true_label": y.tolist(),
+            "actual": real_fall(fitted, view, X, y).tolist(),
+            "gradient": of_label(optimum.influence(X)),
+            "pool_hessian": of_label(optimum_of(fitted, view, "pool").influence(X)),
             "newton": added(second_order=False),
             "second_order": added(second_order=True),
         }
-        lists = (column if isinstance(column, list) else column.tolist() for column in columns.values())
-        values = zip(*lists, strict=True)
+        values = zip(*columns.values(), strict=True)
         return {"added_points": [dict(zip(columns, row, strict=True)) for row in values]}
