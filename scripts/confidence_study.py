@@ -1,4 +1,4 @@
-"""Old way to the study of docs/confidence.md, gone in 0.5.0: python scripts/confidence_study.py FOLDER FIGURES
+"""Old way to the study of confidence, gone in 0.5.0: python scripts/confidence_study.py FOLDER FIGURES
 
 Runs of ``experiment=confidence`` are a section of ``salutary-report`` now.
 """
