@@ -97,6 +97,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
     from salutary.experiments.problem import Problem, as_set
     from salutary.experiments.references import reference_lines
     from salutary.experiments.split import split_table
+    from salutary.models import keeps_checkpoint
 
     started = time.perf_counter()
     with directory:
@@ -110,7 +111,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bo
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = build(cfg, "model", n_classes=table.n_classes)
-        if hasattr(model, "checkpoint"):
+        if keeps_checkpoint(model):
             model.checkpoint = directory.checkpoint
 
         settings = settings.sized(len(problem.split.pool))
