@@ -21,9 +21,8 @@ from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import Picks, Rows, Track
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView, Strategy, check_proposal
-from salutary.strategies.salutary import Salutary
+from salutary.strategies.salutary import Salutary, SalutaryGroundTruth
 from salutary.strategies.salutary_greedy import SalutaryGreedy
-from salutary.strategies.salutary_gt import SalutaryGroundTruth
 from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
