@@ -1,42 +1,73 @@
 # make run    set everything up and run one experiment; ARGS="dataset=bank strategy=salutary" for another
 # make test   set everything up and run the tests; make test-all adds the slow ones
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
+# make lint   make wheel (what is released, and a check that it runs)   make test-lowest (the oldest dependencies)
 PYTHON ?= python3
 VENV := .venv
-PYTEST := $(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 4 --dist worksteal
+LOWEST := .venv-lowest
+XDIST := --numprocesses auto --maxprocesses 4 --dist worksteal
+PYTEST := $(VENV)/bin/python -m pytest $(XDIST)
 ARGS ?= dataset=digits strategy=salutary_greedy
 
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
-.PHONY: run test test-all lint clean paper
+.PHONY: run test test-all test-lowest lint reference dist wheel clean paper
 
-run: $(VENV)/.installed
+run: $(VENV)/.run
 	$(VENV)/bin/salutary-run $(ARGS)
 
-test: $(VENV)/.installed lint
+test: $(VENV)/.test lint
 	$(PYTEST) -m "not slow"
 
-test-all: $(VENV)/.installed lint
+test-all: $(VENV)/.test lint
 	$(PYTEST)
+
+# In an environment of its own, without the extras: what needs one is skipped.
+test-lowest: $(LOWEST)/.test
+	$(LOWEST)/bin/python -m pytest $(XDIST) -m "not slow"
 
 # The timings of scaling are taken one run after the other. Jobs that fail (no celeba file, say) are listed, and
 # missing in the report.
-paper: $(VENV)/.installed
+paper: $(VENV)/.test
 	for name in $(EXPERIMENTS); do \
 	    $(VENV)/bin/salutary-run experiment=$$name hydra/launcher=joblib hydra.launcher.n_jobs=$(JOBS) || true; \
 	done
 	-$(VENV)/bin/salutary-run experiment=scaling
 	$(VENV)/bin/salutary-report
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/mypy
+
+# The tables of docs/reference.md, from the comments in conf/.
+reference: $(VENV)/.run
+	$(VENV)/bin/python scripts/make_reference.py
+
+dist: $(VENV)/.test
+	rm -rf dist
+	$(VENV)/bin/python -m build --quiet --outdir dist .
+
+wheel: dist
+	PYTHON=$(PYTHON) .ci/wheel dist/*.whl
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LOWEST) dist
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+# Whoever runs needs less than whoever tests.
+$(VENV)/.run: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
 	$(VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+$(LOWEST)/.test: pyproject.toml constraints.txt .ci/lowest
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(PYTHON) .ci/lowest > $(LOWEST)/lowest.txt
+	$(LOWEST)/bin/python -m pip install --quiet --constraint $(LOWEST)/lowest.txt --editable ".[test-core]"
 	touch $@

@@ -32,8 +32,8 @@ from sklearn.preprocessing import StandardScaler
 from salutary import engine
 from salutary.datasets import Table
 from salutary.labeling.audit import audit, out_of_fold
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.track import Rows
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 from salutary.system.seeding import stream

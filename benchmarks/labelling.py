@@ -19,12 +19,12 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.datasets import Table
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
-from salutary.labeling.labeler import Labeler, alternative, held_out_when_kept, row_losses
+from salutary.labeling.labeler import Labeler, row_losses, three_models
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 
@@ -58,18 +58,8 @@ def label(table: Table, n: int, seed: int, rerank: int) -> dict:
     labeler, stopping = Labeler(*parts, seed=seed), Stopping()
     rounds = tuple(labeler.rounds(stopping))
     kept = stopping.kept([record.loss for record in rounds])
-    other, other_held_out = alternative(labeler)
-    models = {
-        INITIAL: labeler.kept(rounds, 0).model,
-        LABELED: labeler.kept(rounds, kept).model,
-        ALTERNATIVE: other,
-    }
+    models, held_out = three_models(labeler, rounds, stopping)
     tested = {name: row_losses(model, part(test[:TEST])) for name, model in models.items()}
-    held_out = {
-        INITIAL: rounds[0].held_out,
-        LABELED: held_out_when_kept(labeler, rounds, stopping),
-        ALTERNATIVE: other_held_out,
-    }
     picks = [record.picks[0] for record in rounds[1 : kept + 1]]
     true = [(y[pool[each.rows]] == each.labels) for each in picks]
     return {

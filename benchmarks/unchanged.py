@@ -45,7 +45,7 @@ RUNS = {
     "study_bins": ["dataset=breast_cancer", "study=relabelled_bins", "rounds=1"],
     "cnn": ["dataset=mnist_small", "model=cnn", "rounds=1", "n_pool=500"],
 }
-SECONDS = {"select_seconds", "fit_seconds"}
+SECONDS = {"select_seconds", "fit_seconds", "seconds"}
 
 
 def write(folder: Path) -> None:
@@ -96,7 +96,7 @@ def contents(folder: Path) -> dict[str, str]:
 
 
 def _text(path: Path) -> str:
-    if path.name != "rounds.csv":
+    if path.name not in ("rounds.csv", "curves.csv"):
         return path.read_text()
     with path.open(newline="") as file:
         rows = [[value for key, value in row.items() if key not in SECONDS] for row in csv.DictReader(file)]

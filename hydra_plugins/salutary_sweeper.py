@@ -130,13 +130,13 @@ class GridSweeper(Sweeper):
 
     def _is_finished(self, job: list[str], watch: Watch) -> bool:
         """Whether the job's run is finished, which is noted. Raises what Hydra raises for a bad override."""
-        from salutary.experiments.cli import run_directory
         from salutary.experiments.journal import Note
+        from salutary.experiments.records import RunDirectory
 
         cfg, choices = self._composed(job)
         try:
             config = OmegaConf.to_container(cfg, resolve=True)
-            directory = run_directory(config, choices)
+            directory = RunDirectory.of(config, choices)
         except (SalutaryError, OmegaConfBaseException):
             return False  # the job will say so, or can read what only jobs can
         if config["force"] or not directory.finished:

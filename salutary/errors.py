@@ -31,6 +31,6 @@ def require_whole(name: str, value: object, smallest: int) -> None:
 
 def require_number(name: str, value: object, low: float, high: float = math.inf) -> None:
     """Raises SalutaryError unless the setting is a finite number in [``low``, ``high``]."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or not low <= value <= high:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not (is_number and low <= value <= high):  # type: ignore[operator]
         raise SalutaryError(f"{name} must be a number in [{low:g}, {high:g}], not {value!r}")

@@ -75,12 +75,12 @@ def command(monkeypatch, capsys, tmp_path):
 def salutary_run(monkeypatch, command):
     """``salutary-run`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
     from salutary import __main__
-    from salutary.experiments import cli
+    from salutary.experiments import job
 
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        cli.shared_table.cache_clear()  # tests change files between runs
+        job.shared_table.cache_clear()  # tests change files between runs
         return command(__main__.main, "salutary-run", *arguments)
 
     return run

@@ -72,8 +72,8 @@ def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:
 
 def datasets_in_order(datasets: Iterable[str]) -> list[str]:
     """Data sets as the paper orders them, then others by name."""
-    found = set(datasets)
-    return [*(name for name in DATASETS if name in found), *sorted(found - DATASETS.keys())]
+    names = set(datasets)
+    return [*(name for name in DATASETS if name in names), *sorted(names - DATASETS.keys())]
 
 
 def panels(n: int, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:

@@ -25,7 +25,7 @@ from salutary.system.progress import counting_bar
 EXPERIMENTS = (
     *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5", "networks"),
     "figure6",
-    *("fair", "label_everything", "label_noise", "scaling"),
+    *("fair", "label_everything", "label_noise", "scaling", "confidence"),
 )
 FEW_SEEDS = 5
 ABOUT = """\
@@ -44,7 +44,7 @@ img { max-width: 100%; } code { background: #f3f3f3; padding: .1rem .3rem; }
 
 
 @dataclass
-class Part:
+class ReportPart:
     """A section of the report and the records it is made of; None where there are none."""
 
     name: str
@@ -52,46 +52,48 @@ class Part:
     records: Records | None
 
 
-def parts(root: Path) -> Iterator[Part]:
+def parts(root: Path) -> Iterator[ReportPart]:
     """Every experiment with records in ``root/<name>``, a note for those without, then other runs."""
     for name in EXPERIMENTS:
         module = importlib.import_module(f"salutary.analysis.sections.{name}")
         if not any(finished_runs([root / name], required=False)):
             text = f"No records in {name}/. `salutary-run experiment={name}` makes them."
-            yield Part(name, Section(module.TITLE, text), None)
+            yield ReportPart(name, Section(module.TITLE, text), None)
             continue
         try:
             records = Records([root / name])
             records.check_cells(getattr(module, "VARIED", ()))
         except MixedRuns as error:
-            yield Part(name, Section(module.TITLE, f"**Not drawn**: {error}. Move one of them away."), None)
+            yield ReportPart(
+                name, Section(module.TITLE, f"**Not drawn**: {error}. Move one of them away."), None
+            )
             continue
-        yield Part(name, module.section(records), records)
+        yield ReportPart(name, module.section(records), records)
     experiments = [root / name for name in EXPERIMENTS]
     finished = finished_runs([root], required=False)
     others = [path for path in finished if not any(map(path.is_relative_to, experiments))]
     if others:
         module = importlib.import_module("salutary.analysis.sections.own")
         records = Records(others)
-        yield Part("own", module.section(records), records)
+        yield ReportPart("own", module.section(records), records)
 
 
-def page(found: list[Part]) -> str:
+def page(report_parts: list[ReportPart]) -> str:
     """The whole report in Markdown."""
-    made = [part for part in found if part.records]
+    drawn = [part for part in report_parts if part.records]
     blocks = ["# Salutary labelling: every table and figure beside the paper's"]
-    if made:
-        blocks.append(summary(made))
-    for part in found:
+    if drawn:
+        blocks.append(summary(drawn))
+    for part in report_parts:
         blocks += [f"## {part.section.title}", part.section.text]
         if part.records:
             blocks.append(provenance(part))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def summary(made: list[Part]) -> str:
+def summary(drawn: list[ReportPart]) -> str:
     """Where the numbers come from: runs, time, versions, machine."""
-    facts = pd.concat([part.records.facts for part in made])
+    facts = pd.concat([part.records.facts for part in drawn])
     versions = {tuple(sorted(each.items())) for each in facts["versions"]}
     texts = sorted(", ".join(f"{name} {version}" for name, version in each) for each in versions)
     commits = sorted({str(commit)[:9] for commit in facts["git_commit"] if commit})
@@ -105,7 +107,7 @@ def summary(made: list[Part]) -> str:
     return "\n\n".join(lines)
 
 
-def provenance(part: Part) -> str:
+def provenance(part: ReportPart) -> str:
     """How a section's runs are made, which of them are missing, and whether there are enough seeds."""
     facts = part.records.facts
     seeds = facts.groupby(["dataset", "strategy"])["seed"].nunique().min()
@@ -141,14 +143,14 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
 
 def write_report(root: Path, output: Path) -> list[Path]:
     """report.md with its figures and tables beside it, and report.html, which needs none of them."""
-    found = collect(root)
-    images = {f"{n}.png": small_png(f) for part in found for n, f in part.section.figures.items()}
+    report_parts = collect(root)
+    images = {f"{n}.png": small_png(f) for part in report_parts for n, f in part.section.figures.items()}
     tables = {
         f"{n}.csv": t.to_csv(index=False, float_format="%.6g")
-        for part in found
+        for part in report_parts
         for n, t in part.section.tables.items()
     }
-    text = page(found)
+    text = page(report_parts)
     files = {"report.md": text, "report.html": html(text, images), **images, **tables}
     return [_write(output / name, content) for name, content in files.items()]
 
@@ -169,15 +171,15 @@ def write_figures(root: Path, output: Path) -> list[Path]:
     return written
 
 
-def collect(root: Path) -> list[Part]:
+def collect(root: Path) -> list[ReportPart]:
     """All :func:`parts`, with progress shown. Raises SalutaryError if there is no finished run at all."""
     finished_runs([root])
-    found = []
+    report_parts = []
     with counting_bar("reading records", len(EXPERIMENTS)) as advance:
         for part in parts(root):
-            found.append(part)
+            report_parts.append(part)
             advance(1)
-    return found
+    return report_parts
 
 
 def _write(path: Path, content: str | bytes) -> Path:

@@ -33,7 +33,7 @@ def area_under_curve(rounds: pd.DataFrame) -> pd.DataFrame:
     return pd.Series(area, wide.index, name="area").reset_index()
 
 
-class Comparison(NamedTuple):
+class RankTest(NamedTuple):
     """One strategy against another: wins, ties and losses over tables and seeds, and a test over tables."""
 
     against: str
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
     p_holm: float
 
 
-def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> list[Comparison]:
+def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> list[RankTest]:
     """``ours`` against every other strategy.
 
     Wins are counted over (table, seed). The test is Wilcoxon's signed-rank test on the means of the tables,
@@ -60,7 +60,7 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
         return []
     p = pd.Series({name: paired_wilcoxon(gap) for name, gap in means.items()})
     return [
-        Comparison(
+        RankTest(
             against=name,
             win=int((gaps[name] > 0).sum()),
             tie=int((gaps[name] == 0).sum()),
@@ -115,15 +115,15 @@ def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
     return Ranks(mean.sort_values(), p, scikit_posthocs.posthoc_nemenyi_friedman(means))
 
 
-def critical_difference_diagram(found: Ranks) -> Figure:
+def critical_difference_diagram(result: Ranks) -> Figure:
     """Mean ranks on a line; a bar joins strategies that Nemenyi's test cannot tell apart (5%)."""
-    figure = Figure(figsize=(8, 0.6 + 0.22 * len(found.mean)), layout="constrained")
+    figure = Figure(figsize=(8, 0.6 + 0.22 * len(result.mean)), layout="constrained")
     axes = figure.subplots()
-    pairs = found.pairs.rename(index=label, columns=label)
+    pairs = result.pairs.rename(index=label, columns=label)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scikit_posthocs.critical_difference_diagram(
-            found.mean.rename(label),
+            result.mean.rename(label),
             pairs,
             ax=axes,
             color_palette=dict.fromkeys(pairs, "black"),

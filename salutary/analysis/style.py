@@ -58,5 +58,5 @@ def label(strategy: str) -> str:
 
 def in_order(strategies: Iterable[str]) -> list[str]:
     """Strategies in the order of LOOKS, then the others by name."""
-    found = set(strategies)
-    return [*(name for name in LOOKS if name in found), *sorted(found - LOOKS.keys())]
+    names = set(strategies)
+    return [*(name for name in LOOKS if name in names), *sorted(names - LOOKS.keys())]

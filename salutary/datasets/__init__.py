@@ -67,9 +67,9 @@ class Table:
             raise SalutaryError(
                 f"row {row} has class number {y[row]}, but there are {len(self.class_names)} classes"
             )
-        known = np.unique(y[y != UNLABELED])
-        if len(known) < 2:
-            only = f"of one class, {self.class_names[known[0]]}" if len(known) else "without a label"
+        classes = np.unique(y[y != UNLABELED])
+        if len(classes) < 2:
+            only = f"of one class, {self.class_names[classes[0]]}" if len(classes) else "without a label"
             raise SalutaryError(f"all rows are {only}")
 
     @property

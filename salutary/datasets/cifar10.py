@@ -6,6 +6,7 @@ import io
 import json
 
 import numpy as np
+from PIL import Image
 
 from salutary.datasets.images import Benchmark, Images
 from salutary.errors import SalutaryError
@@ -97,8 +98,6 @@ def parse_batch(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def parse_sheet(content: bytes, name: str) -> np.ndarray:
     """Pixels (n, 3, 32, 32) of a sheet with an image a row, its pixels in reading order."""
-    from PIL import Image
-
     sheet = np.asarray(Image.open(io.BytesIO(content)).convert("RGB"))
     if sheet.shape[1] != 32 * 32:
         raise SalutaryError(f"{name} is {sheet.shape[1]} pixels wide, not 1,024")

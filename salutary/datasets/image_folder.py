@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
 
 from salutary.datasets.images import ImageData, Images
 from salutary.errors import SalutaryError, require_whole
+from salutary.system.progress import counting_bar
 from salutary.tables import UNLABELED
 
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
@@ -61,8 +64,6 @@ class ImageFolder(ImageData):
         return Images(pixels, np.array(y), names)
 
     def _pixels(self, files: list[Path]) -> np.ndarray:
-        from salutary.system.progress import counting_bar
-
         pixels = np.empty((len(files), 3, self.side, self.side), np.uint8)
         with counting_bar("reading pictures", len(files)) as advance:
             for row, file in enumerate(files):
@@ -73,14 +74,12 @@ class ImageFolder(ImageData):
 
 def pictures(folder: Path) -> list[Path]:
     """The pictures in a folder, by name."""
-    found = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not path.name.startswith("."))
+    files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in files if not path.name.startswith("."))
 
 
 def read_picture(file: Path, side: int) -> np.ndarray:
     """(3, side, side) bytes; raises SalutaryError, naming the file, for what is no whole picture."""
-    from PIL import Image, ImageOps
-
     try:
         with Image.open(file) as image:
             upright = ImageOps.exif_transpose(image).convert("RGB")
@@ -92,8 +91,6 @@ def read_picture(file: Path, side: int) -> np.ndarray:
 
 def check_labels(path: Path, files: dict[str, list[Path]]) -> None:
     """Raises SalutaryError, naming the row, unless the list gives each file the label of its folder."""
-    import pandas as pd
-
     try:
         table = pd.read_csv(path, dtype=str)
     except (OSError, ValueError) as error:

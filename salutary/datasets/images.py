@@ -10,6 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from salutary.datasets import Table
+from salutary.encoders import FeatureCache
+from salutary.encoders.efficientnet_lite0 import EfficientNetLite0
+from salutary.encoders.images import ImageEncoder
+from salutary.encoders.resnet34 import ResNet34Features
 from salutary.errors import SalutaryError, require_whole
 from salutary.system import sources
 
@@ -77,21 +81,15 @@ class ImageData(ABC):
         return self.stored() or self._features()
 
     def _features(self) -> Table:
-        from salutary.encoders import FeatureCache
-
         images, encoder = self.read(), self._encoder()
         content = f"{images.pixels.shape}".encode() + hashlib.sha256(images.pixels.data).digest()
         cache = FeatureCache(self.cache_dir, self.device)
         X = cache.features(encoder, images.pixels, content, self.name)
         return Table(X, images.y, images.class_names, encoder.fingerprint)
 
-    def _encoder(self):
+    def _encoder(self) -> ImageEncoder:
         if self.encoder == "efficientnet_lite0":
-            from salutary.encoders.efficientnet_lite0 import EfficientNetLite0
-
             return EfficientNetLite0(self.image_size)
-        from salutary.encoders.resnet34 import ResNet34Features
-
         return ResNet34Features(self.weights, self.image_size, self.data_dir)
 
 
@@ -111,12 +109,12 @@ class Benchmark(ImageData):
         self.n_test = n_test
 
     def first(self, train: np.ndarray, test: np.ndarray) -> np.ndarray:
-        """The wanted rows of both parts. Raises SalutaryError if there are not so many."""
-        for name, rows, wanted in (("n_train", train, self.n_train), ("n_test", test, self.n_test)):
-            if wanted is not None:
-                require_whole(f"dataset.{name}", wanted, 1)
-            if wanted is not None and wanted > len(rows):
-                raise SalutaryError(f"dataset.{name}={wanted} is more than the {len(rows)} rows there are")
+        """The first rows of both parts. Raises SalutaryError if there are not so many."""
+        for name, rows, n in (("n_train", train, self.n_train), ("n_test", test, self.n_test)):
+            if n is not None:
+                require_whole(f"dataset.{name}", n, 1)
+            if n is not None and n > len(rows):
+                raise SalutaryError(f"dataset.{name}={n} is more than the {len(rows)} rows there are")
         return np.concatenate([train[: self.n_train], test[: self.n_test]])
 
     def stored(self) -> Table | None:

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from salutary.datasets import Table
+from salutary.encoders import FeatureCache
+from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
@@ -85,23 +87,19 @@ class TextData(ABC):
 
         The longest come first: what does not fit into memory fails at once.
         """
-        from salutary.encoders import FeatureCache
-
         order = np.argsort([-len(first) - len(second or "") for first, second in pairs], kind="stable")
         ordered = [pairs[row] for row in order]
         content = hashlib.sha256(json.dumps(ordered).encode()).digest()
         cache = FeatureCache(self.cache_dir, self.device)
-        found = cache.features(encoder, ordered, content, self.name)
+        features = cache.features(encoder, ordered, content, self.name)
         if encoder.n_cut:
             cut = (self.name, encoder.n_cut, self.max_length)
             log.info("%s: %d texts were cut at dataset.max_length=%d tokens", *cut)
-        X = np.empty_like(found)
-        X[order] = found
+        X = np.empty_like(features)
+        X[order] = features
         return X
 
-    def _encoder(self):
-        from salutary.encoders.texts import HuggingFace, MiniLM
-
+    def _encoder(self) -> TextEncoder:
         if self.encoder == "minilm":
             return MiniLM(self.max_length)
         return HuggingFace(self.encoder, self.max_length)
@@ -137,15 +135,15 @@ class TextFile(TextData):
                 "set dataset.path, a CSV or Parquet file, dataset.text and dataset.label, columns of it"
             )
         path = Path(self.path).expanduser()
-        wanted = [self.text, self.label, *([self.second] if self.second else [])]
+        used = [self.text, self.label, *([self.second] if self.second else [])]
         columns = {
-            name: [as_text(each) for each in values] for name, values in open_table(path).read(wanted).items()
+            name: [as_text(each) for each in values] for name, values in open_table(path).read(used).items()
         }
         labels = [label.strip() for label in columns[self.label]]
         names = tuple(sorted({label for label in labels if label}))
         if len(names) < 2:
-            found = f"{len(names)} classes" if not names else f"the single class {names[0]}"
-            raise SalutaryError(f"{path}, column {self.label}: {found}, but at least two are needed")
+            present = f"{len(names)} classes" if not names else f"the single class {names[0]}"
+            raise SalutaryError(f"{path}, column {self.label}: {present}, but at least two are needed")
         numbers = {name: number for number, name in enumerate(names)}
         y = np.array([numbers.get(label, UNLABELED) for label in labels])
         places = (f"{path}, column {self.text}", f"{path}, column {self.second}")

@@ -38,10 +38,10 @@ class UciTable:
     def load(self) -> Table:
         """Raises SalutaryError for a missing, damaged or unexpected file."""
         names = [f"{self.folder}/{name}" for name in self.raw]
-        found = [sources.find(self.data_dir, name) for name in names]
-        if all(found):
-            frames = [self.parse(c) for c in self._contents(found)]
-            source = " and ".join(map(str, found))
+        paths = [sources.find(self.data_dir, name) for name in names]
+        if all(paths):
+            frames = [self.parse(c) for c in self._contents(paths)]
+            source = " and ".join(map(str, paths))
             frame = pd.concat(frames, ignore_index=True)
         else:
             cached = f"{self.folder}/ucimlrepo-{self.uci_id}.csv"

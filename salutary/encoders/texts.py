@@ -69,14 +69,14 @@ class TextEncoder(Encoder):
         with _quietly():
             try:
                 tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
-                module, found = AutoModel.from_pretrained(
+                module, loading = AutoModel.from_pretrained(
                     folder, use_safetensors=True, output_loading_info=True, **safely
                 )
             except Exception as error:  # tokenizers and safetensors raise exceptions of no common kind
                 reason = (str(error).strip() or type(error).__name__).splitlines()[0]
                 raise SalutaryError(f"{folder} does not hold a whole encoder: {reason}") from error
             # The pooler is a layer that is not used, and that some models come without.
-            lacking = sorted(name for name in found["missing_keys"] if "pooler" not in name)
+            lacking = sorted(name for name in loading["missing_keys"] if "pooler" not in name)
             if lacking:
                 raise SalutaryError(f"{folder} does not hold a whole encoder: it lacks {lacking[0]}")
             module = module.float().eval().requires_grad_(False)

@@ -48,7 +48,7 @@ def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
 
     Raises SalutaryError if no run can be read.
     """
-    damaged = []
+    damaged: list[str] = []
     try:
         rounds, facts = read_rounds(paths), read_facts(paths)
     except SalutaryError:
@@ -74,7 +74,7 @@ def _damage(path: Path, damaged: list[str]) -> bool:
 
 def flattened(settings: dict, prefix: str = "") -> dict[str, object]:
     """``{"model": {"l2": 1}}`` as ``{"model.l2": 1}``."""
-    flat = {}
+    flat: dict[str, object] = {}
     for name, value in settings.items():
         if isinstance(value, dict):
             flat |= flattened(value, f"{prefix}{name}.")

@@ -1,12 +1,14 @@
-"""``salutary-run --help``, at once: the choices and their first comment line, without starting Hydra."""
+"""``salutary-run --help``, at once: the choices and settings with their comments, without starting Hydra."""
 
 from __future__ import annotations
 
 import itertools
-import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from salutary.system import conf
+from salutary.system.conf import Setting
 
 USAGE = """\
 salutary-run: active learning without a human
@@ -16,66 +18,58 @@ salutary-run: active learning without a human
   salutary-run dataset=wine protocol=standard model.l2=1 rounds=20
   salutary-run dataset=wine --cfg job --resolve      shows every setting, with its value for this command
 """
-
-SETTINGS = """\
-Settings (name=value)
-
-  seed        splits, draws and strategies
-  rounds      rounds of querying; 50%: until half of the pool has been added
-  budget      points added a round, or a share of the pool: 1%
-  n_init      labelled points before the first round
-  data_dir    folder of the raw data files [$SALUTARY_DATA_DIR, else the user's cache]
-  baselines_use_validation
-              train every strategy but the salutary ones on the validation set too
-  force       run again what is finished
-  output_dir  where each run gets a directory of its own
-  n_validation, n_pool
-              validation and pool rows, drawn per seed from those there are; all of them by default
-  label_noise share of the initial labels that are wrong
-  model.l2    penalty of logistic regression; cv or validation: tuned by cross-validation, on that set
-
-Your own data sets and strategies: --config-dir FOLDER (see README).
+CLOSING = """\
+Your own data sets and strategies: --config-dir FOLDER (docs/strategies.md, docs/your_data.md).
 Flags of the command line itself: --hydra-help."""
+WIDTH = 110
+MARGIN = " " * 24  # before what is said of a setting
 
 
 def is_wanted(arguments: list[str]) -> bool:
     return "--help" in arguments or "-h" in arguments
 
 
-def text(arguments: list[str], conf: str) -> str:
-    """The help for a command line; ``conf``: the folder of YAML files that the program brings."""
-    folders = [Path(conf), *map(Path, _config_dirs(arguments))]
-    groups = sorted({p.parent.name for f in folders for p in f.glob("*/*.yaml")} - {"hydra"})
-    defaults = _defaults(Path(conf) / "config.yaml")
-    return "\n".join([USAGE, *(_group(name, folders, defaults) for name in groups), SETTINGS])
+def text(arguments: list[str], folder: str) -> str:
+    """The help for a command line; ``folder``: of the YAML files that the program brings."""
+    config = Path(folder) / "config.yaml"
+    defaults, groups = conf.default_choices(config), conf.choices([Path(folder), *_config_dirs(arguments)])
+    model = Path(folder) / "model" / f"{defaults['model']}.yaml"
+    of_model = [Setting(f"model.{each.name}", each.value, each.about) for each in conf.settings(model)]
+    return "\n".join(
+        [
+            USAGE,
+            *(_group(name, files, defaults.get(name)) for name, files in groups.items()),
+            "Settings (name=value)\n",
+            *_settings([*conf.settings(config), *(each for each in of_model if each.about)]),
+            f"\n{CLOSING}",
+        ]
+    )
 
 
-def _config_dirs(arguments: list[str]) -> Iterator[str]:
+def _config_dirs(arguments: list[str]) -> Iterator[Path]:
     """Values of ``--config-dir``, which Hydra also takes as ``-cd``."""
     for argument, following in itertools.pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")
         if name in ("--config-dir", "-cd"):
-            yield value if equals else following
+            yield Path(value if equals else following)
 
 
-def _defaults(config: Path) -> dict[str, str]:
-    return dict(re.findall(r"^  - (\w+): (\w+)$", config.read_text(), re.MULTILINE))
-
-
-def _group(name: str, folders: list[Path], defaults: dict[str, str]) -> str:
-    found = {file.stem: file for f in reversed(folders) for file in (f / name).glob("*.yaml")}
-    files = [found[stem] for stem in sorted(found)]
-    width = max(len(file.stem) for file in files) + 2
+def _group(name: str, files: dict[str, Path], default: str | None) -> str:
+    width = max(map(len, files)) + 2
     lines = [f"{name}="]
-    for file in files:
-        about = textwrap.shorten(_first_comment(file), 86, placeholder=" ...")
-        lines.append(f"  {file.stem:{width}}{about}{' [default]' * (defaults.get(name) == file.stem)}")
+    for choice, file in files.items():
+        about = textwrap.shorten(conf.first_sentence(file), 86, placeholder=" ...")
+        lines.append(f"  {choice:{width}}{about}{' [default]' * (choice == default)}")
     return "\n".join([*lines, ""])
 
 
-def _first_comment(file: Path) -> str:
-    """The first sentence of the comment at the top of a YAML file."""
-    lines = file.read_text(errors="replace").splitlines()
-    comment = itertools.takewhile(lambda line: line.startswith("#"), lines)
-    words = (line.lstrip("# ") for line in comment if "@package" not in line)
-    return re.split(r"\. (?=[A-Z])|\.$", " ".join(words))[0]
+def _settings(each: Iterable[Setting]) -> Iterator[str]:
+    for setting in each:
+        value = "" if setting.value.startswith("${") else f": {setting.value}"
+        name = f"  {setting.name}{value}"
+        if len(name) >= len(MARGIN):
+            yield name
+            name = MARGIN
+        yield textwrap.fill(
+            setting.about, WIDTH, initial_indent=name.ljust(len(MARGIN)), subsequent_indent=MARGIN
+        )

@@ -12,7 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from salutary.system.progress import progress_bar
 
 JOURNAL = "jobs.jsonl"
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -56,17 +57,7 @@ class Watch:
         self._stop = threading.Event()
         # Lines go to the output; the bar, if any, to standard error.
         self._lines = Console(highlight=False, soft_wrap=True, markup=False)
-        console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-            redirect_stdout=True,
-        )
+        self._bar = progress_bar()
         self._task = self._bar.add_task("jobs", total=total)
 
     @contextlib.contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,13 +15,58 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
-from salutary.strategies import PoolView, Proposal, Strategy, check_proposal
-from salutary.strategies.guide import guide_of
+from salutary.strategies import Proposal, Strategy, check_proposal
+from salutary.strategies.guide import Guide, guide_of
+from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
 from salutary.tables import UNLABELED
 
 # Rows moved at a time when the pool is closed up.
 CLOSE_UP_ROWS = 2048
+
+
+def run(
+    problem: Problem,
+    model: Any,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+    done: tuple[Round, ...] = (),
+) -> Iterator[Round]:
+    """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
+
+    The last round takes what is left of the pool; the run ends early when nothing is left, or when
+    the strategy proposes nothing: then its last round adds no point, and says why. ``done``: the rounds of
+    an interrupted run, from round 0 on; it goes on after them, and they are not yielded again.
+    Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
+    round 0, if ``done`` was made from other data, or if a strategy breaks its contract.
+    """
+    if budget > len(problem.split.pool):
+        raise SalutaryError(f"budget={budget} is larger than the pool, {len(problem.split.pool)} rows")
+    strategy.check(model)
+    course = _Course(problem, model, seed, done)
+    if done and (done[-1].round >= rounds or _is_idle(done[-1])):
+        return
+    fit_seconds = course.fit()
+    last = done[-1] if done else course.measured(0, (), 0.0, fit_seconds)
+    if not done:
+        yield last
+    for number in range(last.round + 1, rounds + 1):
+        if not len(course.pool):
+            return
+        size = min(budget, len(course.pool))
+        guide, proposal, select_seconds = course.propose(strategy, size, stream(seed, "strategy", number))
+        check_proposal(proposal, len(course.pool), size, problem.n_classes)
+        if not len(proposal.indices):
+            yield _idle(last, number, select_seconds, proposal.stop or "the strategy proposes nothing")
+            return
+        labels = course.ask(proposal)
+        queries = course.add(number, proposal, labels)
+        fit_seconds = course.fit()
+        last = course.measured(number, queries, select_seconds, fit_seconds)
+        last = replace(last, stop=proposal.stop, surrogate_agreement=guide.agreement, surrogate_l2=guide.l2)
+        yield last
 
 
 class Oracle:
@@ -41,101 +88,96 @@ class Oracle:
         return labels
 
 
-def run(
-    problem: Problem,
-    model,
-    strategy: Strategy,
-    rounds: int,
-    budget: int,
-    seed: int,
-    done: tuple[Round, ...] = (),
-) -> Iterator[Round]:
-    """Yield round 0, then up to ``rounds`` rounds that each add ``budget`` points.
+class _Course:
+    """What changes from round to round: the labelled rows, what is left of the pool, and the model.
 
-    The last round takes what is left of the pool; the run ends early when nothing is left, or when
-    the strategy proposes nothing: then its last round adds no point, and says why. ``done``: the rounds of
-    an interrupted run, from round 0 on; it goes on after them, and they are not yielded again.
-    Raises SalutaryError if the first budget exceeds the pool or settings make no sense, both before
-    round 0, if ``done`` was made from other data, or if a strategy breaks its contract.
+    Starts where the rounds ``done`` end, with the model tuned to the initial set.
     """
-    pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
-    labeled = torch.as_tensor(problem.split.initial, device=problem.y.device)
-    labels = problem.given[labeled]
-    if budget > len(pool):
-        raise SalutaryError(f"budget={budget} is larger than the pool, {len(pool)} rows")
-    strategy.check(model)
-    oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
-    # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
-    seen, measured = problem.part("validation"), (problem.part("validation"), problem.part("test"))
-    model.tune(problem.X[labeled], labels, stream(seed, "model"), seen)
-    rows, assigned = _restored(problem, pool, done)
-    labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
-    pool = pool[~torch.isin(pool, rows)]
-    if done and (done[-1].round >= rounds or _is_idle(done[-1])):
-        return
-    X_pool = problem.X[pool]
-    fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-    if done:
-        last = done[-1]
-    else:
-        last = _round(model, measured, 0, len(labeled), oracle, (), 0.0, fit_seconds)
-        yield last
 
-    for number in range(last.round + 1, rounds + 1):
-        if not len(pool):
-            return
-        view = view_of(problem, X_pool, labeled, labels, seen)
-        size = min(budget, len(pool))
+    def __init__(self, problem: Problem, model: Any, seed: int, done: tuple[Round, ...]):
+        initial = torch.as_tensor(problem.split.initial, device=problem.y.device)
+        pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
+        # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
+        self.validation, self.test = problem.part("validation"), problem.part("test")
+        start = Rows(problem.X[initial], problem.given[initial])
+        self.track = Track.start(start, Rows(*problem.part("validation")), problem.n_classes)
+        model.tune(start.X, start.y, stream(seed, "model"), problem.part("validation"))
+        self.oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
+        rows, labels = _restored(problem, pool, done)
+        self.track = self.track.add(rows.numpy(force=True), problem.X[rows], labels)
+        pool = pool[~torch.isin(pool, rows)]
+        self.pool = _Pool(problem.X[pool], pool)
+        self.problem, self.model = problem, model
+
+    def fit(self) -> float:
+        """Fit the model to the labelled rows; how many seconds that took."""
         started = time.perf_counter()
-        guide = guide_of(model, view, strategy.needs_convex)
-        proposal = strategy.propose(guide.model, guide.view, size, stream(seed, "strategy", number))
-        select_seconds = time.perf_counter() - started
-        check_proposal(proposal, len(pool), size, problem.n_classes)
-        if not len(proposal.indices):
-            yield _idle(last, number, select_seconds, proposal.stop or "the strategy proposes nothing")
-            return
+        self.model.fit(self.track.labeled.X, self.track.labeled.y, self.pool.X)
+        return time.perf_counter() - started
 
-        rows = pool[proposal.indices.to(pool.device)]
-        assigned = _assigned(proposal, rows, oracle)
-        predicted = model.predict_proba(problem.X[rows]).argmax(1)
-        queries = _queries(problem, number, rows, assigned, predicted, proposal.influence)
-        labeled, labels = torch.cat([labeled, rows]), torch.cat([labels, assigned])
-        X_pool, pool = without_rows(X_pool, pool, proposal.indices.to(pool.device))
-        fit_seconds = _timed_fit(model, problem.X[labeled], labels, X_pool)
-        last = _round(model, measured, number, len(labeled), oracle, queries, select_seconds, fit_seconds)
-        surrogate = {"surrogate_agreement": guide.agreement, "surrogate_l2": guide.l2}
-        last = replace(last, stop=proposal.stop, **surrogate)
-        yield last
+    def propose(
+        self, strategy: Strategy, size: int, rng: np.random.Generator
+    ) -> tuple[Guide, Proposal, float]:
+        """What the strategy proposes, what it worked with, and how many seconds that took."""
+        view = self.track.view(self.pool.X)
+        started = time.perf_counter()
+        guide = guide_of(self.model, view, strategy.needs_convex)
+        proposal = strategy.propose(guide.model, guide.view, size, rng)
+        return guide, proposal, time.perf_counter() - started
+
+    def ask(self, proposal: Proposal) -> Tensor:
+        """The proposal's own labels (b,), or those that the oracle sells."""
+        if proposal.labels is None:
+            return self.oracle.label(self.pool.rows[proposal.indices.to(self.pool.rows.device)])
+        return proposal.labels.to(self.pool.rows.device)
+
+    def add(self, number: int, proposal: Proposal, labels: Tensor) -> tuple[Query, ...]:
+        """Move the proposed rows from the pool to the labelled ones; what the records keep of that."""
+        positions = proposal.indices.to(self.pool.rows.device)
+        rows = self.pool.rows[positions]
+        X = self.problem.X[rows]
+        predicted = self.model.predict_proba(X).argmax(1)
+        self.track = self.track.add(rows.numpy(force=True), X, labels)
+        self.pool.remove(positions)
+        name = [*self.problem.class_names, ""]  # the last one is UNLABELED's, -1
+        values = [None] * len(rows) if proposal.influence is None else proposal.influence.tolist()
+        true = self.problem.y[rows]
+        columns = (rows.tolist(), labels.tolist(), true.tolist(), predicted.tolist(), values)
+        return tuple(
+            Query(number, rank, sample, name[a], name[t], name[p], value)
+            for rank, (sample, a, t, p, value) in enumerate(zip(*columns, strict=True))
+        )
+
+    def measured(
+        self, number: int, queries: tuple[Query, ...], select_seconds: float, fit_seconds: float
+    ) -> Round:
+        """The round, with the metrics of the fitted model."""
+        agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
+        return Round(
+            round=number,
+            n_labeled=len(self.track.labeled),
+            n_human_labels=self.oracle.n_sold,
+            validation=evaluate(self.model, *self.validation),
+            test=evaluate(self.model, *self.test),
+            label_agreement=sum(agreed) / len(agreed) if agreed else None,
+            select_seconds=select_seconds,
+            fit_seconds=fit_seconds,
+            queries=queries,
+        )
 
 
-def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[Tensor, Tensor]:
-    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run, or none."""
-    queries = [query for record in done for query in record.queries]
-    numbers = {name: number for number, name in enumerate(problem.class_names)}
-    or_unknown = {**numbers, "": UNLABELED}
-    rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)
-    known = all(query.assigned_label in numbers and query.true_label in or_unknown for query in queries)
-    if known and bool(torch.isin(rows, pool).all()):
-        true = [or_unknown[query.true_label] for query in queries]
-        if problem.y[rows].tolist() == true:
-            assigned = [numbers[query.assigned_label] for query in queries]
-            return rows, torch.tensor(assigned, dtype=torch.int64, device=pool.device)
-    raise SalutaryError("the interrupted run had other data: force=true starts it afresh")
+class _Pool:
+    """The rows that are left: X (u, ...) and their numbers in the table, (u,)."""
 
+    def __init__(self, X: Tensor, rows: Tensor):
+        self.X = X
+        self.rows = rows
 
-def _is_idle(record: Round) -> bool:
-    return record.round > 0 and not record.queries
+    def __len__(self) -> int:
+        return len(self.rows)
 
-
-def _idle(last: Round, number: int, select_seconds: float, why: str) -> Round:
-    """A round that adds nothing: the model stays as it was."""
-    nothing = {"queries": (), "label_agreement": None, "fit_seconds": 0.0}
-    return replace(last, round=number, select_seconds=select_seconds, stop=why, **nothing)
-
-
-def _assigned(proposal: Proposal, rows: Tensor, oracle: Oracle) -> Tensor:
-    """The proposal's own labels, or those that the oracle sells."""
-    return oracle.label(rows) if proposal.labels is None else proposal.labels.to(rows.device)
+    def remove(self, positions: Tensor) -> None:
+        self.X, self.rows = without_rows(self.X, self.rows, positions)
 
 
 def without_rows(X: Tensor, rows: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]:
@@ -153,65 +195,26 @@ def without_rows(X: Tensor, rows: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]
     return X[: len(source)], rows[source]
 
 
-def view_of(
-    problem: Problem, X_pool: Tensor, labeled: Tensor, labels: Tensor, validation: tuple[Tensor, Tensor]
-) -> PoolView:
-    """What a strategy may see, for the rows ``labeled`` (l,) with the labels they were given."""
-    X_validation, y_validation = validation
-    return PoolView(
-        pool=X_pool,
-        labeled=problem.X[labeled],
-        labels=labels.clone(),  # a strategy cannot change what the model trains on
-        validation=X_validation,
-        validation_labels=y_validation,
-        n_initial=len(problem.split.initial),
-        n_classes=problem.n_classes,
-    )
+def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[Tensor, Tensor]:
+    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run, or none."""
+    queries = [query for record in done for query in record.queries]
+    numbers = {name: number for number, name in enumerate(problem.class_names)}
+    or_unknown = {**numbers, "": UNLABELED}
+    rows = torch.tensor([query.sample_id for query in queries], dtype=torch.int64, device=pool.device)
+    match = all(query.assigned_label in numbers and query.true_label in or_unknown for query in queries)
+    if match and bool(torch.isin(rows, pool).all()):
+        true = [or_unknown[query.true_label] for query in queries]
+        if problem.y[rows].tolist() == true:
+            assigned = [numbers[query.assigned_label] for query in queries]
+            return rows, torch.tensor(assigned, dtype=torch.int64, device=pool.device)
+    raise SalutaryError("the interrupted run had other data: force=true starts it afresh")
 
 
-def _timed_fit(model, X: Tensor, y: Tensor, unlabeled: Tensor) -> float:
-    started = time.perf_counter()
-    model.fit(X, y, unlabeled)
-    return time.perf_counter() - started
+def _is_idle(record: Round) -> bool:
+    return record.round > 0 and not record.queries
 
 
-def _queries(
-    problem: Problem,
-    number: int,
-    rows: Tensor,
-    assigned: Tensor,
-    predicted: Tensor,
-    influence: Tensor | None,
-) -> tuple[Query, ...]:
-    name = [*problem.class_names, ""]  # the last one is UNLABELED's, -1
-    values = [None] * len(rows) if influence is None else influence.tolist()
-    columns = (rows.tolist(), assigned.tolist(), problem.y[rows].tolist(), predicted.tolist(), values)
-    return tuple(
-        Query(number, rank, sample, name[a], name[t], name[p], value)
-        for rank, (sample, a, t, p, value) in enumerate(zip(*columns, strict=True))
-    )
-
-
-def _round(
-    model,
-    measured: tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]],
-    number: int,
-    n_labeled: int,
-    oracle: Oracle,
-    queries: tuple[Query, ...],
-    select_seconds: float,
-    fit_seconds: float,
-) -> Round:
-    validation, test = measured
-    agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
-    return Round(
-        round=number,
-        n_labeled=n_labeled,
-        n_human_labels=oracle.n_sold,
-        validation=evaluate(model, *validation),
-        test=evaluate(model, *test),
-        label_agreement=sum(agreed) / len(agreed) if agreed else None,
-        select_seconds=select_seconds,
-        fit_seconds=fit_seconds,
-        queries=queries,
-    )
+def _idle(last: Round, number: int, select_seconds: float, why: str) -> Round:
+    """A round that adds nothing: the model stays as it was."""
+    same = replace(last, round=number, select_seconds=select_seconds, stop=why)
+    return replace(same, queries=(), label_agreement=None, fit_seconds=0.0)

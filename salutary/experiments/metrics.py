@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +25,11 @@ class Metrics:
     balanced_accuracy: float
     macro_f1: float
 
+    @classmethod
+    def of(cls, values: dict[str, float]) -> Metrics:
+        """From those that are there; the others are NaN."""
+        return cls(**{**dict.fromkeys((each.name for each in fields(cls)), float("nan")), **values})
+
 
 def evaluate(model: Predictor, X: Tensor, y: Tensor) -> Metrics:
     """Metrics of a fitted model on (X, y); the mean over its last states if it keeps several."""
@@ -35,19 +40,18 @@ def evaluate(model: Predictor, X: Tensor, y: Tensor) -> Metrics:
 
 def score(probabilities: Tensor, y: Tensor) -> Metrics:
     """Metrics of predicted probabilities (n, C) against class numbers y (n,)."""
-    p = probabilities.numpy(force=True)
-    y = y.numpy(force=True)
-    of_true = p[np.arange(len(y)), y].astype(np.float64).clip(min=np.finfo(np.float64).tiny)
+    p, true = probabilities.numpy(force=True), y.numpy(force=True)
+    of_true = p[np.arange(len(true)), true].astype(np.float64).clip(min=np.finfo(np.float64).tiny)
     n_classes = p.shape[1]
     # scikit-learn's functions spend more time on checks than a round on its influences.
-    confusion = np.bincount(y * n_classes + p.argmax(1), minlength=n_classes**2).reshape(n_classes, -1)
+    confusion = np.bincount(true * n_classes + p.argmax(1), minlength=n_classes**2).reshape(n_classes, -1)
     correct, actual, predicted = confusion.diagonal(), confusion.sum(1), confusion.sum(0)
     present = actual > 0
     recall = correct[present] / actual[present]
     f1 = 2 * correct[present] / (actual + predicted)[present]
     return Metrics(
         loss=float(-np.log(of_true).mean()),
-        accuracy=float(correct.sum() / len(y)),
+        accuracy=float(correct.sum() / len(true)),
         balanced_accuracy=float(recall.mean()),
         macro_f1=float(f1.mean()),
     )

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from salutary.errors import SalutaryError
 from salutary.experiments.collect import flattened
-from salutary.experiments.identity import what_matters
+from salutary.experiments.records import RunDirectory, what_matters
 from salutary.experiments.resume import read_finished
+from salutary.system.commands import resolved
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,8 +52,8 @@ class MLflow(Callback):
         return MlflowClient(self.uri)
 
     def _experiment(self, client: MlflowClient) -> str:
-        known = client.get_experiment_by_name(self.experiment)
-        return known.experiment_id if known else client.create_experiment(self.experiment)
+        experiment = client.get_experiment_by_name(self.experiment)
+        return experiment.experiment_id if experiment else client.create_experiment(self.experiment)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Log the job's run, unless it is there already."""
@@ -60,10 +61,8 @@ class MLflow(Callback):
             return
         from mlflow.entities import Metric, Param, RunTag
 
-        from salutary.experiments.cli import run_directory
-
-        settings = OmegaConf.to_container(job_return.cfg, resolve=True)
-        directory = run_directory(settings, HydraConfig.get().runtime.choices)
+        settings = resolved(job_return.cfg)
+        directory = RunDirectory.of(settings, HydraConfig.get().runtime.choices)
         client, name = self._client(), directory.path.name
         experiment = self._experiment(client)
         finished = read_finished(directory.path).facts["finished"]

@@ -5,6 +5,7 @@ first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.model_selection import train_test_split
@@ -25,6 +26,13 @@ class Parts:
     dealt_initial: np.ndarray
 
 
+class PartsRule(Protocol):
+    """Deals rows to the parts."""
+
+    def parts(self, y: np.ndarray) -> Parts:
+        """The parts of rows with classes y (n,); raises SalutaryError if they are too few."""
+
+
 class StratifiedParts:
     """Test and validation rows by two stratified draws; for the paper 20%, then 25% of the rest.
 
@@ -40,10 +48,10 @@ class StratifiedParts:
     def parts(self, y: np.ndarray) -> Parts:
         """The parts of rows with classes y (n,); raises SalutaryError if they are too few."""
         rare = np.bincount(y)[y] < RARE
-        dealt = {"test": [], "initial": [], "validation": [], "pool": []}
+        dealt: dict[str, list[int]] = {"test": [], "initial": [], "validation": [], "pool": []}
         for c in np.unique(y[rare]):
             order = ["test", "initial", "validation"] + ["pool"] * RARE
-            for row, part in zip(np.flatnonzero(y == c), order, strict=False):
+            for row, part in zip(np.flatnonzero(y == c).tolist(), order, strict=False):
                 dealt[part].append(row)
         rows = np.flatnonzero(~rare)
         rows, test = draw(rows, y, self.test, self.random_state)

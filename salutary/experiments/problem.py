@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,13 +11,11 @@ from torch import Tensor
 
 from salutary.datasets import Table
 from salutary.errors import SalutaryError
+from salutary.experiments.settings import Settings
 from salutary.experiments.split import Split
 from salutary.system.device import Device
 from salutary.system.seeding import stream
-
-if TYPE_CHECKING:
-    from salutary.experiments.settings import Settings
-    from salutary.tables.features import Features
+from salutary.tables.features import Features
 
 
 @dataclass(frozen=True)
@@ -53,9 +50,9 @@ class Problem:
             if len(present) < 2:
                 names = ", ".join(table.class_names[c] for c in present)
                 raise SalutaryError(f"the {part} set holds a single class ({names or 'no rows'})")
-        y, given = device.labels(table.y.copy()), device.labels(given.copy())
         X, features = _rows(table, split, device)
-        return cls(X, y, split, table.class_names, given, features)
+        y, noisy = device.labels(table.y.copy()), device.labels(given.copy())
+        return cls(X, y, split, table.class_names, noisy, features)
 
     def part(self, name: str) -> tuple[Tensor, Tensor]:
         """(X, y) of one part, such as ``"test"``."""

@@ -1,5 +1,7 @@
 """What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
 
+Which run is which: a run is a function of its resolved configuration, and so is its name.
+
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
 """
@@ -7,67 +9,88 @@ one goes on from its last round. The schema is in docs/records.md.
 from __future__ import annotations
 
 import contextlib
+import copy
 import csv
-import importlib.metadata
+import hashlib
 import io
 import json
 import logging
 import os
-import platform
 import shutil
-import subprocess
 import time
 import traceback
-from collections.abc import Iterable
-from dataclasses import asdict, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 from filelock import FileLock, Timeout
 
 from salutary.errors import SalutaryError
-from salutary.experiments.identity import Identity, run_name, what_matters
+from salutary.experiments.metrics import Metrics
 from salutary.experiments.resume import read_back
+from salutary.experiments.rounds import Query, Round, columns, row
+from salutary.experiments.settings import Settings
 from salutary.system import __version__
+from salutary.system.environment import environment
 from salutary.system.files import sync, write_atomic
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
-    from salutary.experiments.metrics import Metrics
-    from salutary.experiments.rounds import Round
 
 log = logging.getLogger(__name__)
 
 
-ROUND_COLUMNS = (
-    *(field.name for field in fields(Identity)),
-    "round",
-    "n_labeled",
-    "n_human_labels",
-    "val_loss",
-    "val_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "test_balanced_accuracy",
-    "test_macro_f1",
-    "label_agreement",
-    "select_seconds",
-    "fit_seconds",
-    "stop",
-    "surrogate_agreement",
-    "surrogate_l2",
-)
-QUERY_COLUMNS = (
-    "round",
-    "rank",
-    "sample_id",
-    "assigned_label",
-    "true_label",
-    "predicted_label",
-    "influence",
-)
-PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
+@dataclass(frozen=True)
+class Identity:
+    """The names a run is known by: those of its YAML files, and the seed."""
+
+    dataset: str
+    strategy: str
+    model: str
+    protocol: str
+    seed: int
+
+
+def run_name(identity: Identity, config: dict) -> str:
+    """Directory name: readable, then a hash of the version and of all settings that change the result."""
+    text = json.dumps([__version__, what_matters(config)], sort_keys=True, default=str)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    names = [identity.dataset, identity.strategy, identity.model, identity.protocol]
+    return "-".join([*names, f"seed{identity.seed}", digest])
+
+
+def what_matters(config: dict) -> dict:
+    """The settings without those that say where and how fast, which do not change the result."""
+    config = copy.deepcopy(config)
+    for group in (config["dataset"], config.get("model", {})):
+        if group.get("data_dir") == config.get("data_dir"):  # files in a folder of its own do matter
+            group.pop("data_dir", None)
+    for name in ("cache_dir", "device"):
+        config["dataset"].pop(name, None)
+    for name in ("data_dir", "cache_dir", "output_dir", "force"):
+        config.pop(name, None)
+    for name in ("name", "threads"):
+        config["device"].pop(name, None)
+    return _canonical(config)
+
+
+def _canonical(value: Any) -> Any:
+    """The same value, with 1.0 as 1."""
+    if isinstance(value, dict):
+        return {name: _canonical(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_canonical(each) for each in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _names(*records: type) -> tuple[str, ...]:
+    return tuple(column.name for record in records for column in columns(record))
+
+
+ROUND_COLUMNS = _names(Identity, Round)
+QUERY_COLUMNS = _names(Query)
 
 
 class DiskError(SalutaryError):
@@ -103,6 +126,16 @@ class RunDirectory:
         self._started = False
         self._is_mine = False  # whether .partial holds nothing of an earlier process
 
+    @classmethod
+    def of(cls, config: dict, choices: Mapping[str, str], keep_failures: bool = False) -> Self:
+        """Where a resolved configuration writes; ``choices``: the names of its YAML files, by group.
+
+        Raises SalutaryError for a setting out of range.
+        """
+        settings = Settings.of(config)
+        names = {group: choices[group] for group in ("dataset", "strategy", "model", "protocol")}
+        return cls(settings.output_dir, Identity(**names, seed=settings.seed), config, keep_failures)
+
     @property
     def finished(self) -> bool:
         """Whether the run is finished; a moment's look, without the lock."""
@@ -131,7 +164,7 @@ class RunDirectory:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         failed = isinstance(error, Exception)
-        if failed and self.keep_failures:
+        if isinstance(error, Exception) and self.keep_failures:
             self._keep(error)
         elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
             shutil.rmtree(self.partial, ignore_errors=True)
@@ -167,8 +200,8 @@ class RunDirectory:
         """Add one round; the files on disk are always complete up to some round."""
         if not self._started:
             self._start()
-        self._append("queries.csv", _csv(QUERY_COLUMNS, map(asdict, record.queries)))
-        self._append("rounds.csv", _csv(ROUND_COLUMNS, [self._row(record)]))
+        self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
+        self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
         """Write each table, rows of equal keys, to ``<name>.csv``."""
@@ -203,7 +236,7 @@ class RunDirectory:
             "device": device,
             "seconds": seconds,
             "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            **_environment(),
+            **environment(),
         }
         try:
             for name in ("queries.csv", "rounds.csv"):
@@ -226,28 +259,8 @@ class RunDirectory:
     def _start(self) -> None:
         self._started = self._is_mine = True
         self._write("config.yaml", self._config_yaml())
-        for name, columns in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
-            self._write(name, _csv(columns, [], header=True))
-
-    def _row(self, record: Round) -> dict:
-        return {
-            **asdict(self.identity),
-            "round": record.round,
-            "n_labeled": record.n_labeled,
-            "n_human_labels": record.n_human_labels,
-            "val_loss": record.validation.loss,
-            "val_accuracy": record.validation.accuracy,
-            "test_loss": record.test.loss,
-            "test_accuracy": record.test.accuracy,
-            "test_balanced_accuracy": record.test.balanced_accuracy,
-            "test_macro_f1": record.test.macro_f1,
-            "label_agreement": record.label_agreement,
-            "select_seconds": record.select_seconds,
-            "fit_seconds": record.fit_seconds,
-            "stop": record.stop,
-            "surrogate_agreement": record.surrogate_agreement,
-            "surrogate_l2": record.surrogate_l2,
-        }
+        for name, header in {"queries.csv": QUERY_COLUMNS, "rounds.csv": ROUND_COLUMNS}.items():
+            self._write(name, _csv(header, [], header=True))
 
     def _config_yaml(self) -> str:
         kept = {name: value for name, value in self.config.items() if name != "force"}
@@ -275,27 +288,3 @@ def _csv(columns: tuple[str, ...], rows: Iterable[dict], header: bool = False) -
         writer.writeheader()
     writer.writerows(rows)
     return buffer.getvalue()
-
-
-def _environment() -> dict:
-    return {
-        "versions": {
-            "salutary": __version__,
-            "python": platform.python_version(),
-            **{name: importlib.metadata.version(name) for name in PACKAGES},
-        },
-        "git_commit": _git_commit(),
-        "platform": platform.platform(),
-    }
-
-
-def _git_commit() -> str | None:
-    """Commit of the checkout the program runs from, None when installed from a package."""
-    root = Path(__file__).parents[2]
-    if not (root / ".git").exists():
-        return None
-    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

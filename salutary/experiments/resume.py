@@ -11,7 +11,7 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.rounds import Query, Round
+from salutary.experiments.rounds import Query, Round, parsed
 
 
 @dataclass(frozen=True)
@@ -59,15 +59,15 @@ def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
     for row in rounds:
         try:
             number, size = int(row["round"]), int(row["n_labeled"])
-            wanted = size - n_labeled if done else 0
-            own = tuple(_query(each) for each in queries[used : used + wanted])
-            record = _round(row, own)
+            n_added = size - n_labeled if done else 0
+            own = tuple(parsed(Query, each) for each in queries[used : used + n_added])
+            record = parsed(Round, row, queries=own)
         except (KeyError, TypeError, ValueError):
             break
-        if number != len(done) or len(own) != wanted or any(query.round != number for query in own):
+        if number != len(done) or len(own) != n_added or any(query.round != number for query in own):
             break
         done.append(record)
-        n_labeled, used = size, used + wanted
+        n_labeled, used = size, used + n_added
     query_size = query_ends[used] if query_ends else 0
     return tuple(done), {
         "queries.csv": query_size,
@@ -87,42 +87,3 @@ def _rows(file: Path) -> tuple[list[dict], list[int]]:
         rows.append(row)
         ends.append(line_ends[reader.line_num])
     return rows, ends
-
-
-def _query(row: dict[str, str]) -> Query:
-    return Query(
-        round=int(row["round"]),
-        rank=int(row["rank"]),
-        sample_id=int(row["sample_id"]),
-        assigned_label=row["assigned_label"],
-        true_label=row["true_label"],
-        predicted_label=row["predicted_label"],
-        influence=_number(row["influence"]),
-    )
-
-
-def _round(row: dict[str, str], queries: tuple[Query, ...]) -> Round:
-    nan = float("nan")  # shares of the validation set that are not recorded
-    return Round(
-        round=int(row["round"]),
-        n_labeled=int(row["n_labeled"]),
-        n_human_labels=int(row["n_human_labels"]),
-        validation=Metrics(float(row["val_loss"]), float(row["val_accuracy"]), nan, nan),
-        test=Metrics(
-            loss=float(row["test_loss"]),
-            accuracy=float(row["test_accuracy"]),
-            balanced_accuracy=float(row["test_balanced_accuracy"]),
-            macro_f1=float(row["test_macro_f1"]),
-        ),
-        label_agreement=_number(row["label_agreement"]),
-        select_seconds=float(row["select_seconds"]),
-        fit_seconds=float(row["fit_seconds"]),
-        queries=queries,
-        stop=row["stop"] or None,
-        surrogate_agreement=_number(row["surrogate_agreement"]),
-        surrogate_l2=_number(row["surrogate_l2"]),
-    )
-
-
-def _number(text: str) -> float | None:
-    return float(text) if text else None

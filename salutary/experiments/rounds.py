@@ -1,10 +1,18 @@
-"""What the loop tells of a round, and the records keep."""
+"""What the loop tells of a round; columns, writing and reading of its records follow from it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import dataclasses
+import functools
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from salutary.experiments.metrics import Metrics
+
+Record = TypeVar("Record")
 
 
 @dataclass(frozen=True)
@@ -27,17 +35,81 @@ class Round:
     ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
     ``stop``: why the strategy added fewer points than the budget, if it did. Where a surrogate of a network
     chose: the share of the pool on which both predict the same, and the surrogate's penalty.
+
+    Of ``validation`` rounds.csv has loss and accuracy only; the others are NaN once they are read back.
     """
 
     round: int
     n_labeled: int
     n_human_labels: int
-    validation: Metrics
-    test: Metrics
+    validation: Metrics = field(metadata={"prefix": "val_", "columns": ("loss", "accuracy")})
+    test: Metrics = field(metadata={"prefix": "test_"})
     label_agreement: float | None
     select_seconds: float
     fit_seconds: float
-    queries: tuple[Query, ...]
+    queries: tuple[Query, ...] = field(metadata={"columns": ()})  # in a file of their own
     stop: str | None = None
     surrogate_agreement: float | None = None
     surrogate_l2: float | None = None
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column ``name`` of a record's file: its ``field``, or the ``part`` of a nested record in that field.
+
+    ``kind``: int, float or str. ``optional``: an empty cell is None.
+    """
+
+    name: str
+    field: str
+    part: str | None
+    kind: type
+    optional: bool
+
+
+@functools.cache
+def columns(record: Any) -> tuple[Column, ...]:
+    """The columns of the file of such a ``record``, a class, in the order of its fields."""
+    hints, result = typing.get_type_hints(record), []
+    for each in dataclasses.fields(record):
+        hint = hints[each.name]
+        if dataclasses.is_dataclass(hint):
+            prefix, parts = each.metadata["prefix"], _parts(each, hint)
+            result += [Column(prefix + part, each.name, part, float, False) for part in parts]
+        elif "columns" not in each.metadata:
+            kinds = typing.get_args(hint) or (hint,)
+            kind = next(kind for kind in kinds if kind is not types.NoneType)
+            result.append(Column(each.name, each.name, None, kind, types.NoneType in kinds))
+    return tuple(result)
+
+
+def row(record: Any) -> dict[str, object]:
+    """A record by its columns."""
+    values: dict[str, object] = {}
+    for column in columns(record.__class__):
+        value = getattr(record, column.field)
+        values[column.name] = getattr(value, column.part) if column.part else value
+    return values
+
+
+def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Record:
+    """The record of a file's row; ``others``: fields that have no columns.
+
+    Raises KeyError for a column that is missing, ValueError or TypeError for one that holds something else.
+    """
+    values: dict[str, Any] = dict(others)
+    for column in columns(kind):
+        text = texts[column.name]
+        value = None if column.optional and not text else column.kind(text)
+        if column.part:
+            values.setdefault(column.field, {})[column.part] = value
+        else:
+            values[column.field] = value
+    return kind(
+        **{name: Metrics.of(value) if isinstance(value, dict) else value for name, value in values.items()}
+    )
+
+
+def _parts(nested: dataclasses.Field, kind: Any) -> tuple[str, ...]:
+    """Fields of a nested record that have columns."""
+    return nested.metadata.get("columns") or tuple(part.name for part in dataclasses.fields(kind))

@@ -8,16 +8,19 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.experiments.records import ROUND_COLUMNS
+from salutary.experiments.records import ROUND_COLUMNS, Identity
+from salutary.experiments.rounds import Round, columns
+from salutary.system.moved import successor
 
-TEXT_COLUMNS = {"dataset", "strategy", "model", "protocol", "stop"}
-# Before there were networks, a round ended with ``stop``.
-EARLIER_COLUMNS = ROUND_COLUMNS.index("stop") + 1
-EARLIER_HEADER = ",".join(ROUND_COLUMNS[:EARLIER_COLUMNS]) + "\n"
+TEXT_COLUMNS = {column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is str}
+# Of a table of whole numbers pandas makes floats where it can.
+WHOLE_COLUMNS = [column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is int]
+HEADER_OF_0_1 = ",".join(ROUND_COLUMNS).removesuffix(",surrogate_agreement,surrogate_l2") + "\n"
 # Settings at the top of the configuration that runs of one sweep may differ in.
 SETTINGS = ("rounds", "budget", "n_init", "n_validation", "n_pool", "label_noise", "baselines_use_validation")
 
@@ -40,7 +43,7 @@ def read_table(
     header = ",".join(columns) + "\n"
     bodies, runs = [], []
     for path in paths:
-        content = _completed(_text(path / f"{name}.csv"), columns)
+        content = _text(path / f"{name}.csv")
         if not content.startswith(header) or not content.endswith("\n"):
             _explain(path / f"{name}.csv", columns, text)
         bodies.append(content[len(header) :])
@@ -56,22 +59,15 @@ def read_table(
     if len(table) != len(runs) or tuple(table.columns) != columns or not is_plain:
         for path in paths:
             _explain(path / f"{name}.csv", columns, text)
-    whole = [column for column in ("seed", "round", "n_labeled", "n_human_labels") if column in table]
+    whole = [column for column in WHOLE_COLUMNS if column in table]
     return table.astype(dict.fromkeys(whole, "int64") | dict.fromkeys(text, "object")).assign(run=runs)
-
-
-def _completed(content: str, columns: tuple[str, ...]) -> str:
-    """The text with the columns that records of an earlier version lack, empty."""
-    if columns != ROUND_COLUMNS or not content.startswith(EARLIER_HEADER):
-        return content
-    lacking = "," * (len(ROUND_COLUMNS) - EARLIER_COLUMNS)
-    rows = content.removeprefix(EARLIER_HEADER).replace("\n", f"{lacking}\n")
-    return ",".join(ROUND_COLUMNS) + "\n" + rows
 
 
 def _explain(file: Path, columns: tuple[str, ...], text: Iterable[str]) -> None:
     """Raises SalutaryError naming the first line that is wrong, if one is."""
-    content = _completed(_text(file), columns)
+    content = _text(file)
+    if content.startswith(HEADER_OF_0_1):
+        raise SalutaryError(f"{file} is of salutary 0.1.0, which is not read any more: run it again")
     lines = csv.reader(io.StringIO(content), strict=True)
     try:
         if tuple(next(lines, ())) != columns:
@@ -109,6 +105,7 @@ def read_facts(folders: list[Path]) -> pd.DataFrame:
         try:
             facts = json.loads(_text(file))
             row = {name: facts[name] for name in (*names, "versions", "platform", "device", "git_commit")}
+            row["settings"] = _of_today(row["settings"])
             row |= {name: row["settings"][name] for name in SETTINGS}
         except json.JSONDecodeError as error:
             raise SalutaryError(f"{file}, line {error.lineno}: {error.msg}") from error
@@ -126,6 +123,7 @@ def read_references(folders: list[Path]) -> pd.DataFrame:
 def references_of(facts: pd.DataFrame) -> pd.DataFrame:
     """:func:`read_references` of facts that are read already."""
     rows = []
+    run: Any
     for run in facts.itertuples():
         for line, each in run.references.items():
             names = {"dataset": run.dataset, "seed": run.seed, "run": run.Index, "line": line}
@@ -136,8 +134,8 @@ def references_of(facts: pd.DataFrame) -> pd.DataFrame:
 def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:
     """Directories of the finished runs below the folders; raises SalutaryError if one is ``required``."""
     # os.walk does not mind directories that a running sweep renames meanwhile.
-    found = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
-    paths = sorted(path for path in found if path.suffix != ".partial")
+    finished = {Path(root) for folder in folders for root, _, files in os.walk(folder) if "run.json" in files}
+    paths = sorted(path for path in finished if path.suffix != ".partial")
     if required and not paths:
         raise SalutaryError(f"no finished run below {', '.join(map(str, folders))}")
     return paths
@@ -146,3 +144,13 @@ def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:
 def last_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     """The last round of each run."""
     return rounds.sort_values("round").groupby("run", as_index=False).last()
+
+
+def _of_today(settings: Any) -> Any:
+    """Settings of an earlier version with the names that classes have now, so that runs of both compare."""
+    if isinstance(settings, dict):
+        return {
+            name: successor(value) if name == "_target_" else _of_today(value)
+            for name, value in settings.items()
+        }
+    return [_of_today(each) for each in settings] if isinstance(settings, list) else settings

@@ -4,9 +4,38 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 
-from salutary.errors import SalutaryError, require_bool, require_number, require_whole
+from salutary.errors import SalutaryError
+from salutary.system.rules import NULL, Flag, Number, Rule, Text, Whole, check
+
+
+@dataclass(frozen=True)
+class Share(Rule):
+    """A share of the pool such as ``"1%"``, or what ``otherwise`` accepts."""
+
+    otherwise: Rule
+
+    def accepts(self, value: object) -> bool:
+        return percentage(value) is not None or self.otherwise.accepts(value)
+
+    def __str__(self) -> str:
+        return str(self.otherwise)
+
+
+RULES = {
+    "seed": Whole(0),
+    "rounds": Share(Whole(0)),
+    "budget": Share(Whole(1)),
+    "n_init": Whole(1),
+    "n_validation": Whole(2) | NULL,
+    "n_pool": Whole(2) | NULL,
+    "label_noise": Number(0, 1),
+    "output_dir": Text("the name of a folder"),
+    "data_dir": Text("the name of a folder") | NULL,
+    "baselines_use_validation": Flag(),
+    "force": Flag(),
+}
 
 
 @dataclass(frozen=True)
@@ -31,30 +60,23 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for a value of the wrong type or out of range."""
-        for name, smallest in {"seed": 0, "rounds": 0, "budget": 1, "n_init": 1}.items():
-            if name not in ("rounds", "budget") or not _share(name, getattr(self, name)):
-                require_whole(name, getattr(self, name), smallest)
-        for name in ("n_validation", "n_pool"):
-            if getattr(self, name) is not None:
-                require_whole(name, getattr(self, name), 2)
-        require_number("label_noise", self.label_noise, 0, 1)
+        for name in ("rounds", "budget"):
+            share = percentage(getattr(self, name))
+            if share is not None and not 0 < share <= 1:
+                raise SalutaryError(
+                    f"{name} must be a share of the pool in (0%, 100%], not {getattr(self, name)}"
+                )
+        check(self, RULES)
         if self.seed >= 2**32:
             raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
-        if not isinstance(self.output_dir, str) or not self.output_dir:
-            raise SalutaryError(f"output_dir must be the name of a folder, not {self.output_dir!r}")
-        if self.data_dir is not None and (not isinstance(self.data_dir, str) or not self.data_dir):
-            raise SalutaryError(f"data_dir must be the name of a folder or null, not {self.data_dir!r}")
-        for name in ("baselines_use_validation", "force"):
-            require_bool(name, getattr(self, name))
 
-    def sized(self, n_pool: int) -> Settings:
-        """The same settings with ``budget`` and ``rounds`` as numbers, for a pool of so many rows."""
-        budget, rounds = self.budget, self.rounds
-        if share := _share("budget", budget):
-            budget = max(1, round(share * n_pool))
-        if share := _share("rounds", rounds):
-            rounds = math.ceil(round(share * n_pool / budget, 9))  # 11 / 5 * 5 is 11
-        return replace(self, budget=budget, rounds=rounds)
+    def sized(self, n_pool: int) -> tuple[int, int]:
+        """Rounds and points a round, as numbers, for a pool of so many rows."""
+        budget, rounds = percentage(self.budget), percentage(self.rounds)
+        size = int(self.budget) if budget is None else max(1, round(budget * n_pool))
+        if rounds is None:
+            return int(self.rounds), size
+        return math.ceil(round(rounds * n_pool / size, 9)), size  # 11 / 5 * 5 is 11
 
     @classmethod
     def of(cls, config: dict) -> Settings:
@@ -66,11 +88,7 @@ class Settings:
         return cls(**{name: config[name] for name in names})
 
 
-def _share(name: str, value: object) -> float | None:
-    """0.01 for ``"1%"``; None for what is no percentage. Raises SalutaryError beyond (0, 100]."""
+def percentage(value: object) -> float | None:
+    """0.01 for ``"1%"``; None for what is no percentage."""
     match = re.fullmatch(r"(\d+(?:\.\d*)?) ?%", value) if isinstance(value, str) else None
-    if not match:
-        return None
-    if not 0 < float(match[1]) <= 100:
-        raise SalutaryError(f"{name} must be a share of the pool in (0%, 100%], not {value}")
-    return float(match[1]) / 100
+    return float(match[1]) / 100 if match else None

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from salutary.datasets import ROLES, Table
 from salutary.errors import SalutaryError, require_bool
-from salutary.experiments.parts import HalvedParts, OfficialParts, Parts, StratifiedParts, draw
+from salutary.experiments.parts import OfficialParts, Parts, PartsRule, StratifiedParts, draw
 from salutary.system.seeding import stream
 from salutary.tables import UNLABELED
 
@@ -49,7 +50,14 @@ class Split:
         return dataclasses.replace(self, pool=_fewer("pool", self.pool, y, n, seed))
 
 
-def split_table(table: Table, splitter, n_init: int, seed: int) -> Split:
+class Splitter(Protocol):
+    """Deals the rows of a table."""
+
+    def split(self, y: np.ndarray, n_init: int, seed: int) -> Split:
+        """The split of rows with classes y (n,); raises SalutaryError for impossible sizes."""
+
+
+def split_table(table: Table, splitter: Splitter, n_init: int, seed: int) -> Split:
     """What ``splitter`` makes of the table's rows; rows without a label are the pool, if there are any.
 
     All labelled rows of the training part then are the initial set, and ``n_init`` is not used. Parts that
@@ -57,10 +65,10 @@ def split_table(table: Table, splitter, n_init: int, seed: int) -> Split:
     """
     if table.roles is not None:
         return _given_split(table, n_init, seed)
-    known = np.flatnonzero(table.y != UNLABELED)
-    if len(known) == len(table.y):
+    labelled = np.flatnonzero(table.y != UNLABELED)
+    if len(labelled) == len(table.y):
         return splitter.split(table.y, n_init, seed)
-    y = table.y[known]
+    y = table.y[labelled]
     split = splitter.split(y, len(np.unique(y)), seed)
     initial = np.concatenate([split.initial, split.pool])
     parts = {
@@ -68,7 +76,7 @@ def split_table(table: Table, splitter, n_init: int, seed: int) -> Split:
         **{name: getattr(split, name) for name in ("validation", "test", "training", "scaling")},
     }
     pool = np.flatnonzero(table.y == UNLABELED)
-    return Split(pool=pool, **{name: known[rows] for name, rows in parts.items()})
+    return Split(pool=pool, **{name: labelled[rows] for name, rows in parts.items()})
 
 
 def _given_split(table: Table, n_init: int, seed: int) -> Split:
@@ -77,10 +85,10 @@ def _given_split(table: Table, n_init: int, seed: int) -> Split:
     for role in ("train", "validation", "test"):
         if not len(rows[role]):
             raise SalutaryError(f"no row is given to the {role} part, but others are")
-    known = table.y != UNLABELED
-    initial = rows["train"][known[rows["train"]]]
-    pool = np.sort(np.concatenate([rows["pool"], rows["train"][~known[rows["train"]]]]))
-    training = np.sort(np.concatenate([initial, rows["pool"][known[rows["pool"]]]]))
+    labelled = table.y != UNLABELED
+    initial = rows["train"][labelled[rows["train"]]]
+    pool = np.sort(np.concatenate([rows["pool"], rows["train"][~labelled[rows["train"]]]]))
+    training = np.sort(np.concatenate([initial, rows["pool"][labelled[rows["pool"]]]]))
     if not len(pool):
         state = int(stream(seed, "initial").integers(2**31))
         parts = Parts(initial, rows["validation"], rows["test"], initial[:0])
@@ -107,7 +115,7 @@ class PaperSplit:
 
     def __init__(
         self,
-        parts: StratifiedParts | HalvedParts | None = None,
+        parts: PartsRule | None = None,
         scale_on: str | float = "training",
         redraw: bool = True,
     ):
@@ -164,7 +172,7 @@ class StandardSplit:
             if not isinstance(value, float) or not 0 < value < 0.5:
                 raise SalutaryError(f"protocol.splitter.{name} must be a share in (0, 0.5), not {value!r}")
         share = self.validation / (1 - self.test)
-        rule = StratifiedParts(self.test, share, self.FIXED_STATE)
+        rule: PartsRule = StratifiedParts(self.test, share, self.FIXED_STATE)
         if self.official_test:
             rule = OfficialParts(self.official_test, self.validation, self.FIXED_STATE)
         parts = rule.parts(y)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from salutary.experiments.metrics import Metrics
+from salutary.experiments.records import Identity
+from salutary.experiments.rounds import Round
 from salutary.system.progress import counting_bar
-
-if TYPE_CHECKING:
-    from salutary.experiments.identity import Identity
-    from salutary.experiments.metrics import Metrics
-    from salutary.experiments.rounds import Round
 
 REFERENCE_NAMES = {
     "majority": "majority class",
@@ -37,7 +34,7 @@ def progress(
 
 def summarise(
     identity: Identity,
-    records: list[Round],
+    records: Sequence[Round],
     references: dict[str, Metrics],
     twins: tuple[str, ...],
     seconds: float,
@@ -64,7 +61,7 @@ def summarise(
         console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 
 
-def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
+def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
     for name in ("test accuracy", "balanced", "macro F1", "test loss"):
@@ -83,7 +80,7 @@ def _accuracies(records: list[Round], references: dict[str, Metrics]) -> Table:
     return table
 
 
-def _labels(records: list[Round]) -> str:
+def _labels(records: Sequence[Round]) -> str:
     last = records[-1]
     queried = [query for record in records for query in record.queries]
     if not queried:

@@ -17,9 +17,9 @@ from salutary.errors import SalutaryError
 from salutary.labeling.labeler import Labeler, Round
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows
 from salutary.system.device import one_thread
 
 

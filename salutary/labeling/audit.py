@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
@@ -14,18 +13,18 @@ from sklearn.model_selection import KFold
 
 from salutary.engine import MeanLoss, Optimum
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.labeling import outputs
-from salutary.labeling import page as label_page
+from salutary.labeling import outputs, page
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.seeding import stream
 from salutary.tables.labels import Classes
 
 FOLDS = 10
+PACKAGES = ("salutary", "torch", "scikit-learn")
 
 
 def run(settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]) -> None:
@@ -39,11 +38,12 @@ def run(settings: LabelSettings, device: Device, model_of: Callable[[int], Logis
     table = audit(labeled, validation, model, inputs.classes, settings.seed)
     if inputs.labeled.ids is not None:
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
-    facts = _facts(settings, inputs, table, model)
+    named = {"labeled": settings.labeled, "validation": settings.validation, "target": settings.target}
+    facts = named | _facts(inputs, table) | {"l2": model.l2_, "versions": outputs.versions(*PACKAGES)}
     with outputs.locked(settings.path):
         with whole_folder(settings.folder) as folder:
-            outputs.write_json(folder / "facts.json", facts)
-            write_atomic(folder / "audit.html", label_page.audit_page(facts, table).encode())
+            write_atomic(folder / "facts.json", outputs.as_json(facts))
+            write_atomic(folder / "audit.html", page.audit_page(facts, table).encode())
         outputs.write_table(settings.path, table)
     console = Console(highlight=False, markup=False)  # a path may look like markup
     console.print(
@@ -98,21 +98,11 @@ def out_of_fold(labeled: Rows, validation: Rows, model: LogisticRegression, seed
     return found
 
 
-def _facts(settings: LabelSettings, inputs: Inputs, table: pd.DataFrame, model: LogisticRegression) -> dict:
-    schema = inputs.features.schema
+def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
     return {
-        "labeled": settings.labeled,
-        "validation": settings.validation,
-        "target": settings.target,
         "n_labeled": len(table),
         "n_validation": len(inputs.validation.rows),
         "hurting": int((table["harm"] > 2 * table["standard_error"]).sum()),
         "doubted": int((table["label"] != table["prediction"]).sum()),
-        "columns": {
-            "numeric": list(schema.numeric),
-            "categorical": list(schema.categorical),
-            "left_out": schema.left_out,
-        },
-        "l2": model.l2_,
-        "versions": {name: metadata.version(name) for name in ("salutary", "torch", "scikit-learn")},
+        "columns": outputs.columns(inputs.features.schema),
     }

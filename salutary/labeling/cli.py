@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -36,6 +37,7 @@ def main() -> None:
     if not arguments or {"--help", "-h"} & set(arguments):
         print(USAGE + _documented())
         return
+    sys.path.append(os.getcwd())  # where a user's own strategy may be
     one_line_errors(run, "salutary-label")(arguments)
 
 
@@ -56,26 +58,12 @@ def run(arguments: list[str]) -> None:
 
     check_kind(_kind(cfg))
     device, model = build(cfg, "device"), _model(cfg)
-    check_free(settings)
+    settings.check_free()
     if settings.audit:
         audit.run(settings, device, model)
     else:
         chosen = OmegaConf.to_container(cfg, resolve=True)
         pipeline.run(settings, device, model, build(cfg, "strategy"), chosen)
-
-
-def check_free(settings: LabelSettings) -> None:
-    """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""
-    for path in (settings.path, settings.folder):
-        if path.exists() and not settings.force:
-            raise SalutaryError(
-                f"{path} is there already: force=true replaces it, output=... writes elsewhere"
-            )
-    folder = settings.folder
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / "facts.json").exists():
-        raise SalutaryError(
-            f"{folder} is a folder that salutary-label has not written: output=... writes elsewhere"
-        )
 
 
 def _kind(cfg: DictConfig) -> type:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
@@ -14,6 +15,8 @@ NAMES = {
     LABELED: "salutary labelling",
     ALTERNATIVE: "trained on labelled + validation rows",
 }
+# Losses (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
+Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Comparison:
     hits: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, where: str, measured: dict[str, tuple[np.ndarray, np.ndarray]]) -> Comparison:
+    def of(cls, where: str, measured: dict[str, Measured]) -> Comparison:
         return cls(where, *({name: pair[i] for name, pair in measured.items()} for i in (0, 1)))
 
     @property

@@ -11,10 +11,10 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.track import Rows
+from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
-from salutary.tables.files import TableFile, check_columns, open_table
+from salutary.tables.files import check_columns, open_table
 from salutary.tables.labels import Classes
 from salutary.tables.messages import quoted, shown, where
 from salutary.tables.schema import Schema, require_apart, to_texts
@@ -50,8 +50,10 @@ class Inputs:
     test: Part | None
 
     @property
-    def parts(self) -> list[Part]:
-        return [part for part in (self.labeled, self.validation, self.test) if part]
+    def parts(self) -> dict[str, Part]:
+        """Those there are, by setting."""
+        parts = {"labeled": self.labeled, "validation": self.validation, "test": self.test}
+        return {name: part for name, part in parts.items() if part}
 
 
 def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
@@ -59,39 +61,44 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
 
     Raises SalutaryError, naming file, column and row, for whatever is wrong in them.
     """
-    tables = {
-        name: open_table(path, settings.separator)
-        for name in ("labeled", "validation", "test")
-        if (path := getattr(settings, name))
-    }
-    frame = read_labeled(tables["labeled"], settings)
-    path = tables["labeled"].path
-    classes = Classes.of(frame[settings.target], path)
+    files = {"labeled": settings.labeled, "validation": settings.validation, "test": settings.test}
+    tables = {name: open_table(path, settings.separator) for name, path in files.items() if path}
+    labeled = tables.pop("labeled")
+    require_apart(settings.fixed, settings.lists)
+    fixed = [column for column in settings.fixed.values() if column]
+    check_columns(labeled.path, labeled.columns, fixed)
+    frame = labeled.read_all_but(settings.ignore)
+    classes = Classes.of(frame[settings.target], labeled.path)
     _check_id_name(settings.id, classes)
-    known = [settings.target, *([settings.id] if settings.id else [])]
-    schema = Schema.of(
-        frame.drop(columns=known), path, settings.numeric, settings.categorical, settings.ignore
-    )
-    features = Features.fit(schema, schema.convert(frame, path))
-    parts = {"labeled": _part(frame, path, features, classes, settings, device)}
+    schema = Schema.of(frame.drop(columns=fixed), labeled.path, **settings.lists)
+    features = Features.fit(schema, schema.convert(frame, labeled.path))
+    reader = _Reader(settings.target, settings.id, classes, features, device)
+    parts = {"labeled": reader.part(frame, labeled.path)}
     features.unseen.clear()
-    for name in list(tables)[1:]:
-        frame = tables[name].read([*schema.used, *known])
-        parts[name] = _part(frame, tables[name].path, features, classes, settings, device)
+    for name, table in tables.items():
+        parts[name] = reader.part(table.read([*schema.used, *fixed]), table.path)
     inputs = Inputs(features, classes, parts["labeled"], parts["validation"], parts.get("test"))
     _check_classes(inputs, settings.target)
     _check_apart(inputs, settings.id)
     return inputs
 
 
-def read_labeled(table: TableFile, settings: LabelSettings) -> pd.DataFrame:
-    """The labelled rows, all columns but those to ignore. Raises SalutaryError if target or id are not among
-    them.
-    """
-    fixed = {"target": settings.target, "id": settings.id}
-    require_apart(fixed, {name: getattr(settings, name) for name in ("numeric", "categorical", "ignore")})
-    check_columns(table.path, table.columns, [name for name in fixed.values() if name])
-    return table.read_all_but(settings.ignore)
+@dataclass(frozen=True)
+class _Reader:
+    """Makes rows of features and class numbers of the columns of a file."""
+
+    target: str
+    id: str | None
+    classes: Classes
+    features: Features
+    device: Device
+
+    def part(self, frame: pd.DataFrame, path: Path) -> Part:
+        """Raises SalutaryError, naming the row, for a label, an id or a number that is none."""
+        y = self.classes.encode(frame[self.target], path)
+        X = self.features.transform(self.features.schema.convert(frame, path), path)
+        ids = checked_ids(frame[self.id], path) if self.id else None
+        return Part(Rows(self.device.features(X).double(), self.device.labels(y)), ids, path)
 
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
@@ -100,20 +107,6 @@ def _check_id_name(name: str | None, classes: Classes) -> None:
         raise SalutaryError(
             f"id={shown(name)}: a column of the labels that are written has this name, rename it"
         )
-
-
-def _part(
-    frame: pd.DataFrame,
-    path: Path,
-    features: Features,
-    classes: Classes,
-    settings: LabelSettings,
-    device: Device,
-) -> Part:
-    y = classes.encode(frame[settings.target], path)
-    X = features.transform(features.schema.convert(frame, path), path)
-    ids = checked_ids(frame[settings.id], path) if settings.id else None
-    return Part(Rows(device.features(X).double(), device.labels(y)), ids, path)
 
 
 def checked_ids(values: pd.Series, path: Path) -> np.ndarray:
@@ -139,7 +132,7 @@ def _check_classes(inputs: Inputs, target: str) -> None:
 def _check_apart(inputs: Inputs, column: str | None) -> None:
     """Raises SalutaryError for an id that is in two of the files."""
     seen: dict[str, Path] = {}
-    for part in inputs.parts:
+    for part in inputs.parts.values():
         if part.ids is None:
             continue
         for row, name in enumerate(part.ids):

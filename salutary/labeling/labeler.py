@@ -15,14 +15,14 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError, require_whole
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Measured
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Picks, Rows, Track
+from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
-from salutary.strategies import PoolView, Strategy, check_proposal
-from salutary.strategies.salutary import Salutary, SalutaryGroundTruth
-from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies import Strategy, check_proposal
+from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
@@ -43,7 +43,7 @@ class Round:
     number: int
     picks: tuple[Picks, ...]
     validation: tuple[float, float]
-    held_out: tuple[np.ndarray, np.ndarray] | None
+    held_out: Measured | None
     seconds: float
 
     @property
@@ -87,17 +87,16 @@ class Labeler:
             )
         if len(self.labeled.y.unique()) < self.n_classes:
             raise SalutaryError("each class needs a labelled row")
-        check_strategy(self.strategy)
+        check_kind(type(self.strategy))
         self.strategy.check(self.model)
-        if isinstance(self.strategy, SalutaryGreedy):  # the folds are to choose as the result does
-            confidence = self.strategy.standard_errors(len(self.validation))
-            self.strategy = SalutaryGreedy(confidence, self.strategy.exact, self.strategy.rerank)
+        self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop: str | None = None
         self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
 
-    def _start(self, seen: Rows, held_out: np.ndarray) -> Track:
-        return Track.start(self.model, self.labeled, seen, held_out, self.seed)
+    def _start(self, seen: Rows, held_out: np.ndarray) -> FittedTrack:
+        track = Track.start(self.labeled, seen, self.n_classes)
+        return FittedTrack.of(track, self.model, held_out, self.seed)
 
     def _folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
         """Numbers of the validation rows that choose, and of those held out, in each fold."""
@@ -148,7 +147,7 @@ class Labeler:
             losses.append(record.loss)
             yield record
 
-    def kept(self, rounds: tuple[Round, ...], number: int) -> Track:
+    def kept(self, rounds: tuple[Round, ...], number: int) -> FittedTrack:
         """The result as it was after round ``number``."""
         track = self._start(self.validation, np.empty(0, np.int64))
         for record in rounds[1 : number + 1]:
@@ -163,37 +162,36 @@ class Labeler:
             for track, S, near in zip(self.tracks, directions, rows, strict=True)
         ]
         short = [i for i, each in enumerate(picks) if len(each) < size]
-        if not short or shortlist.is_whole or not self._confidence:
+        confidence = self.strategy.standard_errors(len(self.validation))
+        if not short or shortlist.is_whole or not confidence:
             return picks
         # Points of lower influence may be surer than those that were looked at.
         again = [self.tracks[i] for i in short]
         scorers = [track.confident(stream(self.seed, "strategy", number)) for track in again]
-        rows = shortlist.by_lower_bound(again, scorers, self._confidence, f"round {number}: the surest")
+        rows = shortlist.by_lower_bound(again, scorers, confidence, f"round {number}: the surest")
         for i, near in zip(short, rows, strict=True):
             picks[i] = self._picks(self.tracks[i], directions[i], near, size, number)
         return picks
 
-    @property
-    def _confidence(self) -> float:
-        return self.strategy.confidence if isinstance(self.strategy, SalutaryGreedy) else 0
-
-    def _picks(self, track: Track, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
+    def _picks(self, track: FittedTrack, S: Tensor, near: np.ndarray, size: int, number: int) -> Picks:
         """What the strategy proposes of the rows ``near`` of the pool."""
         X = self._features(near)
         if not len(near):  # a fold may come to the end of the pool before the result does
             return track.described(S, X, near, near, np.empty(0))
-        labeled, seen = track.labeled, track.seen
-        parts = (X, labeled.X, labeled.y.clone(), seen.X, seen.y, track.n_initial, self.n_classes)
         size = min(size, len(near))
         rng = stream(self.seed, "strategy", number)
-        proposal = self.strategy.propose(track.model, PoolView(*parts), size, rng)
+        proposal = self.strategy.propose(track.model, track.view(X), size, rng)
         check_proposal(proposal, len(near), size, self.n_classes)
+        if proposal.labels is None or proposal.influence is None:
+            raise SalutaryError("the strategy must give each point a label and an influence: nobody is asked")
         chosen = proposal.indices.numpy(force=True)
         labels, influence = (value.numpy(force=True) for value in (proposal.labels, proposal.influence))
         return track.described(S, X[proposal.indices.to(X.device)], near[chosen], labels, influence)
 
-    def _grown(self, track: Track, picks: Picks) -> Track:
-        return track.grown(picks.rows, self._features(picks.rows), picks.labels) if len(picks) else track
+    def _grown(self, track: FittedTrack, picks: Picks) -> FittedTrack:
+        if not len(picks):
+            return track
+        return track.add(picks.rows, self._features(picks.rows), torch.as_tensor(picks.labels))
 
     def _features(self, rows: np.ndarray) -> Tensor:
         return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
@@ -207,16 +205,14 @@ class Labeler:
         return Round(number, picks, validation, held_out, time.perf_counter() - started)
 
 
-def row_losses(model: LogisticRegression, rows: Rows) -> tuple[np.ndarray, np.ndarray]:
+def row_losses(model: LogisticRegression, rows: Rows) -> Measured:
     """Loss of each row (n,), and whether its class is the likeliest (n,)."""
     losses = loss(rows.X, rows.y, model.coef_)
     hits = model.predict_proba(rows.X).argmax(1) == rows.y
     return losses.numpy(force=True), hits.numpy(force=True)
 
 
-def held_out_losses(
-    models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows
-) -> tuple[np.ndarray, np.ndarray] | None:
+def held_out_losses(models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows) -> Measured | None:
     """Losses and hits (n_V,) of each validation row by the model that goes with it; None without models."""
     if not models:
         return None
@@ -226,9 +222,7 @@ def held_out_losses(
     return losses, hits
 
 
-def held_out_when_kept(
-    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
-) -> tuple[np.ndarray, np.ndarray] | None:
+def held_out_when_kept(labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping) -> Measured | None:
     """Losses and hits (n_V,) of held-out validation rows at the round that is kept; None without
     cross-fitting.
 
@@ -246,7 +240,7 @@ def held_out_when_kept(
     return losses[of_row, rows], hits[of_row, rows]
 
 
-def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray, np.ndarray] | None]:
+def alternative(labeler: Labeler) -> tuple[LogisticRegression, Measured | None]:
     """The plain alternative: a model of labelled and all validation rows, and its held-out losses and hits.
 
     Those are of models trained on labelled rows and the validation rows that the fold does not hold out: what
@@ -259,18 +253,31 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, tuple[np.ndarray,
         model.l2 = "cv" if model.l2 == "validation" else model.l2  # its validation rows it trains on
         return model.tune(rows.X, rows.y, stream(labeler.seed, "model")).fit(rows.X, rows.y)
 
-    folds = [(trained(track.seen), track.held_out) for track in labeler.tracks[1:]]
+    folds = [(trained(track.validation), track.held_out) for track in labeler.tracks[1:]]
     return trained(labeler.validation), held_out_losses(folds, labeler.validation)
 
 
-def check_strategy(strategy: Strategy) -> None:
-    """Raises SalutaryError for a strategy that does not label by influence over the labelled set."""
-    check_kind(type(strategy))
-    if getattr(strategy, "hessian", "labeled") != "labeled":
-        raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
+def three_models(
+    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
+) -> tuple[dict[str, LogisticRegression], dict[str, Measured] | None]:
+    """The initial model, that of the round that is kept and the alternative, by their names in
+    :mod:`salutary.labeling.comparison`; and each one's held-out losses and hits, None without cross-fitting.
+    """
+    kept = stopping.kept([record.loss for record in rounds])
+    model, held_out = alternative(labeler)
+    models = {
+        INITIAL: labeler.kept(rounds, 0).model,
+        LABELED: labeler.kept(rounds, kept).model,
+        ALTERNATIVE: model,
+    }
+    when_kept = held_out_when_kept(labeler, rounds, stopping)
+    first = rounds[0].held_out
+    if first is None or when_kept is None or held_out is None:
+        return models, None
+    return models, {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
 
 
 def check_kind(kind: type) -> None:
-    """Raises SalutaryError for strategies of this class that do not label by influence."""
-    if not issubclass(kind, (Salutary, SalutaryGreedy)) or issubclass(kind, SalutaryGroundTruth):
+    """Raises SalutaryError for a class whose strategies do not label by influence over the labelled set."""
+    if not getattr(kind, "labels_alone", False):
         raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")

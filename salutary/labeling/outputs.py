@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
+from salutary.tables.schema import Schema
 
 
 def label_table(rounds: tuple[Round, ...], classes: Classes) -> pd.DataFrame:
@@ -65,12 +67,12 @@ def curves(rounds: tuple[Round, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def save_model(path: Path, features: Features, model: LogisticRegression, classes: Classes) -> None:
+def saved_model(features: Features, model: LogisticRegression, classes: Classes) -> bytes:
     """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle."""
     import skops.io
 
     pipeline = Pipeline([("features", features.transformer), ("model", model.to_sklearn(classes.values))])
-    write_atomic(path, skops.io.dumps(pipeline))
+    return skops.io.dumps(pipeline)
 
 
 @contextlib.contextmanager
@@ -118,5 +120,18 @@ def write_table(path: Path, frame: pd.DataFrame) -> None:
     write_atomic(path, buffer.getvalue())
 
 
-def write_json(path: Path, facts: dict) -> None:
-    write_atomic(path, (json.dumps(facts, indent=2) + "\n").encode())
+def as_json(facts: dict) -> bytes:
+    return (json.dumps(facts, indent=2) + "\n").encode()
+
+
+def columns(schema: Schema) -> dict:
+    """What facts say of a table's columns."""
+    return {
+        "numeric": list(schema.numeric),
+        "categorical": list(schema.categorical),
+        "left_out": schema.left_out,
+    }
+
+
+def versions(*packages: str) -> dict[str, str]:
+    return {name: metadata.version(name) for name in packages}

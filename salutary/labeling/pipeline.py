@@ -6,19 +6,17 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from importlib import metadata
 
 import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.labeling import outputs, terminal
-from salutary.labeling import page as label_page
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
+from salutary.labeling import outputs, page, terminal
+from salutary.labeling.comparison import ALTERNATIVE, LABELED, Comparison
 from salutary.labeling.inputs import Inputs, read_inputs
-from salutary.labeling.labeler import Labeler, Round, alternative, held_out_when_kept, row_losses
+from salutary.labeling.labeler import Labeler, Measured, Round, row_losses, three_models
 from salutary.labeling.pool import EncodedPool, encode_pool, rows_of
-from salutary.labeling.settings import LabelSettings, as_path
+from salutary.labeling.settings import LabelSettings
 from salutary.labeling.state import State
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Strategy
@@ -53,9 +51,9 @@ def run(
     device: Device,
     model_of: Callable[[int], LogisticRegression],
     strategy: Strategy,
-    chosen: dict,
+    command: dict,
 ) -> None:
-    """Label the pool and write everything; ``chosen``: all settings, for the record.
+    """Label the pool and write everything; ``command``: all settings, for the record.
 
     Raises SalutaryError for whatever is wrong in the files; then nothing is written.
     """
@@ -63,181 +61,172 @@ def run(
     table = open_table(settings.pool, settings.separator)
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
-    files = [as_path(name) for name in (settings.labeled, settings.validation, settings.pool)]
     with outputs.locked(settings.path):
-        state = State(settings.partial, chosen, files)
+        state = State(settings.partial, command, settings.files)
         try:
             pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
-            result = label(settings, inputs, pool, model, strategy, state)
-            write(settings, inputs, table, pool, result, chosen)
+            labelling = Labelling(settings, command, inputs, table, pool)
+            result = labelling.label(model, strategy, state)
+            labelling.write(result)
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()
             raise
         state.remove()
-    terminal.summarise(result, settings)
+    terminal.summarise(result, settings.path, settings.folder)
 
 
-def label(
-    settings: LabelSettings,
-    inputs: Inputs,
-    pool: EncodedPool,
-    model: LogisticRegression,
-    strategy: Strategy,
-    state: State,
-) -> Result:
-    """Go on with the rounds where ``state`` left them, and compare what came of them."""
-    started = time.perf_counter()
-    labeler = Labeler(
-        labeled=inputs.labeled.rows,
-        validation=inputs.validation.rows,
-        pool=pool.matrix,
-        n_classes=len(inputs.classes.names),
-        model=model,
-        strategy=strategy,
-        budget=settings.budget,
-        folds=settings.folds,
-        seed=settings.seed,
-        shortlist=max(settings.shortlist, settings.budget, strategy.rerank),
-        progress=True,
-    )
-    done = state.rounds()
-    records = [*done]
-    with _rounds_bar(settings, pool) as advance:
-        advance(max(len(done) - 1, 0))
-        for record in labeler.rounds(settings.stopping, done):
-            state.add(record)
-            records.append(record)
-            advance(int(record.number > 0))
-    rounds = tuple(records)
-    kept = settings.stopping.kept([record.loss for record in rounds])
-    other, other_held_out = alternative(labeler)
-    models = {
-        INITIAL: labeler.kept(rounds, 0).model,
-        LABELED: labeler.kept(rounds, kept).model,
-        ALTERNATIVE: other,
-    }
-    held_out = {
-        INITIAL: rounds[0].held_out,
-        LABELED: held_out_when_kept(labeler, rounds, settings.stopping),
-        ALTERNATIVE: other_held_out,
-    }
-    comparisons = _comparisons(inputs, models, held_out)
-    seconds = time.perf_counter() - started + sum(record.seconds for record in done)
-    return Result(rounds, kept, labeler.stop, models, comparisons, seconds)
+@dataclass(frozen=True)
+class Labelling:
+    """What was asked, and what was read: the rows with labels, the pool as a table and as a matrix.
 
+    ``command``: all settings, for the record.
+    """
 
-@contextlib.contextmanager
-def _rounds_bar(settings: LabelSettings, pool: EncodedPool) -> Iterator[Callable[[int], None]]:
-    """A bar of rounds; a large pool shows one of each pass over it instead."""
-    if len(pool.matrix) > settings.shortlist:
-        yield lambda n: None
-        return
-    with counting_bar("labelling", None if settings.rounds == "auto" else settings.rounds) as advance:
-        yield advance
+    settings: LabelSettings
+    command: dict
+    inputs: Inputs
+    table: TableFile
+    pool: EncodedPool
 
+    def label(self, model: LogisticRegression, strategy: Strategy, state: State) -> Result:
+        """Go on with the rounds where ``state`` left them, and compare what came of them."""
+        started, done, stopping = time.perf_counter(), state.rounds(), self.settings.stopping
+        labeler = self._labeler(model, strategy)
+        rounds = self._rounds(labeler, done, state)
+        kept = stopping.kept([record.loss for record in rounds])
+        models, held_out = three_models(labeler, rounds, stopping)
+        comparisons = self._comparisons(models, held_out)
+        seconds = time.perf_counter() - started + sum(record.seconds for record in done)
+        return Result(rounds, kept, labeler.stop, models, comparisons, seconds)
 
-def _comparisons(
-    inputs: Inputs,
-    models: dict[str, LogisticRegression],
-    held_out: dict[str, tuple[np.ndarray, np.ndarray] | None],
-) -> list[Comparison]:
-    """On the test rows if there are any, then on held-out validation rows."""
-    found = []
-    if inputs.test:
-        measured = {name: row_losses(model, inputs.test.rows) for name, model in models.items()}
-        found.append(Comparison.of("test rows", measured))
-    if held_out[INITIAL]:
-        found.append(Comparison.of("validation rows held out from choosing", held_out))
-    return found
-
-
-def write(
-    settings: LabelSettings,
-    inputs: Inputs,
-    table: TableFile,
-    pool: EncodedPool,
-    result: Result,
-    chosen: dict,
-) -> None:
-    """The folder first, then the table of labels."""
-    labels = outputs.label_table(result.kept_rounds, inputs.classes)
-    raw = _raw_rows(table, labels, inputs, settings)
-    if settings.id:
-        labels.insert(0, settings.id, raw[settings.id].to_numpy() if len(raw) else [])
-    if (truth := _truth(raw, settings)) is not None:
-        labels["true_label"] = truth
-    curves = outputs.curves(result.rounds)
-    facts = facts_of(settings, inputs, pool, result, labels, chosen)
-    columns = [name for name in inputs.features.schema.used if name in raw][:SHOWN_COLUMNS]
-    page = label_page.page(facts, labels, curves, raw[columns].reset_index(drop=True))
-    card = label_page.card(facts)
-    with whole_folder(settings.folder) as folder:
-        outputs.save_model(folder / "model.skops", inputs.features, result.models[LABELED], inputs.classes)
-        outputs.save_model(
-            folder / "alternative.skops", inputs.features, result.models[ALTERNATIVE], inputs.classes
+    def _labeler(self, model: LogisticRegression, strategy: Strategy) -> Labeler:
+        asked = self.settings
+        return Labeler(
+            labeled=self.inputs.labeled.rows,
+            validation=self.inputs.validation.rows,
+            pool=self.pool.matrix,
+            n_classes=len(self.inputs.classes.names),
+            model=model,
+            strategy=strategy,
+            budget=asked.budget,
+            folds=asked.folds,
+            seed=asked.seed,
+            shortlist=max(asked.shortlist, asked.budget, strategy.rerank),
+            progress=True,
         )
-        write_atomic(folder / "curves.csv", curves.to_csv(index=False).encode())
-        outputs.write_json(folder / "facts.json", facts)
-        write_atomic(folder / "MODEL_CARD.md", card.encode())
-        write_atomic(folder / "audit.html", page.encode())
-    outputs.write_table(settings.path, labels)
 
+    def _rounds(self, labeler: Labeler, done: tuple[Round, ...], state: State) -> tuple[Round, ...]:
+        """All rounds, ``done`` first; each of the others is kept in ``state`` as it ends."""
+        rounds = [*done]
+        with self._bar() as advance:
+            advance(max(len(done) - 1, 0))
+            for record in labeler.rounds(self.settings.stopping, done):
+                state.add(record)
+                rounds.append(record)
+                advance(int(record.number > 0))
+        return tuple(rounds)
 
-def _raw_rows(
-    table: TableFile, labels: pd.DataFrame, inputs: Inputs, settings: LabelSettings
-) -> pd.DataFrame:
-    """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
-    wanted = [settings.id, settings.target, *inputs.features.schema.used[:SHOWN_COLUMNS]]
-    columns = [name for name in wanted if name in table.columns]
-    if not len(labels):
-        return pd.DataFrame(columns=columns)
-    return rows_of(table, columns, labels["row"].to_numpy(np.int64))
+    @contextlib.contextmanager
+    def _bar(self) -> Iterator[Callable[[int], None]]:
+        """A bar of rounds; a large pool shows one of each pass over it instead."""
+        if len(self.pool.matrix) > self.settings.shortlist:
+            yield lambda n: None
+            return
+        rounds = self.settings.rounds
+        with counting_bar("labelling", None if isinstance(rounds, str) else rounds) as advance:
+            yield advance
 
+    def _comparisons(
+        self, models: dict[str, LogisticRegression], held_out: dict[str, Measured] | None
+    ) -> list[Comparison]:
+        """On the test rows if there are any, then on held-out validation rows."""
+        comparisons = []
+        if self.inputs.test:
+            measured = {name: row_losses(model, self.inputs.test.rows) for name, model in models.items()}
+            comparisons.append(Comparison.of("test rows", measured))
+        if held_out:
+            comparisons.append(Comparison.of("validation rows held out from choosing", held_out))
+        return comparisons
 
-def _truth(raw: pd.DataFrame, settings: LabelSettings) -> np.ndarray | None:
-    """The labels that a pool has after all, as text; nothing but the page looks at them."""
-    if settings.target not in raw or not len(raw):
-        return None
-    truth = to_texts(raw[settings.target])
-    return truth.to_numpy(object) if truth.notna().any() else None
+    def write(self, result: Result) -> None:
+        """The folder first, then the table of labels."""
+        labels = outputs.label_table(result.kept_rounds, self.inputs.classes)
+        raw = self._raw_rows(labels)
+        if self.settings.id:
+            labels.insert(0, self.settings.id, raw[self.settings.id].to_numpy() if len(raw) else [])
+        if (truth := self._truth(raw)) is not None:
+            labels["true_label"] = truth
+        with whole_folder(self.settings.folder) as folder:
+            for name, content in self._files(result, labels, raw).items():
+                write_atomic(folder / name, content)
+        outputs.write_table(self.settings.path, labels)
 
+    def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
+        named = [self.settings.id, self.settings.target, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
+        columns = [name for name in named if name in self.table.columns]
+        if not len(labels):
+            return pd.DataFrame(columns=columns)
+        return rows_of(self.table, columns, labels["row"].to_numpy(np.int64))
 
-def facts_of(
-    settings: LabelSettings,
-    inputs: Inputs,
-    pool: EncodedPool,
-    result: Result,
-    labels: pd.DataFrame,
-    chosen: dict,
-) -> dict:
-    """What facts.json says: data, columns, rounds, comparisons, versions."""
-    names = inputs.classes.names
-    counts = {"labeled": inputs.labeled.counts, "validation": inputs.validation.counts}
-    if inputs.test:
-        counts["test"] = inputs.test.counts
-    assigned = labels["label"].astype(str).value_counts().to_dict()
-    schema = inputs.features.schema
-    return {
-        "command": {name: value for name, value in chosen.items() if name not in ("protocol", "hydra")},
-        "output": str(settings.path),
-        "classes": list(names),
-        "counts": {part: {name: counts[part][number] for number, name in enumerate(names)} for part in counts}
-        | {"assigned": {name: int(assigned.get(name, 0)) for name in names}},
-        "pool_rows": len(pool.matrix),
-        "columns": {
-            "target": settings.target,
-            "numeric": list(schema.numeric),
-            "categorical": list(schema.categorical),
-            "left_out": schema.left_out,
-            "features": len(inputs.features.names),
-            "unseen_categories": {"validation and test": dict(inputs.features.unseen), "pool": pool.unseen},
-        },
-        "l2": result.models[LABELED].l2_,
-        "rounds": result.rounds[-1].number,
-        "kept_rounds": result.kept,
-        "labels": len(labels),
-        "stop": result.stop,
-        "comparisons": [comparison.facts() for comparison in result.comparisons],
-        "seconds": result.seconds,
-        "versions": {name: metadata.version(name) for name in ("salutary", "torch", "scikit-learn", "skops")},
-    }
+    def _truth(self, raw: pd.DataFrame) -> np.ndarray | None:
+        """The labels that a pool has after all, as text; nothing but the page looks at them."""
+        if self.settings.target not in raw or not len(raw):
+            return None
+        truth = to_texts(raw[self.settings.target])
+        return truth.to_numpy(object) if truth.notna().any() else None
+
+    def _files(self, result: Result, labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, bytes]:
+        """What goes into the folder, by name."""
+        facts, curves = self.facts(result, labels), outputs.curves(result.rounds)
+        features, classes = self.inputs.features, self.inputs.classes
+        columns = [name for name in features.schema.used if name in raw][:SHOWN_COLUMNS]
+        shown = raw[columns].reset_index(drop=True)
+        return {
+            "model.skops": outputs.saved_model(features, result.models[LABELED], classes),
+            "alternative.skops": outputs.saved_model(features, result.models[ALTERNATIVE], classes),
+            "curves.csv": curves.to_csv(index=False).encode(),
+            "facts.json": outputs.as_json(facts),
+            "MODEL_CARD.md": page.card(facts).encode(),
+            "audit.html": page.page(facts, labels, curves, shown).encode(),
+        }
+
+    def facts(self, result: Result, labels: pd.DataFrame) -> dict:
+        """What facts.json says: data, columns, rounds, comparisons, versions."""
+        hidden = ("protocol", "hydra")
+        return {
+            "command": {name: value for name, value in self.command.items() if name not in hidden},
+            "output": str(self.settings.path),
+            "classes": list(self.inputs.classes.names),
+            "counts": self._counts(labels),
+            "pool_rows": len(self.pool.matrix),
+            "columns": self._columns(),
+            "l2": result.models[LABELED].l2_,
+            "rounds": result.rounds[-1].number,
+            "kept_rounds": result.kept,
+            "labels": len(labels),
+            "stop": result.stop,
+            "comparisons": [comparison.facts() for comparison in result.comparisons],
+            "seconds": result.seconds,
+            "versions": outputs.versions("salutary", "torch", "scikit-learn", "skops"),
+        }
+
+    def _counts(self, labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+        """Rows of each class, by part, and labels that were assigned."""
+        names = self.inputs.classes.names
+        assigned = labels["label"].astype(str).value_counts()
+        counts = {
+            part: {name: rows.counts[number] for number, name in enumerate(names)}
+            for part, rows in self.inputs.parts.items()
+        }
+        return {**counts, "assigned": {name: int(assigned.get(name, 0)) for name in names}}
+
+    def _columns(self) -> dict:
+        features = self.inputs.features
+        unseen = {"validation and test": dict(features.unseen), "pool": self.pool.unseen}
+        return {
+            "target": self.settings.target,
+            **outputs.columns(features.schema),
+            "features": len(features.names),
+            "unseen_categories": unseen,
+        }

@@ -274,7 +274,7 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
         row = _first_twice(hashes)
         found = f"the id {quoted(_id(table, id_column, row))} is there twice"
         raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
-    for part in inputs.parts:
+    for part in inputs.parts.values():
         ids = pd.util.hash_array(part.ids)
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
         known = ids[ascending[places] == ids]

@@ -89,6 +89,34 @@ class LabelSettings:
         return Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
 
     @property
+    def fixed(self) -> dict[str, str | None]:
+        """The columns with a task of their own, by setting."""
+        return {"target": self.target, "id": self.id}
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        """The columns whose values are said to be of a kind, by setting."""
+        return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
+
+    @property
+    def files(self) -> list[Path]:
+        """What a labelling reads and what it goes on with depends on."""
+        return [as_path(name) for name in (self.labeled, self.validation, self.pool) if name]
+
+    def check_free(self) -> None:
+        """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""
+        for path in (self.path, self.folder):
+            if path.exists() and not self.force:
+                raise SalutaryError(
+                    f"{path} is there already: force=true replaces it, output=... writes elsewhere"
+                )
+        folder = self.folder
+        if folder.is_dir() and any(folder.iterdir()) and not (folder / "facts.json").exists():
+            raise SalutaryError(
+                f"{folder} is a folder that salutary-label has not written: output=... writes elsewhere"
+            )
+
+    @property
     def path(self) -> Path:
         """Of the table that is written."""
         return as_path(self.output or ("audit.csv" if self.audit else "labels.parquet"))

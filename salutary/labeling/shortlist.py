@@ -22,7 +22,8 @@ from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError, require_whole
 from salutary.labeling.pool import Pool
-from salutary.labeling.track import Track
+from salutary.labeling.track import FittedTrack
+from salutary.strategies.track import Track
 from salutary.system.progress import counting_bar
 
 # Blocks whose best rows are kept before they are compared.
@@ -163,7 +164,7 @@ class Shortlist:
         return len(self.pool) <= self.n
 
     def by_influence(
-        self, tracks: Sequence[Track], directions: Sequence[Tensor], title: str
+        self, tracks: Sequence[FittedTrack], directions: Sequence[Tensor], title: str
     ) -> list[np.ndarray]:
         """By the highest influence over all labels: ``salutary`` chooses of those what it would of all."""
         models = [(track.model.coef_, S) for track, S in zip(tracks, directions, strict=True)]
@@ -177,7 +178,11 @@ class Shortlist:
         return self._best(tracks, score, title)
 
     def by_lower_bound(
-        self, tracks: Sequence[Track], scorers: Sequence[ConfidentInfluence], confidence: float, title: str
+        self,
+        tracks: Sequence[Track],
+        scorers: Sequence[ConfidentInfluence],
+        confidence: float,
+        title: str,
     ) -> list[np.ndarray]:
         """By the highest of influence - confidence * standard error over all labels, where that is positive.
 

@@ -21,14 +21,14 @@ FIELDS = tuple(Picks.__dataclass_fields__)
 
 
 class State:
-    """A folder with the encoded pool and a file per round; made for other settings or data, it is emptied.
+    """A folder with the encoded pool and a file per round; of another command or data, it is emptied.
 
     Raises SalutaryError for a folder that is something else.
     """
 
-    def __init__(self, folder: Path, settings: dict, files: list[Path]):
+    def __init__(self, folder: Path, command: dict, files: list[Path]):
         self.folder = folder
-        fingerprint = _fingerprint({**settings, "version": __version__}, files)
+        fingerprint = _fingerprint({**command, "version": __version__}, files)
         mark = folder / "fingerprint"
         if folder.exists() and not mark.exists() and any(folder.iterdir()):
             raise SalutaryError(
@@ -74,8 +74,8 @@ def _read(file: Path, number: int) -> Round:
         return Round(number, picks, tuple(arrays["validation"].tolist()), held_out, float(arrays["seconds"]))
 
 
-def _fingerprint(settings: dict, files: list[Path]) -> str:
-    """Of the settings and, by size and time, of the files; a folder stands for those in it."""
+def _fingerprint(command: dict, files: list[Path]) -> str:
+    """Of a command's settings and, by size and time, of the files; a folder stands for those in it."""
     inside = [each for file in files for each in (sorted(file.iterdir()) if file.is_dir() else [file])]
     stats = [(str(each.resolve()), each.stat().st_size, each.stat().st_mtime_ns) for each in inside]
-    return hashlib.sha256(json.dumps([settings, stats], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([command, stats], sort_keys=True).encode()).hexdigest()

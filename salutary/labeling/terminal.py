@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -9,13 +10,12 @@ from rich.console import Console
 from rich.table import Table
 
 from salutary.labeling.comparison import NAMES, Comparison
-from salutary.labeling.settings import LabelSettings
 
 if TYPE_CHECKING:
     from salutary.labeling.pipeline import Result
 
 
-def summarise(result: Result, settings: LabelSettings) -> None:
+def summarise(result: Result, path: Path, folder: Path) -> None:
     """Labels, the three models beside each other, the verdict, and where everything is."""
     console = Console(highlight=False, markup=False)  # a path may look like markup
     n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
@@ -32,7 +32,7 @@ def summarise(result: Result, settings: LabelSettings) -> None:
         console.print(
             "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
         )
-    console.print(f"labels in {settings.path}, everything else in {settings.folder}/", soft_wrap=True)
+    console.print(f"labels in {path}, everything else in {folder}/", soft_wrap=True)
 
 
 def _models(comparison: Comparison) -> Table:

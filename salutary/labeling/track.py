@@ -1,35 +1,19 @@
-"""One labelled set that grows by points of the pool, and the model of it."""
+"""One labelled set of a labelling, the model of it, and what a round adds."""
 
 from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from salutary import engine
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.track import Track
 from salutary.system.seeding import stream
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Features X (n, d) and class numbers y (n,)."""
-
-    X: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        return len(self.y)
-
-    def __getitem__(self, rows: np.ndarray) -> Rows:
-        return Rows(self.X[rows], self.y[rows])
-
-    def joined(self, X: Tensor, y: Tensor) -> Rows:
-        return Rows(torch.cat([self.X, X.to(self.X)]), torch.cat([self.y, y.to(self.y)]))
 
 
 @dataclass(frozen=True)
@@ -51,28 +35,21 @@ class Picks:
 
 
 @dataclass(frozen=True)
-class Track:
-    """A labelled set, the first ``n_initial`` of it given, and its fitted ``model``.
+class FittedTrack(Track):
+    """A track, and the ``model`` fitted to its labelled rows.
 
-    ``seen``: the validation rows that choose. ``held_out``: numbers of the validation rows that do not, and
-    are measured. ``taken``: the pool rows that have been added.
+    ``held_out``: numbers of the validation rows that do not choose, and are measured.
     """
 
     model: LogisticRegression
-    labeled: Rows
-    n_initial: int
-    seen: Rows
     held_out: np.ndarray
-    taken: np.ndarray
 
     @classmethod
-    def start(
-        cls, model: LogisticRegression, labeled: Rows, seen: Rows, held_out: np.ndarray, seed: int
-    ) -> Track:
-        """The track of the given labels alone, a copy of ``model`` tuned with what it sees."""
-        tuned = copy.copy(model).tune(labeled.X, labeled.y, stream(seed, "model"), (seen.X, seen.y))
-        fitted = tuned.fit(labeled.X, labeled.y)
-        return cls(fitted, labeled, len(labeled), seen, held_out, np.empty(0, np.int64))
+    def of(cls, track: Track, model: LogisticRegression, held_out: np.ndarray, seed: int) -> FittedTrack:
+        """With a copy of ``model`` tuned by what the track sees."""
+        X, y, seen = track.labeled.X, track.labeled.y, (track.validation.X, track.validation.y)
+        fitted = copy.copy(model).tune(X, y, stream(seed, "model"), seen).fit(X, y)
+        return cls(**vars(track), model=fitted, held_out=held_out)
 
     def direction(self) -> Tensor:
         """S = H^-1 g_V (K, D), over the labelled set."""
@@ -84,16 +61,16 @@ class Track:
 
     @property
     def _optimum(self) -> engine.Optimum:
-        objective = engine.MeanLoss(self.seen.X, self.seen.y)
+        objective = engine.MeanLoss(self.validation.X, self.validation.y)
         return engine.Optimum(
             self.model.coef_, self.model.penalty_, self.labeled.X, objective, self.labeled.y
         )
 
-    def grown(self, rows: np.ndarray, X: Tensor, labels: np.ndarray) -> Track:
-        """The track with these pool rows added, with these labels."""
-        labeled = self.labeled.joined(X, torch.as_tensor(labels))
-        model = copy.copy(self.model).fit(labeled.X, labeled.y)
-        return replace(self, model=model, labeled=labeled, taken=np.concatenate([self.taken, rows]))
+    def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:
+        """With these pool rows and labels added, and a copy of the model fitted to them all."""
+        grown = super().add(rows, X, labels)
+        model = copy.copy(self.model).fit(grown.labeled.X, grown.labeled.y)
+        return replace(grown, model=model)
 
     def described(
         self, S: Tensor, X: Tensor, rows: np.ndarray, labels: np.ndarray, influence: np.ndarray

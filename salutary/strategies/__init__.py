@@ -87,11 +87,16 @@ class Strategy(ABC, Generic[M]):
 
     ``is_baseline``: whether ``baselines_use_validation=true`` adds the validation set to its
     training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
-    it gets a surrogate. ``same_on_two_classes``: names of the strategies that it cannot differ from there.
+    it gets a surrogate. ``labels_alone``: whether it gives each point a label and an influence over the
+    labelled set, and asks nobody: what ``salutary-label`` takes. ``rerank``: candidates that the model is
+    refitted with before one is picked. ``same_on_two_classes``: names of the strategies that it cannot differ
+    from there.
     """
 
     is_baseline = True
     needs_convex = False
+    labels_alone = False
+    rerank = 0
     same_on_two_classes: tuple[str, ...] = ()
     RULES: Mapping[str, rules.Rule] = {}
 
@@ -110,6 +115,17 @@ class Strategy(ABC, Generic[M]):
         if self.needs_convex and not is_network(model):
             check_convex(self, model)
         rules.check(self, self.RULES, "strategy.")
+
+    def for_validation(self, n: int) -> Strategy:
+        """The strategy as it chooses by ``n`` validation rows, also where a fold of them is kept from it.
+
+        Raises SalutaryError for settings that do not go with labelling alone.
+        """
+        return self
+
+    def standard_errors(self, n_validation: int) -> float:
+        """How many of its standard errors an influence has to exceed, for a point to be picked."""
+        return 0
 
 
 class ScoreStrategy(Strategy[M]):

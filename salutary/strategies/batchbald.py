@@ -186,7 +186,13 @@ class JointLabels:
     number of them up to one, and grows by one label of that draw with every point.
     """
 
-    def __init__(self, n_draws: int, max_configurations: int, rng: np.random.Generator, device: torch.device):
+    def __init__(
+        self,
+        n_draws: int,
+        max_configurations: int,
+        rng: np.random.Generator,
+        device: torch.device | str = "cpu",
+    ):
         self.weights_K_M = torch.ones(n_draws, 1, dtype=torch.float64, device=device)
         self.log_scale_M = self.weights_K_M.new_zeros(1)
         self.max_configurations = max_configurations

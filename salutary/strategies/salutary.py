@@ -33,6 +33,7 @@ class Salutary(InfluenceStrategy):
     """
 
     is_baseline = False
+    labels_alone = True
     RULES = {
         **InfluenceStrategy.RULES,
         "rerank": Whole(0),
@@ -59,6 +60,11 @@ class Salutary(InfluenceStrategy):
             raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
         if self.solver == "cg" and (self.confidence or self.estimate != "gradient"):
             raise SalutaryError("strategy.solver=cg is for strategy.estimate=gradient without confidence")
+
+    def for_validation(self, n: int) -> Salutary:
+        if self.hessian != "labeled":
+            raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
+        return self
 
     def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:
@@ -92,6 +98,8 @@ class SalutaryGroundTruth(Salutary):
 
     ``influence`` remains that of the salutary label, for which the point was chosen.
     """
+
+    labels_alone = False
 
     def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         chosen = super().propose(model, view, budget, rng)

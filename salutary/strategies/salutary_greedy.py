@@ -42,6 +42,7 @@ class SalutaryGreedy(Strategy[ConvexModel]):
 
     is_baseline = False
     needs_convex = True
+    labels_alone = True
     RULES = {
         "confidence": Worded(Choice("auto") | Number(0), "auto or a number >= 0"),
         "exact": Flag(),
@@ -71,6 +72,12 @@ class SalutaryGreedy(Strategy[ConvexModel]):
             torch.tensor([pick.influence for pick in picks], dtype=torch.float64),
             stop=None if len(picks) == budget else "no point with a positive lower bound",
         )
+
+    def for_validation(self, n: int) -> SalutaryGreedy:
+        """A copy whose ``confidence`` is that of ``n`` rows, whatever the number of rows it is then shown."""
+        fixed = copy.copy(self)
+        fixed.confidence = self.standard_errors(n)
+        return fixed
 
     def standard_errors(self, n_validation: int) -> float:
         """What ``confidence`` is for so many validation rows."""

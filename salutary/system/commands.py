@@ -7,8 +7,10 @@ import functools
 import os
 import re
 import sys
+import traceback
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import (
@@ -35,12 +37,12 @@ MISTAKES = (
 )
 
 
-def build(cfg: DictConfig, name: str, **arguments: object):
+def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
     """The object that ``_target_`` of the group ``name`` (``protocol.splitter``) names.
 
     Raises SalutaryError if there is none; one from its constructor comes out as it is.
     """
-    node = OmegaConf.select(cfg, name)
+    node = OmegaConf.select(cfg if isinstance(cfg, DictConfig) else OmegaConf.create(cfg), name)
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise SalutaryError(f"{name} must be a choice whose YAML file has a _target_; see --help")
     try:
@@ -49,6 +51,12 @@ def build(cfg: DictConfig, name: str, **arguments: object):
         if isinstance(error.__cause__, SalutaryError):
             raise error.__cause__ from None
         raise
+
+
+def resolved(cfg: DictConfig) -> dict[str, Any]:
+    """A configuration as plain dictionaries and lists, its interpolations resolved."""
+    container: Any = OmegaConf.to_container(cfg, resolve=True)
+    return container
 
 
 def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
@@ -64,7 +72,7 @@ def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
     return {"threads": min(share, cfg.device.threads or share)}
 
 
-def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable:
+def one_line_errors(function: Callable, command: str = "salutary-run") -> Callable[..., Any]:
     """Turn mistakes of the user into one line on standard error and exit status 1.
 
     Anything else is a fault of the program and keeps its traceback; with SALUTARY_TRACEBACK=1 in the
@@ -72,7 +80,7 @@ def one_line_errors(function: Callable, command: str = "salutary-run") -> Callab
     """
 
     @functools.wraps(function)
-    def wrapped(*args: object, **kwargs: object):
+    def wrapped(*args: object, **kwargs: object) -> Any:
         try:
             return function(*args, **kwargs)
         except KeyboardInterrupt:
@@ -90,10 +98,8 @@ def one_line_errors(function: Callable, command: str = "salutary-run") -> Callab
 
 def _raised_by_hydra(error: Exception) -> bool:
     """Whether Hydra itself raised it, as it does a plain ValueError for ``dataset=null``."""
-    frame = error.__traceback__
-    while frame.tb_next:
-        frame = frame.tb_next
-    return frame.tb_frame.f_globals["__name__"].startswith("hydra.")
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals["__name__"].startswith("hydra.")
 
 
 def explain(error: Exception) -> str:
@@ -125,9 +131,9 @@ def _known_settings() -> list[str]:
     files = Path(config_dir()).rglob("*.yaml")
     keys = (re.findall(r"^\s*(?:override )?(\w+):", file.read_text(), re.MULTILINE) for file in files)
     groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
-    return sorted({*groups, *(key for found in keys for key in found)})
+    return sorted({*groups, *(key for names in keys for key in names)})
 
 
-def _near(word: str, known: list[str]) -> str:
-    matches = [match for match in difflib.get_close_matches(word, known, n=2) if match != word]
+def _near(word: str, words: list[str]) -> str:
+    matches = [match for match in difflib.get_close_matches(word, words, n=2) if match != word]
     return f", did you mean {' or '.join(matches)}?" if matches else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -67,7 +68,7 @@ def one_thread() -> Iterator[None]:
 @contextlib.contextmanager
 def exact_convolutions() -> Iterator[None]:
     """On CUDA the same bits every time, forwards and backwards, and no float32 cut to 10 bits (TF32)."""
-    cudnn = torch.backends.cudnn
+    cudnn: Any = torch.backends.cudnn
     before = cudnn.deterministic, cudnn.benchmark, cudnn.conv.fp32_precision
     cudnn.deterministic, cudnn.benchmark, cudnn.conv.fp32_precision = True, False, "ieee"
     try:

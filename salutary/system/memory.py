@@ -19,9 +19,9 @@ def peak(call: Callable[[], object], device: str | torch.device = "cpu") -> floa
     """
     if torch.device(device).type != "cpu":
         torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
+        allocated = torch.cuda.memory_allocated(device)
         call()
-        return (torch.cuda.max_memory_allocated(device) - before) / 2**20
+        return (torch.cuda.max_memory_allocated(device) - allocated) / 2**20
     if sys.platform != "linux":
         call()
         return None

@@ -38,7 +38,7 @@ MOVED = {
     "files": ["system.files"],
     "fitted": ["integrations.fitted"],
     "help": ["experiments.help"],
-    "identity": ["experiments.identity"],
+    "identity": ["experiments.records"],
     "labeling.encoded_pool": ["labeling.pool"],
     "loop": ["experiments.loop", "strategies"],
     "memory": ["system.memory"],
@@ -92,6 +92,13 @@ class _Moved(MetaPathFinder, Loader):
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
         module.__getattr__ = successor  # type: ignore[method-assign]
+
+
+def successor(path: str) -> str:
+    """The dotted path of a class now, such as that of ``salutary.split.PaperSplit``."""
+    package, _, rest = path.partition(".")
+    module, _, name = rest.rpartition(".")
+    return f"{PACKAGE}.{MOVED[module][0]}.{name}" if package == PACKAGE and module in MOVED else path
 
 
 def install() -> None:

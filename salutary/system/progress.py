@@ -17,12 +17,17 @@ class LogHandler(logging.Handler):
         print(self.format(record))
 
 
-@contextlib.contextmanager
-def counting_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error, if that is a terminal; gives a function that advances it."""
+def progress_bar(shown: bool = True) -> Progress:
+    """A bar on standard error, if that is a terminal; what is printed meanwhile comes above it."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     disabled = not shown or not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=disabled) as bar:
+    return Progress(*columns, console=console, transient=True, disable=disabled)
+
+
+@contextlib.contextmanager
+def counting_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """A :func:`progress_bar` of one task; gives a function that advances it."""
+    with progress_bar(shown) as bar:
         task = bar.add_task(description, total=total)
         yield lambda n: bar.advance(task, n)

@@ -17,6 +17,10 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import pooch
+import requests
+import ucimlrepo
+
 from salutary.errors import SalutaryError
 from salutary.system.files import write_atomic
 
@@ -25,8 +29,6 @@ def directory(data_dir: str | None) -> Path:
     """``data_dir`` if given, else the cache directory of this user and platform."""
     if data_dir:
         return Path(data_dir).expanduser()
-    import pooch
-
     return Path(pooch.os_cache("salutary"))
 
 
@@ -49,9 +51,9 @@ def read(path: Path, sha256: str | None = None) -> bytes:
         raise SalutaryError(f"{path} is truncated or corrupt ({error}): remove or replace it") from error
     except OSError as error:
         raise SalutaryError(f"{path} cannot be read: {error.strerror}") from error
-    if sha256 and (found := hashlib.sha256(content).hexdigest()) != sha256:
+    if sha256 and (checksum := hashlib.sha256(content).hexdigest()) != sha256:
         raise SalutaryError(
-            f"{path} is not the published file, or is damaged: its sha256 is {found},"
+            f"{path} is not the published file, or is damaged: its sha256 is {checksum},"
             f" expected {sha256}; remove or replace it"
         )
     return content
@@ -64,10 +66,10 @@ def from_gz(url: str, sha256: str, data_dir: str | None, name: str) -> bytes:
         content = download(url, data_dir, name)
         path = directory(data_dir) / f"{name}.gz"
         try:
-            found = hashlib.sha256(gzip.decompress(content)).hexdigest()
+            checksum = hashlib.sha256(gzip.decompress(content)).hexdigest()
         except (EOFError, gzip.BadGzipFile, zlib.error):
-            found = None
-        if found != sha256:
+            checksum = None
+        if checksum != sha256:
             raise SalutaryError(f"{url} is not the published file (its sha256 differs)")
         _store(path, content)
     return read(path, sha256)
@@ -93,9 +95,6 @@ def from_archive(url: str, member: str, sha256: str, data_dir: str | None, name:
 
 def download(url: str, data_dir: str | None, name: str) -> bytes:
     """The content at ``url``. Raises SalutaryError that says where ``name`` can be put by hand."""
-    import pooch
-    import requests
-
     with tempfile.TemporaryDirectory() as scratch:
         try:
             pooch.get_logger().setLevel("ERROR")
@@ -113,8 +112,6 @@ def from_ucimlrepo(uci_id: int, data_dir: str | None, name: str, by_hand: str) -
     """
     path = find(data_dir, name)
     if path is None:
-        import ucimlrepo
-
         try:
             frame = ucimlrepo.fetch_ucirepo(id=uci_id).data.original
         except (ConnectionError, OSError, ValueError, ucimlrepo.DatasetNotFoundError) as error:
@@ -154,6 +151,9 @@ def _extract(content: bytes, member: str, url: str) -> bytes:
 def _extract_tar(content: bytes, member: str, url: str) -> bytes:
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            return archive.extractfile(member).read()
-    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError, AttributeError) as error:
+            file = archive.extractfile(member)
+            if file is None:
+                raise KeyError(f"{member} is no file")
+            return file.read()
+    except (tarfile.TarError, EOFError, OSError, zlib.error, KeyError) as error:
         raise SalutaryError(f"{url} does not hold {member}: {error}") from error

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from scipy.stats import ttest_1samp
 
-from salutary.analysis.sections import confidence
+from salutary.analysis.sections import Records, confidence
 from salutary.errors import SalutaryError
 from salutary.experiments.records import ROUND_COLUMNS
-from salutary.experiments.runs import last_rounds, read_references, read_rounds
+from salutary.experiments.runs import last_rounds, read_facts, read_references, read_rounds
 
 
 def test_reads_finished_runs_only(salutary_run, tmp_path):
@@ -46,6 +46,24 @@ def test_damaged_records_are_named_by_file_and_line(damage, salutary_run, tmp_pa
     change, message = DAMAGE[damage]
     file.write_text(change(file.read_text()))
     with pytest.raises(SalutaryError, match=f"{re.escape(str(file))}, {message}"):
+        read_rounds([tmp_path])
+
+
+def test_records_of_earlier_versions(salutary_run, tmp_path):
+    """Those of 0.2 and 0.3 are read, with the names that classes have now; those of 0.1 get one line."""
+    salutary_run("dataset=breast_cancer", "rounds=1")
+    (facts,), (rounds,) = tmp_path.rglob("run.json"), tmp_path.rglob("rounds.csv")
+    today = read_facts([tmp_path])["settings"].iloc[0]
+    old = facts.read_text().replace("salutary.experiments.split.", "salutary.split.")
+    facts.write_text(old.replace("salutary.system.device.", "salutary.device."))
+    assert '"salutary.split.PaperSplit"' in facts.read_text()
+    assert read_facts([tmp_path])["settings"].iloc[0] == today
+    assert len(read_rounds([tmp_path])) == 2
+    lines = [line.rsplit(",", 2)[0] for line in rounds.read_text().splitlines()]
+    rounds.write_text("\n".join(lines) + "\n")
+    with pytest.raises(
+        SalutaryError, match=r"rounds\.csv is of salutary 0\.1\.0, which is not read any more"
+    ):
         read_rounds([tmp_path])
 
 
@@ -119,9 +137,9 @@ def test_study_of_default_runs(salutary_run, tmp_path):
     command = ["-m", "dataset=breast_cancer", "rounds=1", "seed=0,1"]
     assert salutary_run(*command, "strategy=salutary_greedy")[0] == 0
     with pytest.raises(SalutaryError, match="needs runs of salutary"):
-        confidence.read_study([tmp_path / "outputs"])
+        confidence.study_of(Records([tmp_path / "outputs"]))
     assert salutary_run(*command, "strategy=salutary")[0] == 0
-    table = confidence.cells(confidence.read_study([tmp_path / "outputs"]))
+    table = confidence.cells(confidence.study_of(Records([tmp_path / "outputs"])))
     assert {"greedy auto", "salutary", "L + V"} <= set(table)
 
 
@@ -129,7 +147,7 @@ def test_study_reads_records(salutary_run, tmp_path):
     command = ["-m", "dataset=breast_cancer", "rounds=2", "seed=0,1", "n_validation=40,null"]
     assert salutary_run(*command, "strategy=salutary_greedy", "strategy.confidence=0,1")[0] == 0
     assert salutary_run(*command, "strategy=salutary")[0] == 0
-    found = confidence.read_study([tmp_path / "outputs"])
+    found = confidence.study_of(Records([tmp_path / "outputs"]))
     assert set(found["method"]) == {"initial", "L + V", "salutary", "greedy 0", "greedy 1", "greedy auto"}
     assert len(found) == 2 * 2 * 5 + 2  # auto is greedy 1 where all validation rows are used
     picks = found[found["method"] == "greedy 0"]

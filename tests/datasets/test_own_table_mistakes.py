@@ -4,7 +4,7 @@ import pytest
 from spoilt_tables import both, cells, check_one_line, left, nothing, raw, with_changes, without
 
 from salutary import __main__
-from salutary.experiments.cli import shared_table
+from salutary.experiments.job import shared_table
 
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"

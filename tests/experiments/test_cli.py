@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from salutary.experiments.identity import Identity, run_name
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.records import QUERY_COLUMNS, ROUND_COLUMNS, RunDirectory
+from salutary.experiments.records import QUERY_COLUMNS, ROUND_COLUMNS, Identity, RunDirectory, run_name
 from salutary.experiments.rounds import Query, Round
 from salutary.system.conf import config_dir
 
@@ -402,7 +401,7 @@ def test_help_shows_every_choice_at_once(tmp_path):
     for file in Path(config_dir()).glob("*/*.yaml"):
         assert re.search(rf"^  {file.stem} +\S", done.stdout, re.MULTILINE)
     for setting in ("seed", "rounds", "budget", "n_init", "data_dir"):
-        assert f"\n  {setting} " in done.stdout
+        assert re.search(rf"^  {setting}\b", done.stdout, re.MULTILINE)
     assert "digits" in re.findall(r"^  (\w+) .*\[default\]$", done.stdout, re.MULTILINE)
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
     assert not {"hydra", "omegaconf", "numpy", "torch", "sklearn", "pandas", "matplotlib"} & imported

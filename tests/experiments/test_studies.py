@@ -168,8 +168,8 @@ def settings(**changed) -> Settings:
     ],
 )
 def test_shares_of_the_pool(budget, rounds, expected):
-    sized = settings(budget=budget, rounds=rounds).sized(1000)
-    assert (sized.budget, sized.rounds) == expected
+    n_rounds, size = settings(budget=budget, rounds=rounds).sized(1000)
+    assert (size, n_rounds) == expected
 
 
 def test_half_of_the_pool_is_added(salutary_run, tmp_path):

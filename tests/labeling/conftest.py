@@ -1,5 +1,6 @@
 """The command ``salutary-label``, and files to label."""
 
+import sys
 from functools import partial
 
 import pandas as pd
@@ -10,8 +11,9 @@ from salutary.labeling import cli
 
 
 @pytest.fixture
-def salutary_label(command):
+def salutary_label(command, monkeypatch):
     """``salutary-label`` in this process, from an empty directory: arguments to (status, stdout, stderr)."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
     return partial(command, cli.main, "salutary-label")
 
 

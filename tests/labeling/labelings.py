@@ -7,9 +7,9 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.labeling.labeler import Labeler
 from salutary.labeling.pool import ArrayPool
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows
 
 LOADERS = {2: load_breast_cancer, 3: load_wine}
 

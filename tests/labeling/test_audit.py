@@ -6,8 +6,8 @@ import pytest
 
 from salutary.labeling.audit import audit, out_of_fold
 from salutary.labeling.labeler import row_losses
-from salutary.labeling.track import Rows
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies.track import Rows
 from salutary.tables.labels import Classes
 
 from .labelings import FILES, parts, rows

@@ -195,7 +195,7 @@ def test_the_walk_through_of_the_readme_prints_what_it_says(salutary_label, tmp_
     assert model == ALTERNATIVE and "`labels/alternative.skops`" in section
     target = load_breast_cancer(as_frame=True).target.map({0: "malignant", 1: "benign"})
     labels = pd.read_csv(tmp_path / "labels.csv", index_col="id")["label"]
-    assert (labels == target[labels.index]).all() and "All 78 are the\ntruth" in section
+    assert (labels == target[labels.index]).all() and "All 78 are the truth" in " ".join(section.split())
     assert salutary_label(*commands[1].split())[0] == 0
 
 
@@ -225,6 +225,33 @@ def test_help_and_composed_settings(salutary_label):
     assert status == 0 and "a (1), b='c'.csv" in out and "hessian: labeled" in out
     status, _, err = salutary_label("-m", *FILES)
     assert status == 1 and "-m is no setting" in err
+
+
+OWN = """
+from pathlib import Path
+from salutary.strategies.salutary_greedy import SalutaryGreedy
+
+class Own(SalutaryGreedy):
+    def propose(self, model, view, budget, rng):
+        with Path("shown.txt").open("a") as file:
+            file.write(f"{len(view.validation)} ")
+        return super().propose(model, view, budget, rng)
+
+class Buyer(Own):
+    labels_alone = False
+"""
+
+
+def test_a_strategy_of_the_users_own_proposes(salutary_label, files, tmp_path):
+    (tmp_path / "own_strategy.py").write_text(OWN)
+    settings = (*FILES, "rounds=2", "folds=4")
+    status, _, err = salutary_label(*settings, "strategy._target_=own_strategy.Own", "output=own.csv")
+    assert status == 0, err
+    assert (tmp_path / "shown.txt").read_text().split() == ["100", "75", "75", "75", "75"] * 2
+    assert salutary_label(*settings, "output=expected.csv")[0] == 0
+    assert (tmp_path / "own.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
+    status, _, err = salutary_label(*settings, "strategy._target_=own_strategy.Buyer", "output=not.csv")
+    assert status == 1 and "only salutary_greedy and salutary label without a human" in err
 
 
 @pytest.mark.parametrize(

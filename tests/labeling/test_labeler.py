@@ -2,6 +2,8 @@
 stopping rules.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,10 +16,12 @@ from salutary.experiments.split import Split
 from salutary.labeling import labeler
 from salutary.labeling.labeler import row_losses
 from salutary.labeling.stopping import Stopping
-from salutary.labeling.track import Rows
+from salutary.labeling.track import FittedTrack
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies import Proposal
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
+from salutary.strategies.track import Rows, Track
 from salutary.system.commands import build
 
 from .labelings import make, parts, picked, rows, table
@@ -65,11 +69,8 @@ def test_held_out_rows_change_nothing_of_what_is_measured_on_them():
     fold = first.tracks[1].held_out
     y = second.validation.y.clone()
     y[fold] = 1 - y[fold]
-    second.tracks[1] = labeler.Track.start(
-        second.model, second.labeled, Rows(second.validation.X, y)[
-            np.setdiff1d(np.arange(len(y)), fold)
-        ], fold, 0
-    )  # fmt: skip
+    seen = Rows(second.validation.X, y)[np.setdiff1d(np.arange(len(y)), fold)]
+    second.tracks[1] = FittedTrack.of(Track.start(second.labeled, seen, 2), second.model, fold, 0)
     stopping = Stopping(rounds=2)
     assert picked(tuple(first.rounds(stopping)), 1) == picked(tuple(second.rounds(stopping)), 1)
 
@@ -136,7 +137,8 @@ def test_stopping_rules(stopping, why):
 def test_a_fold_that_has_taken_the_whole_pool_takes_nothing_more(n_classes):
     found = make(n_classes)
     everything = np.arange(len(found.pool))
-    found.tracks[2] = found.tracks[2].grown(everything, found._features(everything), parts(n_classes)[2][1])
+    y = torch.tensor(parts(n_classes)[2][1])
+    found.tracks[2] = found.tracks[2].add(everything, found._features(everything), y)
     before = found.tracks[2].model.coef_.clone()
     (_, record) = tuple(found.rounds(Stopping(rounds=1)))
     assert [len(picks) > 0 for picks in record.picks] == [True, True, False, True]
@@ -178,6 +180,41 @@ def test_patience_and_what_is_kept(losses, reason, kept):
 def test_settings_of_a_labeller(settings, message):
     with pytest.raises(SalutaryError, match=message):
         make(**settings)
+
+
+class Lowest(SalutaryGreedy):
+    """A user's own: the points that salutary_greedy proposes, the last first; notes what it was shown."""
+
+    def __init__(self, *settings, **named):
+        super().__init__(*settings, **named)
+        self.shown = []
+
+    def propose(self, model, view, budget, rng):
+        self.shown.append((len(view.validation), self.confidence))
+        best = super().propose(model, view, budget, rng)
+        return Proposal(best.indices.flip(0), best.labels.flip(0), best.influence.flip(0))
+
+
+def test_a_subclass_proposes_in_the_result_and_in_every_fold():
+    own = Lowest("auto", rerank=3)
+    found = make(strategy=own, folds=3)
+    rounds = tuple(found.rounds(Stopping(rounds=2)))
+    assert own.shown == [(60, 2), (40, 2), (40, 2), (40, 2)] * 2  # auto is that of all 60 rows
+    assert own.confidence == "auto"
+    expected = tuple(make(strategy=SalutaryGreedy("auto", rerank=3), folds=3).rounds(Stopping(rounds=1)))
+    for track in range(4):
+        (ours, *_), (theirs, *_) = picked(rounds, track), picked(expected, track)
+        assert ours == (theirs[0][::-1], theirs[1][::-1])
+
+
+@pytest.mark.parametrize("missing", ["labels", "influence"])
+def test_a_strategy_that_leaves_out_what_a_labelling_needs(missing):
+    class Silent(Salutary):
+        def propose(self, model, view, budget, rng):
+            return replace(super().propose(model, view, budget, rng), **{missing: None})
+
+    with pytest.raises(SalutaryError, match="must give each point a label and an influence"):
+        tuple(make(strategy=Silent()).rounds(Stopping(rounds=1)))
 
 
 def test_strategies_that_ask_a_human_are_refused():

@@ -45,6 +45,8 @@ class Records:
 
     def __init__(self, folders: list[Path]):
         self.facts = read_facts(folders)
+        settings = self.facts["settings"]
+        self.facts["strategy.confidence"] = [each["strategy"].get("confidence") for each in settings]
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
 
@@ -58,8 +60,8 @@ class Records:
             other = next((run for run in others if settings[run] != settings[first]), None)
             double = runs[runs.duplicated("seed")].index
             if other or len(double):
-                found = f"{first} and {other or double[0]}"
-                raise MixedRuns(f"runs of {', '.join(map(str, cell))} differ in more than the seed: {found}")
+                pair = f"{first} and {other or double[0]}"
+                raise MixedRuns(f"runs of {', '.join(map(str, cell))} differ in more than the seed: {pair}")
 
     def final(self) -> pd.DataFrame:
         """The last round of each run, with its settings and ``accuracy`` in per cent."""
@@ -156,10 +158,10 @@ def encoders(records: Records) -> str:
     return ", ".join(sorted(names))
 
 
-def named(found: Collection[str], among: Collection[str]) -> str:
+def named(some: Collection[str], among: Collection[str]) -> str:
     """How many of some tables, and which."""
-    names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(found))
-    return f"{len(found)} of {len(among)} tables" + (f" ({names})" if names else "")
+    names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(some))
+    return f"{len(some)} of {len(among)} tables" + (f" ({names})" if names else "")
 
 
 def markdown_table(rows: pd.DataFrame) -> str:

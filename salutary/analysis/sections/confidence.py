@@ -1,8 +1,6 @@
-"""The study of docs/confidence.md: how sure to be of an influence, by the size of the validation set."""
+"""How sure to be of an influence, by the size of the validation set: the study of docs/confidence.md."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,10 +8,19 @@ from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
 from salutary.analysis.paper import DATASETS
+from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import holm
 from salutary.errors import SalutaryError
-from salutary.experiments.runs import last_rounds, read_facts, read_references, read_rounds
+from salutary.experiments.runs import last_rounds
 
+TITLE = "How sure to be of an influence, by the size of the validation set"
+VARIED = ("protocol", "n_validation", "strategy.confidence")
+INTRO = """\
+Up to 100 points in ten rounds, chosen with so many validation rows (n_V); means over the seeds of the change
+from the initial model. `greedy k` is salutary_greedy with strategy.confidence=k; the best of the methods that
+know the validation rows is bold. "Sure": p < 0.05 in a paired t-test over the seeds after Holm's correction
+over all cells of the protocol. The verdict is about `greedy auto`: confidence 2 below 300 validation rows,
+else 1."""
 CELL = ["protocol", "dataset", "n_validation"]
 OURS = "greedy auto"
 # Methods in the order of the table; the last three know nothing of n_validation.
@@ -30,17 +37,33 @@ LINES = {"initial": "initial", "labeled_and_validation": "L + V"}
 WITHOUT_VALIDATION = ["margin", "random", "self_training"]
 
 
-def read_study(folders: list[Path]) -> pd.DataFrame:
+def section(records: Records) -> Section:
+    study = study_of(records)
+    loss, accuracy = cells(study), cells(study, "test_accuracy")
+    text, figures = [INTRO, "In how many cells ours is better or worse:", markdown_table(verdict(loss))], {}
+    for protocol in loss.index.unique("protocol"):
+        name = f"confidence-{protocol}"
+        figures[name] = draw_changes(loss, protocol)
+        text += [
+            f"![Change of the test loss, protocol={protocol}]({name}.png)",
+            f"protocol={protocol}, change of the test loss, thousandths:",
+            markdown_cells(loss, protocol),
+            f"protocol={protocol}, change of the test accuracy, percentage points:",
+            markdown_cells(accuracy, protocol, "{:+.1f}", -1e-2),
+        ]
+    return Section(TITLE, "\n\n".join(text), figures, {"confidence": loss.reset_index()})
+
+
+def study_of(records: Records) -> pd.DataFrame:
     """One row per run and reference line: protocol, dataset, n_validation (inf: all), seed, method,
-    test_loss, test_accuracy, added.
+    test_loss, test_accuracy, added. Raises SalutaryError if there are no runs of salutary or of ours.
     """
-    rounds = read_rounds(folders)
+    rounds, settings = records.rounds, records.facts["settings"]
     last = last_rounds(rounds).set_index("run")
     last["added"] = last["n_labeled"] - rounds.groupby("run")["n_labeled"].first()
-    settings = read_facts(folders)["settings"]
     last["n_validation"] = [settings[path]["n_validation"] or np.inf for path in last.index]
     last["method"] = [_method(run.strategy, settings[run.Index]) for run in last.itertuples()]
-    references = read_references(folders).replace({"line": LINES}).rename(columns={"line": "method"})
+    references = records.references.replace({"line": LINES}).rename(columns={"line": "method"})
     references = references[references["method"].isin(LINES.values())].set_index("run")
     references = references.join(last[["protocol", "n_validation"]]).assign(added=0)
     columns = [*CELL, "seed", "method", "test_loss", "test_accuracy", "added"]
@@ -128,7 +151,7 @@ def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", un
     return "\n".join(lines)
 
 
-def draw(table: pd.DataFrame, protocol: str) -> Figure:
+def draw_changes(table: pd.DataFrame, protocol: str) -> Figure:
     """Change of the test loss against n_validation, a panel per table."""
     names = [name for name in DATASETS if (protocol, name) in table.index.droplevel(2)]
     figure = Figure(figsize=(13, 6), layout="constrained")

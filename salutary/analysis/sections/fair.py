@@ -30,13 +30,13 @@ def section(records: Records) -> Section:
         verdict(rows),
     ]
     figures = {}
-    if found := ranks(rows):
+    if test := ranks(rows):
         text += [
-            f"Mean ranks over the tables (Friedman p = {found.p:.2g}; bars: not told apart by Nemenyi's "
+            f"Mean ranks over the tables (Friedman p = {test.p:.2g}; bars: not told apart by Nemenyi's "
             "test, 5%):",
             "![Mean ranks with every baseline trained on L + V](fair-ranks.png)",
         ]
-        figures["fair-ranks"] = critical_difference_diagram(found)
+        figures["fair-ranks"] = critical_difference_diagram(test)
     return Section(TITLE, "\n\n".join(text), figures, {"fair": comparison})
 
 

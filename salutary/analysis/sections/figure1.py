@@ -48,7 +48,10 @@ def section(records: Records) -> Section:
         markdown_table(top_bins(bins, initial)),
         verdict(bins),
     ]
-    figures = {"figure1": draw(bins, histogram, initial, main), "figure1-tables": draw_all(bins, initial)}
+    figures = {
+        "figure1": draw_bins(bins, histogram, initial, main),
+        "figure1-tables": draw_all(bins, initial),
+    }
     return Section(TITLE, "\n\n".join(text), figures)
 
 
@@ -86,7 +89,7 @@ def verdict(bins: pd.DataFrame) -> str:
     return f"In the bin of highest influence salutary labels beat true ones on {which}."
 
 
-def draw(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, dataset: str) -> Figure:
+def draw_bins(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, dataset: str) -> Figure:
     """The paper's figure: accuracy against the influence of the bin, over a histogram of the influences."""
     figure, axes = panels(2, 1, 7, 3)
     for axis, (part, title) in zip(axes, PARTS.items(), strict=True):

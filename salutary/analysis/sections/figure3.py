@@ -46,7 +46,7 @@ def section(records: Records) -> Section:
         wide = wide[datasets_in_order(points["dataset"])].map(form.format, na_action="ignore")
         wide = wide.rename(index=ESTIMATES, columns=paper.DATASETS)
         text.append(markdown_table(wide.rename_axis(index=title)))
-    return Section(TITLE, "\n\n".join(text), {"figure3": draw(points)}, {"figure3": quality})
+    return Section(TITLE, "\n\n".join(text), {"figure3": draw_estimates(points)}, {"figure3": quality})
 
 
 def measure(points: pd.DataFrame) -> pd.DataFrame:
@@ -70,10 +70,10 @@ def measure(points: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(points: pd.DataFrame) -> Figure:
+def draw_estimates(points: pd.DataFrame) -> Figure:
     """A panel per table, the paper's three first if they are there; the first seed."""
-    found = datasets_in_order(points["dataset"])
-    names = [name for name in PAPERS if name in found] or found[:3]
+    datasets = datasets_in_order(points["dataset"])
+    names = [name for name in PAPERS if name in datasets] or datasets[:3]
     figure, axes = panels(len(names), 3, 3.4, 3.3)
     for axis, name in zip(axes, names, strict=False):
         each = points[points["dataset"] == name]

@@ -33,7 +33,9 @@ def section(records: Records) -> Section:
         markdown_table(loss(final, lines)),
         summary(final, lines),
     ]
-    return Section(TITLE, "\n\n".join(text), {"label_noise": draw(final, lines)}, {"label_noise": cells})
+    return Section(
+        TITLE, "\n\n".join(text), {"label_noise": draw_by_noise(final, lines)}, {"label_noise": cells}
+    )
 
 
 def reference_by_noise(records: Records) -> pd.DataFrame:
@@ -73,7 +75,7 @@ def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
     return "\n".join(rows)
 
 
-def draw(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     names = datasets_in_order(final["dataset"])
     figure, axes = panels(len(names), 4, 3.2, 2.7)
     strategies = in_order(final["strategy"])

@@ -37,7 +37,9 @@ def section(records: Records) -> Section:
         "Megabytes:",
         markdown_table(_wide(medians["peak_mb"], "{:.1f}")),
     ]
-    return Section(TITLE, "\n\n".join(text), {"scaling": draw(medians)}, {"scaling": medians.reset_index()})
+    return Section(
+        TITLE, "\n\n".join(text), {"scaling": draw_costs(medians)}, {"scaling": medians.reset_index()}
+    )
 
 
 def _wide(values: pd.Series, form: str) -> pd.DataFrame:
@@ -46,7 +48,7 @@ def _wide(values: pd.Series, form: str) -> pd.DataFrame:
     return wide.rename(columns="{:,.0f}".format).rename_axis(index="", columns="")
 
 
-def draw(medians: pd.DataFrame) -> Figure:
+def draw_costs(medians: pd.DataFrame) -> Figure:
     """Seconds and megabytes against the size of the pool."""
     figure, axes = panels(2, 2, 4.6, 3.6)
     for axis, (column, title) in zip(axes, {"seconds": "seconds", "peak_mb": "MB"}.items(), strict=True):

@@ -55,9 +55,9 @@ def section(records: Records) -> Section:
         *statistics(final, records.rounds),
     ]
     figures = {"figure2": draw_curves(records.rounds, records.references)}
-    if found := ranks(final):
-        parts += [RANKS.format(p=found.p), "![Mean ranks over the tables](ranks.png)"]
-        figures["ranks"] = critical_difference_diagram(found)
+    if test := ranks(final):
+        parts += [RANKS.format(p=test.p), "![Mean ranks over the tables](ranks.png)"]
+        figures["ranks"] = critical_difference_diagram(test)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
 
 

@@ -12,10 +12,10 @@ from abc import ABC, abstractmethod
 import torch
 
 from salutary.errors import SalutaryError
-from salutary.experiments.loop import view_of
 from salutary.experiments.problem import Problem
 from salutary.models import Model
 from salutary.strategies import PoolView, Strategy
+from salutary.strategies.track import Rows, Track
 from salutary.tables import UNLABELED
 
 
@@ -41,6 +41,6 @@ def require_labels(problem: Problem) -> None:
 def initial_state(problem: Problem, model: Model) -> tuple[Model, PoolView]:
     """The model of round 0, and what its strategy sees; ``model`` stays as it is."""
     labeled, pool = (torch.as_tensor(rows) for rows in (problem.split.initial, problem.split.pool))
-    labels, X_pool = problem.given[labeled], problem.X[pool]
-    fitted = copy.copy(model).fit(problem.X[labeled], labels, X_pool)
-    return fitted, view_of(problem, X_pool, labeled, labels, problem.part("validation"))
+    rows, X_pool = Rows(problem.X[labeled], problem.given[labeled]), problem.X[pool]
+    fitted = copy.copy(model).fit(rows.X, rows.y, X_pool)
+    return fitted, Track.start(rows, Rows(*problem.part("validation")), problem.n_classes).view(X_pool)

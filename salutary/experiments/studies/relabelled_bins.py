@@ -84,9 +84,14 @@ class RelabelledBins(Study):
                         "accuracy_salutary": with_labels(part, rows, best),
                     }
                 )
-            counts, edges = np.histogram(influence.numpy(force=True), self.HISTOGRAM)
-            histogram += [
-                {"part": part, "low": low, "high": high, "count": count}
-                for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
-            ]
+            histogram += _histogram(part, influence, self.HISTOGRAM)
         return {"relabelled_bins": bins, "influence_histogram": histogram}
+
+
+def _histogram(part: str, influence: Tensor, bins: int) -> list[dict]:
+    """How many influences of a part are between which values."""
+    counts, edges = np.histogram(influence.numpy(force=True), bins)
+    return [
+        {"part": part, "low": low, "high": high, "count": count}
+        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]

@@ -1,0 +1,65 @@
+"""One run, from the parts that the configuration names to its records. Imports all that computes."""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from typing import Any, Protocol
+
+from salutary.datasets import Table, load
+from salutary.experiments import loop, terminal
+from salutary.experiments.problem import Problem, as_set
+from salutary.experiments.records import RunDirectory
+from salutary.experiments.references import reference_lines
+from salutary.experiments.settings import Settings
+from salutary.experiments.split import split_table
+from salutary.models import keeps_checkpoint
+from salutary.system.commands import build
+
+
+class Parts(Protocol):
+    """The part of a run by the name of its group, such as ``strategy``; None where the group may be empty."""
+
+    def __call__(self, name: str, **arguments: object) -> Any: ...
+
+
+def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
+    """Do what is left of a run; False if it was finished before."""
+    settings = Settings.of(directory.config)
+    started = time.perf_counter()
+    with directory:
+        if directory.finished and not settings.force:  # by the process that held the lock
+            return False
+        device, strategy, study = part("device"), part("strategy"), part("study")
+        table = shared_table(json.dumps(directory.config["dataset"]), directory.identity.dataset)
+        split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
+        split, given = as_set(split, table, settings, strategy.is_baseline)
+        problem = Problem.prepare(table, split, device, given)
+        model = part("model", n_classes=table.n_classes)
+        if keeps_checkpoint(model):
+            model.checkpoint = directory.checkpoint
+
+        rounds, budget = settings.sized(len(problem.split.pool))
+        if study:
+            study.check(problem, model, strategy)
+        done = directory.resume(settings.force)
+        initial = [record.test for record in done[:1]]
+        records = loop.run(problem, model, strategy, rounds, budget, settings.seed, done)
+        for record in terminal.progress(records, rounds, directory.identity, len(done), shown):
+            initial.append(record.test)
+            directory.append(record)
+        if study:
+            directory.add_tables(study.measure(problem, model, strategy, budget, settings.seed))
+        if problem.features:
+            directory.add_file("preprocessor.skops", problem.features.dumps())
+        references = reference_lines(problem, model, initial[0])
+        twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
+        directory.finish(references, table, device.description, time.perf_counter() - started, twins)
+    return True
+
+
+@functools.lru_cache(maxsize=16)
+def shared_table(dataset: str, name: str) -> Table:
+    """The table of a resolved configuration, as JSON; the runs of a sweep load it once."""
+    return load(build({"dataset": json.loads(dataset)}, "dataset"), name)
