@@ -190,6 +190,20 @@ class Texts(Rule):
         return self.what
 
 
+@dataclass(frozen=True)
+class Worded(Rule):
+    """Another rule, said in ``words`` of one's own."""
+
+    rule: Rule
+    words: str
+
+    def accepts(self, value: object) -> bool:
+        return self.rule.accepts(value)
+
+    def __str__(self) -> str:
+        return self.words
+
+
 class _Null(Rule):
     def accepts(self, value: object) -> bool:
         return value is None
