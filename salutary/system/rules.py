@@ -70,20 +70,6 @@ class Unless(Rule):
 
 
 @dataclass(frozen=True)
-class Worded(Rule):
-    """``rule``, in the words of ``text``."""
-
-    text: str
-    rule: Rule
-
-    def accepts(self, value: object) -> bool:
-        return self.rule.accepts(value)
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
 class Whole(Rule):
     """A whole number from ``smallest`` on; a truth value is none."""
 
