@@ -29,9 +29,7 @@ from salutary.strategies import PoolView
 from salutary.strategies.badge import Badge
 from salutary.strategies.batchbald import BatchBald
 from salutary.strategies.coreset import CoreSet
-from salutary.strategies.entropy import Entropy
-from salutary.strategies.margin import Margin
-from salutary.strategies.uncertainty import Uncertainty
+from salutary.strategies.uncertainty import Entropy, Margin, Uncertainty
 from salutary.system import memory
 
 BATCH = 10

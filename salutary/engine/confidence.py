@@ -89,9 +89,10 @@ class ConfidentInfluence:
 
     def _spread(self, X: Tensor) -> Tensor:
         """Q(x) of each row, (n, K, K)."""
-        if self.M is None:
+        if self.F is not None:
             Y = torch.stack([linear(X, F.T) for F in self.F], 1)
             return Y @ Y.transpose(1, 2)
+        assert self.M is not None
         K, D = self.W.shape
         X = with_ones(X, D)
         XM = product(X, self.M.transpose(0, 1).reshape(D, -1)).reshape(len(X), K, K, D)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Self
 
 import torch
 from torch import Tensor
@@ -32,13 +31,13 @@ def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
     """
     if optimum.y is None or optimum.weights is not None:
         raise ValueError("refits need the labels of the rows, and no weights")
-    optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
-    objective = optimum.objective
-    precondition = _preconditioner(optimum)
-    before = objective.value(optimum.W)
-    size = max(1, CHUNK // (len(optimum.W) * max(len(optimum.X), len(objective))))
+    X, y, X_new, objective = optimum.X.double(), optimum.y, X_new.double(), optimum.objective
+    W, penalty = optimum.W, optimum.penalty
+    precondition = _preconditioner(replace(optimum, X=X))
+    before = objective.value(W)
+    size = max(1, CHUNK // (len(W) * max(len(X), len(objective))))
     falls = [
-        before - objective.values(_Candidates.of(optimum, x, c).refit(precondition).W)
+        before - objective.values(_Candidates(X, y, x, c, W, penalty).refit(precondition).W)
         for x, c in zip(X_new.split(size), y_new.split(size), strict=True)
     ]
     return torch.cat(falls)
@@ -65,11 +64,6 @@ class _Candidates:
 
     def __post_init__(self) -> None:
         self.W = self.start.expand(len(self.x), -1, -1).clone()
-
-    @classmethod
-    def of(cls, optimum: Optimum, x: Tensor, c: Tensor) -> Self:
-        """The candidates x (m, d) with labels c (m,), beside the optimum's own rows."""
-        return cls(optimum.X, optimum.y, x, c, optimum.W, optimum.penalty)
 
     def refit(self, precondition: Callable[[Tensor], Tensor]) -> _Candidates:
         """Newton's method to the optimum, each step halved until its own objective falls."""

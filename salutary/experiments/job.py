@@ -14,6 +14,7 @@ from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
+from salutary.models import keeps_checkpoint
 from salutary.system.commands import build
 
 
@@ -36,7 +37,7 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = part("model", n_classes=table.n_classes)
-        if hasattr(model, "checkpoint"):
+        if keeps_checkpoint(model):
             model.checkpoint = directory.checkpoint
 
         rounds, budget = settings.sized(len(problem.split.pool))

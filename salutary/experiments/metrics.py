@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from salutary.models import Predictor, states_of
+
 if TYPE_CHECKING:  # readers of records need no torch
     from torch import Tensor
 
@@ -29,10 +31,9 @@ class Metrics:
         return cls(**{**dict.fromkeys((each.name for each in fields(cls)), float("nan")), **values})
 
 
-def evaluate(model, X: Tensor, y: Tensor) -> Metrics:
+def evaluate(model: Predictor, X: Tensor, y: Tensor) -> Metrics:
     """Metrics of a fitted model on (X, y); the mean over its last states if it keeps several."""
-    states = getattr(model, "states_", [model])
-    each = [score(state.predict_proba(X), y) for state in states]
+    each = [score(state.predict_proba(X), y) for state in states_of(model)]
     columns = zip(*map(astuple, each), strict=True)
     return Metrics(*(float(np.mean(column)) for column in columns))
 

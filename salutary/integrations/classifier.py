@@ -24,7 +24,7 @@ from salutary.system.device import one_thread
 from salutary.system.rules import Choice, Number, Worded, check
 
 TUNED = Choice("cv", "validation")
-RULES = {"C": Worded('a positive number, "cv" or "validation"', TUNED | Number(0, excluded=True))}
+RULES = {"C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"')}
 
 
 class SalutaryClassifier(ClassifierMixin, BaseEstimator):

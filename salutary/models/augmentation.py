@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Self
+from abc import ABC, abstractmethod
+from typing import Any, Self
 
 import torch
 from torch import Generator, Tensor
 
-from salutary.errors import needs, require_bool, require_number, require_whole
+from salutary.errors import needs
+from salutary.system import rules
+from salutary.system.rules import Flag, Number, Whole
 
 
-class TableAugmentation:
+class RowAugmentation(ABC):
+    """Base of the augmentations of feature rows.
+
+    ``noise``: of the weak one, in standard deviations. ``low``, ``high``: the share of a row that the strong
+    one changes.
+    """
+
+    RULES = dict.fromkeys(("noise", "low", "high"), Number(0, 1))
+
+    def __init__(self, noise: float = 0.05, low: float = 0.3, high: float = 0.6):
+        self.noise = noise
+        self.low = low
+        self.high = high
+
+    def check(self) -> None:
+        """Raises SalutaryError for a bad setting."""
+        rules.check(self, self.RULES, "model.augmentation.")
+
+    @abstractmethod
+    def fit(self, X: Tensor) -> Self:
+        """Learn what is needed of X (n, d), usually labelled and unlabelled rows."""
+
+    @abstractmethod
+    def weak(self, X: Tensor, generator: Generator) -> Tensor:
+        """Rows that a model should hardly take for others."""
+
+    @abstractmethod
+    def strong(self, X: Tensor, generator: Generator) -> Tensor:
+        """Rows that are of the same class all the same."""
+
+
+class TableAugmentation(RowAugmentation):
     """Weak: small Gaussian noise. Strong: parts of a row are replaced by those of random other rows.
 
     Strong augmentation draws, per row, a share between ``low`` and ``high`` and replaces each column
@@ -19,11 +53,6 @@ class TableAugmentation:
     therefore stays one-hot. ``noise`` is in standard deviations of the column; columns with only two
     values get none.
     """
-
-    def __init__(self, noise: float = 0.05, low: float = 0.3, high: float = 0.6):
-        self.noise = noise
-        self.low = low
-        self.high = high
 
     def fit(self, X: Tensor) -> Self:
         """Learn deviations and column groups of X (n, d), usually labelled and unlabelled rows."""
@@ -39,7 +68,7 @@ class TableAugmentation:
 
     def strong(self, X: Tensor, generator: Generator) -> Tensor:
         n, n_groups = len(X), int(self.group_.max()) + 1
-        draw = {"device": X.device, "generator": generator}
+        draw: dict[str, Any] = {"device": X.device, "generator": generator}
         share = self.low + (self.high - self.low) * torch.rand((n, 1), **draw)
         replaced = (torch.rand((n, n_groups), **draw) < share)[:, self.group_]
         donors = torch.randint(len(self.rows_), (n, n_groups), **draw)[:, self.group_]
@@ -48,17 +77,12 @@ class TableAugmentation:
         return torch.where(replaced, others, X)
 
 
-class EmbeddingAugmentation:
+class EmbeddingAugmentation(RowAugmentation):
     """For features without columns of their own meaning: weak noise; strong, feature dropout and noise.
 
     Strong augmentation sets a share of the features, between ``low`` and ``high`` per row, to their
     mean, and adds twice the weak noise.
     """
-
-    def __init__(self, noise: float = 0.05, low: float = 0.3, high: float = 0.6):
-        self.noise = noise
-        self.low = low
-        self.high = high
 
     def fit(self, X: Tensor) -> Self:
         """Learn means and deviations of X (n, d)."""
@@ -70,7 +94,7 @@ class EmbeddingAugmentation:
         return X + strength * self.noise * self.deviation_ * noise
 
     def strong(self, X: Tensor, generator: Generator) -> Tensor:
-        draw = {"device": X.device, "generator": generator}
+        draw: dict[str, Any] = {"device": X.device, "generator": generator}
         share = self.low + (self.high - self.low) * torch.rand((len(X), 1), **draw)
         dropped = torch.rand(X.shape, **draw) < share
         return self.weak(torch.where(dropped, self.mean_, X), generator, strength=2.0)
@@ -85,6 +109,8 @@ class ImageAugmentation:
     Cubuk et al., "RandAugment: practical automated data augmentation with a reduced search space", 2020.
     """
 
+    RULES = {"flip": Flag(), "operations": Whole(1), "magnitude": Number(0, 30)}
+
     def __init__(self, flip: bool = True, operations: int = 2, magnitude: int = 10):
         self.flip = flip
         self.operations = operations
@@ -92,9 +118,7 @@ class ImageAugmentation:
 
     def check(self) -> None:
         """Raises SalutaryError for a bad setting, or if Kornia is not installed."""
-        require_bool("model.augmentation.flip", self.flip)
-        require_whole("model.augmentation.operations", self.operations, 1)
-        require_number("model.augmentation.magnitude", self.magnitude, 0, 30)
+        rules.check(self, self.RULES, "model.augmentation.")
         try:
             import kornia.augmentation  # noqa: F401
         except ImportError as error:

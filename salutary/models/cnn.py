@@ -6,8 +6,9 @@ import itertools
 
 from torch import nn
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
 from salutary.models.images import ImageBackbone
+from salutary.system.rules import Whole
 
 
 class Cnn(ImageBackbone):
@@ -16,13 +17,14 @@ class Cnn(ImageBackbone):
     ``width``: features, a multiple of 4. Weights are random at the start.
     """
 
+    RULES = {**ImageBackbone.RULES, "width": Whole(4)}
+
     def __init__(self, width: int = 64, image_size: int | None = None):
         super().__init__(image_size)
         self.width = width
 
     def check(self, shape: tuple[int, ...]) -> None:
         super().check(shape)
-        require_whole("model.backbone.width", self.width, 4)
         if self.width % 4:
             raise SalutaryError(f"model.backbone.width must be a multiple of 4, not {self.width}")
 

@@ -13,9 +13,11 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from salutary.engine import linear
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.errors import SalutaryError
 from salutary.models import require_features
-from salutary.models.augmentation import EmbeddingAugmentation, TableAugmentation
+from salutary.models.augmentation import RowAugmentation
+from salutary.system import rules
+from salutary.system.rules import Number, Whole
 
 log = logging.getLogger(__name__)
 
@@ -44,11 +46,17 @@ class FixMatch:
     ``steps``: K; ``l2`` and ``fit_intercept`` as in LogisticRegression, without ``cv``.
     """
 
+    RULES = {
+        **dict.fromkeys(("ratio", "batch_size", "steps", "evaluations"), Whole(1)),
+        **dict.fromkeys(("l2", "threshold", "unlabeled_weight"), Number(0)),
+        **dict.fromkeys(("learning_rate", "momentum", "decay"), Number(0, 1)),
+    }
+
     def __init__(
         self,
         n_classes: int,
-        augmentation: TableAugmentation | EmbeddingAugmentation,
-        l2: float = 1.0,
+        augmentation: RowAugmentation,
+        l2: float | str = 1.0,
         fit_intercept: bool = True,
         threshold: float = 0.95,
         unlabeled_weight: float = 1.0,
@@ -86,16 +94,10 @@ class FixMatch:
         require_features(X, "fixmatch")
         if self.l2 in ("cv", "validation"):
             raise SalutaryError("model=fixmatch cannot tune its penalty: set a number, such as model.l2=1")
-        for name in ("ratio", "batch_size", "steps", "evaluations"):
-            require_whole(f"model.{name}", getattr(self, name), 1)
-        for name in ("l2", "threshold", "unlabeled_weight"):
-            require_number(f"model.{name}", getattr(self, name), 0)
-        for name in ("learning_rate", "momentum", "decay"):
-            require_number(f"model.{name}", getattr(self, name), 0, 1)
-        if not isinstance(self.augmentation, (TableAugmentation, EmbeddingAugmentation)):
+        rules.check(self, self.RULES, "model.")
+        if not isinstance(self.augmentation, RowAugmentation):
             raise SalutaryError("model.augmentation must name an augmentation with _target_")
-        for name in ("noise", "low", "high"):
-            require_number(f"model.augmentation.{name}", getattr(self.augmentation, name), 0, 1)
+        self.augmentation.check()
         self.seed_ = int(rng.integers(2**31))
         return self
 
@@ -110,29 +112,22 @@ class FixMatch:
         generator = torch.Generator(X.device).manual_seed(self.seed_)
         batches = np.random.default_rng(self.seed_)
         W = X.new_zeros(self.n_classes, X.shape[1] + self.fit_intercept)
-        velocity, average = torch.zeros_like(W), torch.zeros_like(W)
-        # Two opposite rows w/2 and -w/2 stand for the one weight vector w of LogisticRegression.
-        l2 = 2 * self.l2 if self.n_classes == 2 else self.l2
-        penalty = torch.full_like(W, l2 / len(X))
-        if self.fit_intercept:
-            penalty[:, -1] = 0
+        penalty = self._penalty(W, len(X))
+        descent = _Descent(W, self.momentum, self.decay)
         self.states_, masked = [], 0.0
         for k in range(self.steps):
             rows = torch.as_tensor(batches.integers(len(X), size=self.batch_size), device=X.device)
+            W = descent.W
             G = penalty * W + loss_gradient(W, augmentation.weak(X[rows], generator), y[rows])
             if unlabeled is not None:
                 rows = torch.as_tensor(batches.integers(len(U), size=self.ratio * self.batch_size))
                 consistency, share = self._consistency(W, U[rows.to(X.device)], augmentation, generator)
                 G += self.unlabeled_weight * consistency
                 masked += share
-            velocity = self.momentum * velocity + G
-            rate = self.learning_rate * math.cos(7 * math.pi * k / (16 * self.steps))
-            W = W - rate * (G + self.momentum * velocity)
-            decay = min(self.decay, (1 + k) / (10 + k))  # the average forgets W = 0 quickly
-            average = decay * average + (1 - decay) * W
+            descent.step(G, self.learning_rate * math.cos(7 * math.pi * k / (16 * self.steps)))
             if self._is_evaluated(k):
-                self.states_.append(LinearSoftmax(average, mean, deviation))
-        if not average.isfinite().all():
+                self.states_.append(LinearSoftmax(descent.average, mean, deviation))
+        if not descent.average.isfinite().all():
             raise SalutaryError("model=fixmatch diverged: lower model.learning_rate or model.l2")
         self.mask_rate_ = masked / self.steps
         if unlabeled is not None:
@@ -143,7 +138,18 @@ class FixMatch:
         """Class probabilities (n, C) of the final average."""
         return self.states_[-1].predict_proba(X)
 
-    def _consistency(self, W, X, augmentation, generator) -> tuple[Tensor, float]:
+    def _penalty(self, W: Tensor, n: int) -> Tensor:
+        """Penalty of each parameter on the mean loss over n rows, (C, D)."""
+        # Two opposite rows w/2 and -w/2 stand for the one weight vector w of LogisticRegression.
+        l2 = (2 if self.n_classes == 2 else 1) * float(self.l2)
+        penalty = torch.full_like(W, l2 / n)
+        if self.fit_intercept:
+            penalty[:, -1] = 0
+        return penalty
+
+    def _consistency(
+        self, W: Tensor, X: Tensor, augmentation: RowAugmentation, generator: torch.Generator
+    ) -> tuple[Tensor, float]:
         """Gradient of the unlabelled term, and the share of rows above the threshold."""
         weak = augmentation.weak(X, generator)
         confidence, target = torch.softmax(linear(weak, W), 1).max(1)
@@ -156,6 +162,30 @@ class FixMatch:
         spacing = max(1, self.steps // (5 * self.evaluations))
         left = self.steps - 1 - k
         return left % spacing == 0 and left // spacing < self.evaluations
+
+
+class _Descent:
+    """Gradient descent from W (C, D) with Nesterov momentum; ``average``: the moving average of its path.
+
+    By hand: torch.optim.SGD fuses products and sums, and so rounds otherwise, at twice the time of so small
+    a step.
+    """
+
+    def __init__(self, W: Tensor, momentum: float, decay: float):
+        self.W = W
+        self.average = torch.zeros_like(W)
+        self._velocity = torch.zeros_like(W)
+        self._momentum = momentum
+        self._decay = decay
+        self._steps = 0
+
+    def step(self, G: Tensor, rate: float) -> None:
+        """One step along the gradient G (C, D)."""
+        self._velocity = self._momentum * self._velocity + G
+        self.W = self.W - rate * (G + self._momentum * self._velocity)
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))  # soon forgets where it began
+        self.average = decay * self.average + (1 - decay) * self.W
+        self._steps += 1
 
 
 class LinearSoftmax:

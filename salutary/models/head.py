@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.errors import SalutaryError
 from salutary.models.network import Backbone, Module
+from salutary.system.rules import NULL, Number, Whole
 
 
 class TwoLayerHead(Backbone):
@@ -15,14 +16,14 @@ class TwoLayerHead(Backbone):
     None for d, as in RoBERTa. Liu et al., "RoBERTa: a robustly optimized BERT pretraining approach", 2019.
     """
 
+    RULES = {"hidden": Whole(1) | NULL, "dropout": Number(0, 0.99)}
+
     def __init__(self, hidden: int | None = None, dropout: float = 0.1):
         self.hidden = hidden
         self.dropout = dropout
 
     def check(self, shape: tuple[int, ...]) -> None:
-        if self.hidden is not None:
-            require_whole("model.backbone.hidden", self.hidden, 1)
-        require_number("model.backbone.dropout", self.dropout, 0, 0.99)
+        super().check(shape)
         if len(shape) != 1:
             raise SalutaryError("model=head needs features, not images: leave inputs=features")
 

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
 from salutary.models.network import Backbone, Module
+from salutary.system.rules import NULL, Whole
 
 
 class ImageBackbone(Backbone):
@@ -22,13 +23,13 @@ class ImageBackbone(Backbone):
     width: int
     mean = (0.5, 0.5, 0.5)
     deviation = (0.25, 0.25, 0.25)
+    RULES = {"image_size": Whole(8) | NULL}
 
     def __init__(self, image_size: int | None):
         self.image_size = image_size
 
     def check(self, shape: tuple[int, ...]) -> None:
-        if self.image_size is not None:
-            require_whole("model.backbone.image_size", self.image_size, 8)
+        super().check(shape)
         if len(shape) != 3:
             raise SalutaryError(
                 "this model needs images, such as dataset=mnist_small, not a table of features"
@@ -43,11 +44,14 @@ class ImageBackbone(Backbone):
     def module(self, shape: tuple[int, ...], n_classes: int) -> Module:
         classifier = nn.Linear(self.width, n_classes)
         body = nn.Sequential(Prepare(self.image_size, self.mean, self.deviation), self.body())
-        return Module(body, classifier).to(memory_format=torch.channels_last)
+        return Module(body, classifier).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Prepare(nn.Module):
     """Images of bytes, or of numbers in 0..1 as augmentations make them, for a network."""
+
+    mean: Tensor
+    deviation: Tensor
 
     def __init__(self, image_size: int | None, mean: tuple[float, ...], deviation: tuple[float, ...]):
         super().__init__()
@@ -57,8 +61,8 @@ class Prepare(nn.Module):
 
     def forward(self, X: Tensor) -> Tensor:
         X = X.float() / 255 if X.dtype == torch.uint8 else X
-        size = (self.image_size, self.image_size)
-        if self.image_size and X.shape[2:] != size:
-            X = interpolate(X, size, mode="bilinear", align_corners=False)
+        side = self.image_size
+        if side and X.shape[2:] != (side, side):
+            X = interpolate(X, (side, side), mode="bilinear", align_corners=False)
         X = (X - self.mean) / self.deviation  # one channel becomes three
         return X.contiguous(memory_format=torch.channels_last)

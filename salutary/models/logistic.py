@@ -14,10 +14,14 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary import engine
-from salutary.errors import SalutaryError, require_bool, require_whole
+from salutary.errors import SalutaryError
 from salutary.models import require_features
+from salutary.system import rules
+from salutary.system.rules import Choice, Flag, Number, Whole, Worded
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
+PENALTY = Number(0, excluded=True)
+L2 = "a positive number, cv or validation"
 # Rows to fit to and rows to measure on: X, y, X, y.
 Fold = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -57,6 +61,14 @@ class LogisticRegression:
     gradient_norm_: norm of the objective's gradient at ``coef_``.
     """
 
+    is_convex = True
+    RULES = {
+        "fit_intercept": Flag(),
+        "tol": Worded(Number(0, 1e-4, excluded=True), "in (0, 1e-4]"),
+        "max_iter": Whole(1),
+        "l2": Worded(PENALTY | Choice("cv", "validation"), L2),
+    }
+
     def __init__(
         self,
         n_classes: int,
@@ -83,14 +95,14 @@ class LogisticRegression:
         Raises SalutaryError for a setting that makes no sense.
         """
         require_features(X, "logistic")
-        self._check_settings()
+        rules.check(self, self.RULES, "model.")
         self.penalise_intercept_ = lacks_a_class(y, self.n_classes)
         if self.l2 == "cv":
             self.l2_ = self._best_l2(_folds(X, y, rng))
         elif self.l2 == "validation" and validation is not None:
             self.l2_ = self._best_l2([(X, y, *validation)])
         else:
-            self.l2_ = _checked_l2(self.l2)
+            self.l2_ = self._given_l2()
         return self
 
     def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
@@ -100,7 +112,7 @@ class LogisticRegression:
         from the optimum means nothing.
         """
         if not hasattr(self, "l2_"):
-            self.l2_ = _checked_l2(self.l2)
+            self.l2_ = self._given_l2()
         X = X.double()
         self.penalty_ = self._penalty(X, y)
         at = self._evaluate(X, y, torch.zeros_like(self.penalty_))
@@ -156,11 +168,10 @@ class LogisticRegression:
         fitted.n_features_in_, fitted.n_iter_ = n_weights, np.zeros(1, np.int32)
         return fitted
 
-    def _check_settings(self) -> None:
-        require_bool("model.fit_intercept", self.fit_intercept)
-        if not isinstance(self.tol, float) or not 0 < self.tol <= 1e-4:
-            raise SalutaryError(f"model.tol must be in (0, 1e-4], not {self.tol!r}")
-        require_whole("model.max_iter", self.max_iter, 1)
+    def _given_l2(self) -> float:
+        """``l2`` where there is nothing to choose it by. Raises SalutaryError unless it is a number."""
+        rules.check(self, {"l2": Worded(PENALTY, L2)}, "model.")
+        return float(self.l2)
 
     def _penalty(self, X: Tensor, y: Tensor) -> Tensor:
         rows = 1 if self.n_classes == 2 else self.n_classes
@@ -228,9 +239,3 @@ def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:
 def lacks_a_class(y: Tensor, n_classes: int) -> bool:
     """Whether some class number below ``n_classes`` does not occur in y."""
     return len(y.unique()) < n_classes
-
-
-def _checked_l2(l2: float | str) -> float:
-    if isinstance(l2, bool) or not isinstance(l2, (int, float)) or not 0 < l2 < float("inf"):
-        raise SalutaryError(f"model.l2 must be a positive number, cv or validation, not {l2!r}")
-    return float(l2)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.errors import SalutaryError
 from salutary.models.augmentation import ImageAugmentation
 from salutary.models.training import PRECISIONS, Consistency, Schedule, Training, isolated_random
+from salutary.system import rules
 from salutary.system.device import exact_convolutions
+from salutary.system.rules import Choice, Number, Rule, Whole, Worded
 
 BLOCK = 512  # rows that go through a network together when it only predicts
 
@@ -34,11 +37,14 @@ class Module(nn.Module):
 
 
 class Backbone(ABC):
-    """An architecture, with the weights that it starts from."""
+    """An architecture, with the weights that it starts from. ``RULES``: what its settings may be."""
+
+    RULES: Mapping[str, Rule] = {}
 
     @abstractmethod
     def check(self, shape: tuple[int, ...]) -> None:
         """Raises SalutaryError for settings that make no sense, and rows of a shape that it does not take."""
+        rules.check(self, self.RULES, "model.backbone.")
 
     @abstractmethod
     def module(self, shape: tuple[int, ...], n_classes: int) -> Module:
@@ -65,6 +71,15 @@ class Network:
     """
 
     checkpoint: Path | None = None
+    RULES = {
+        "epochs": Whole(1),
+        "max_steps": Whole(1),
+        "batch_size": Whole(2),
+        "learning_rate": Number(0, 1),
+        "weight_decay": Number(0),
+        "surrogate_l2": Worded(Choice("auto") | Number(0, excluded=True), "auto or a number > 0"),
+        "precision": Worded(Choice(*PRECISIONS), ", ".join(PRECISIONS)),
+    }
 
     def __init__(
         self,
@@ -104,14 +119,7 @@ class Network:
         if not isinstance(self.backbone, Backbone):
             raise SalutaryError("model.backbone must name a network with _target_")
         self.backbone.check(tuple(X.shape[1:]))
-        for name in ("epochs", "max_steps"):
-            require_whole(f"model.{name}", getattr(self, name), 1)
-        require_whole("model.batch_size", self.batch_size, 2)
-        require_number("model.learning_rate", self.learning_rate, 0, 1)
-        require_number("model.weight_decay", self.weight_decay, 0)
-        check_surrogate_l2(self.surrogate_l2)
-        if self.precision not in PRECISIONS:
-            raise SalutaryError(f"model.precision must be {', '.join(PRECISIONS)}, not {self.precision!r}")
+        rules.check(self, self.RULES, "model.")
         if self.augmentation:
             self.augmentation.check()
         if self.consistency:
@@ -133,7 +141,7 @@ class Network:
             self.checkpoint,
             self.precision,
         )
-        self.module_ = training.run(X, y, unlabeled if self.consistency else None)
+        self.module_ = cast(Module, training.run(X, y, unlabeled if self.consistency else None))
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:
@@ -149,13 +157,6 @@ class Network:
     def classifier(self) -> Classifier:
         """What predicts from :meth:`features`."""
         return Classifier(self.module_.classifier)
-
-
-def check_surrogate_l2(l2: object) -> None:
-    """Raises SalutaryError unless it is a penalty or ``auto``."""
-    is_number = isinstance(l2, (int, float)) and not isinstance(l2, bool)
-    if l2 != "auto" and not (is_number and 0 < l2 < float("inf")):
-        raise SalutaryError(f"model.surrogate_l2 must be auto or a number > 0, not {l2!r}")
 
 
 class Classifier:

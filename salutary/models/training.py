@@ -19,10 +19,12 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim.swa_utils import AveragedModel
 
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.errors import SalutaryError
 from salutary.models.augmentation import ImageAugmentation
+from salutary.system import rules
 from salutary.system.device import exact_convolutions
 from salutary.system.files import write_atomic
+from salutary.system.rules import Number, Whole
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +68,8 @@ class Consistency:
     average of the weights, with ``decay``, less in the first steps. Sohn et al., "FixMatch", NeurIPS 2020.
     """
 
+    RULES = {"threshold": Number(0, 1), "weight": Number(0), "decay": Number(0, 1), "ratio": Whole(1)}
+
     augmentation: ImageAugmentation
     threshold: float = 0.95
     weight: float = 1.0
@@ -75,10 +79,7 @@ class Consistency:
     def check(self) -> None:
         """Raises SalutaryError for a setting that makes no sense."""
         self.augmentation.check()
-        require_number("model.consistency.threshold", self.threshold, 0, 1)
-        require_number("model.consistency.weight", self.weight, 0)
-        require_number("model.consistency.decay", self.decay, 0, 1)
-        require_whole("model.consistency.ratio", self.ratio, 1)
+        rules.check(self, self.RULES, "model.consistency.")
 
     def loss(self, module: nn.Module, x: Tensor, y: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
         """The whole loss of a batch, and the share of unlabelled rows above the threshold."""
@@ -147,7 +148,7 @@ class Training:
                 log.info("training: epoch %d of %d, loss %.3f", epoch + 1, epochs, loss)
                 reported = now
             if self.checkpoint and now - saved >= CHECKPOINT_SECONDS:
-                self._save(key, epoch + 1)
+                self._save(self.checkpoint, key, epoch + 1)
                 saved = now
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
@@ -200,14 +201,15 @@ class Training:
         return digest.hexdigest()
 
     def _state(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
+        state: dict[str, nn.Module | torch.optim.Optimizer]
         state = {"module": self.module, "optimizer": self.optimizer}
         return state | ({"averaged": self.averaged} if self.averaged else {})
 
-    def _save(self, key: str, epoch: int) -> None:
+    def _save(self, path: Path, key: str, epoch: int) -> None:
         buffer = io.BytesIO()
         state = {name: part.state_dict() for name, part in self._state().items()}
         torch.save({"key": key, "epoch": epoch, **state}, buffer)
-        write_atomic(self.checkpoint, buffer.getvalue())
+        write_atomic(path, buffer.getvalue())
 
     def _restored(self, key: str) -> int:
         """The epoch to go on with; 0 without a checkpoint of this training."""

@@ -12,7 +12,9 @@ folder given by ``--config-dir``) whose ``_target_`` names the class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -20,8 +22,11 @@ from torch import Tensor
 
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.models.logistic import LogisticRegression
-from salutary.system import moved
+from salutary.models import Model, Predictor, is_convex, is_network
+from salutary.system import moved, rules
+
+# What a strategy gets to work with: what predicts, or an optimum if it ``needs_convex``.
+M = TypeVar("M", bound=Predictor)
 
 
 @dataclass(frozen=True)
@@ -75,8 +80,10 @@ class Proposal:
             object.__setattr__(self, name, tensor.long() if whole else tensor)
 
 
-class Strategy(ABC):
+class Strategy(ABC, Generic[M]):
     """The contract. ``budget`` is at most the number of pool points.
+
+    ``RULES``: what its settings may be.
 
     ``is_baseline``: whether ``baselines_use_validation=true`` adds the validation set to its
     training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
@@ -91,21 +98,23 @@ class Strategy(ABC):
     labels_alone = False
     rerank = 0
     same_on_two_classes: tuple[str, ...] = ()
+    RULES: Mapping[str, rules.Rule] = {}
 
     @abstractmethod
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: M, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         """Choose at most ``budget`` distinct pool points; none at all ends the run.
 
-        ``rng`` is the only source of chance.
+        ``model``: fitted; of a network its classifier, or a surrogate. ``rng``: the only source of chance.
         """
 
-    def check(self, model) -> None:
+    def check(self, model: Model) -> None:
         """Raise SalutaryError for settings that make no sense, or a model the strategy cannot use.
 
         Called once, before anything is done.
         """
-        if self.needs_convex and not hasattr(model, "features"):
+        if self.needs_convex and not is_network(model):
             check_convex(self, model)
+        rules.check(self, self.RULES, "strategy.")
 
     def for_validation(self, n: int) -> Strategy:
         """The strategy as it chooses by ``n`` validation rows, also where a fold of them is kept from it.
@@ -119,14 +128,14 @@ class Strategy(ABC):
         return 0
 
 
-class ScoreStrategy(Strategy):
+class ScoreStrategy(Strategy[M]):
     """Chooses the highest scores; the true labels are bought."""
 
     @abstractmethod
-    def scores(self, model, view: PoolView, rng: np.random.Generator) -> Tensor | np.ndarray:
+    def scores(self, model: M, view: PoolView, rng: np.random.Generator) -> Tensor | np.ndarray:
         """One score per pool point, (u,), higher is better."""
 
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: M, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         scores = torch.as_tensor(self.scores(model, view, rng))
         if scores.shape != (len(view.pool),):
             shape = tuple(scores.shape)
@@ -134,9 +143,9 @@ class ScoreStrategy(Strategy):
         return Proposal(top(scores, budget))
 
 
-def check_convex(strategy: object, model) -> None:
+def check_convex(strategy: object, model: object) -> None:
     """Raises SalutaryError unless the model is at the optimum of a convex objective."""
-    if not isinstance(model, LogisticRegression):
+    if not is_convex(model):
         name = type(strategy).__name__
         raise SalutaryError(f"{name} needs the optimum of a convex model: use model=logistic")
 

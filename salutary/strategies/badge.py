@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from salutary.engine import product
+from salutary.models import Predictor, has_intercept
 from salutary.strategies import PoolView, Proposal, Strategy
 
 PATIENCE = 20  # rejected draws before the distances of all points are brought up to date
 
 
-class Badge(Strategy):
+class Badge(Strategy[Predictor]):
     """k-means++ seeding on gradient embeddings: large and diverse gradients.
 
     The embedding of x is the gradient of its loss with the predicted label, g = q (x) x~ with
@@ -32,12 +33,11 @@ class Badge(Strategy):
     Ash et al., "Deep batch active learning by diverse, uncertain gradient lower bounds", ICLR 2020.
     """
 
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         P = model.predict_proba(view.pool)
         Q = P.clone()
         Q[torch.arange(len(P), device=P.device), P.argmax(1)] -= 1
-        has_intercept = bool(getattr(model, "fit_intercept", False))
-        seeding = Seeding(GradientEmbeddings(Q, view.pool, float(has_intercept)), rng)
+        seeding = Seeding(GradientEmbeddings(Q, view.pool, float(has_intercept(model))), rng)
         while len(seeding.chosen) < budget:
             seeding.draw()
         return Proposal(torch.tensor(seeding.chosen, device=P.device))

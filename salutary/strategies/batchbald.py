@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import math
+from typing import cast
 
 import numpy as np
 import torch
@@ -19,8 +20,9 @@ from salutary.engine import (
     to_probabilities,
 )
 from salutary.engine.solvers import cholesky, is_dense
-from salutary.errors import SalutaryError, require_whole
+from salutary.models import ConvexModel, Model
 from salutary.strategies import PoolView, Proposal, Strategy
+from salutary.system.rules import Choice, Whole
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +33,7 @@ LARGEST_STEP = 256  # ... up to this many
 TINY = 1e-300  # keeps p log p finite at p = 0
 
 
-class BatchBald(Strategy):
+class BatchBald(Strategy[ConvexModel]):
     """Greedy maximum of the mutual information between the batch's labels and the parameters,
 
         I(y_1..y_b; W) = H(y_1..y_b) - sum over i of E_k H(y_i | W_k),
@@ -54,26 +56,24 @@ class BatchBald(Strategy):
     """
 
     needs_convex = True
+    RULES = {"posterior": Choice("laplace", "bootstrap"), "draws": Whole(2), "max_configurations": Whole(2)}
 
     def __init__(self, draws: int = 100, posterior: str = "laplace", max_configurations: int = 512):
         self.draws = draws
         self.posterior = posterior
         self.max_configurations = max_configurations
 
-    def check(self, model) -> None:
+    def check(self, model: Model) -> None:
         super().check(model)
-        if self.posterior not in ("laplace", "bootstrap"):
-            raise SalutaryError(f"strategy.posterior must be laplace or bootstrap, not {self.posterior!r}")
-        require_whole("strategy.draws", self.draws, 2)
-        require_whole("strategy.max_configurations", self.max_configurations, 2)
+        n_classes = cast(ConvexModel, model).n_classes  # a network has it, too
         log.info(
             "batchbald: joint entropies are exact for up to %d points of a batch, then estimated from %d"
             " sampled label configurations",
-            math.log(self.max_configurations) / math.log(model.n_classes) + 1e-9,
+            math.log(self.max_configurations) / math.log(n_classes) + 1e-9,
             self.max_configurations,
         )
 
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         W_K = self.sample_posterior(model, view, rng)
         predictions = Predictions(view.pool, W_K)
         bound = predictions.gains.clone()
@@ -86,14 +86,14 @@ class BatchBald(Strategy):
             joint.add(predictions.rows(torch.tensor([j]))[0])
         return Proposal(torch.tensor(chosen, device=view.pool.device))
 
-    def sample_posterior(self, model, view: PoolView, rng: np.random.Generator) -> Tensor:
+    def sample_posterior(self, model: ConvexModel, view: PoolView, rng: np.random.Generator) -> Tensor:
         """``draws`` parameter matrices, (draws, *coef_.shape)."""
         if self.posterior == "laplace":
             return _laplace(model, view, self.draws, rng)
         return torch.stack([_bootstrap(model, view, rng) for _ in range(self.draws)])
 
 
-def _laplace(model, view: PoolView, draws: int, rng: np.random.Generator) -> Tensor:
+def _laplace(model: ConvexModel, view: PoolView, draws: int, rng: np.random.Generator) -> Tensor:
     """Draws of N(W^, H^-1), H being the Hessian over the labelled set."""
     W, X = model.coef_.double(), view.labeled.double()
     hessian = Hessian.at(W, X, model.penalty_.double())
@@ -121,7 +121,7 @@ def _matrix_free_draw(hessian: Hessian, rng: np.random.Generator) -> Tensor:
     return conjugate_gradients(hessian, b, rtol=1e-6)
 
 
-def _bootstrap(model, view: PoolView, rng: np.random.Generator) -> Tensor:
+def _bootstrap(model: ConvexModel, view: PoolView, rng: np.random.Generator) -> Tensor:
     rows = torch.as_tensor(rng.integers(len(view.labels), size=len(view.labels)))
     return copy.copy(model).fit(view.labeled[rows], view.labels[rows]).coef_
 
@@ -186,7 +186,13 @@ class JointLabels:
     number of them up to one, and grows by one label of that draw with every point.
     """
 
-    def __init__(self, n_draws: int, max_configurations: int, rng: np.random.Generator, device="cpu"):
+    def __init__(
+        self,
+        n_draws: int,
+        max_configurations: int,
+        rng: np.random.Generator,
+        device: torch.device | str = "cpu",
+    ):
         self.weights_K_M = torch.ones(n_draws, 1, dtype=torch.float64, device=device)
         self.log_scale_M = self.weights_K_M.new_zeros(1)
         self.max_configurations = max_configurations

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 
 from salutary.engine import product
+from salutary.models import Predictor
 from salutary.strategies import PoolView, Proposal, Strategy
 
 BLOCK = 1_024  # pool rows whose distances to all centres are in memory at once
 
 
-class CoreSet(Strategy):
+class CoreSet(Strategy[Predictor]):
     """Covers the pool: repeatedly the point farthest from all labelled and chosen points.
 
     From the labelled set on, j = argmax d, then d <- min(d, ||x - x_j||), ties to the lower index.
@@ -23,7 +24,7 @@ class CoreSet(Strategy):
     ICLR 2018.
     """
 
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         cover = _Cover(view.pool, view.labeled)
         chosen: list[int] = []
         for _ in range(budget):

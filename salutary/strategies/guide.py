@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from salutary.engine import linear
+from salutary.models import Model, Predictor, is_network
 from salutary.models.logistic import L2_GRID, LogisticRegression
 from salutary.strategies import PoolView
 
@@ -20,24 +21,28 @@ class Guide:
     predicts what the network does, and its penalty ``l2``.
     """
 
-    model: object
+    model: Predictor
     view: PoolView
     agreement: float | None = None
     l2: float | None = None
 
 
-def guide_of(model, view: PoolView, convex: bool) -> Guide:
+def guide_of(model: Model, view: PoolView, convex: bool) -> Guide:
     """The model itself, or what a network offers in its place; ``convex``: the strategy needs that."""
-    if not hasattr(model, "features"):
+    if not is_network(model):
         return Guide(model, view)
-    parts = {name: getattr(view, name) for name in ("pool", "labeled", "validation")}
-    view = dataclasses.replace(view, **{name: model.features(X) for name, X in parts.items()})
+    view = dataclasses.replace(
+        view,
+        pool=model.features(view.pool),
+        labeled=model.features(view.labeled),
+        validation=model.features(view.validation),
+    )
     if convex:
         return surrogate_of(model.classifier, view, model.surrogate_l2)
     return Guide(model.classifier, view)
 
 
-def surrogate_of(network, view: PoolView, l2: float | str) -> Guide:
+def surrogate_of(network: Predictor, view: PoolView, l2: float | str) -> Guide:
     """Softmax regression on a network's features, fitted to its predictions.
 
     It is fitted to the labelled rows with the labels that the network predicts for them, which the guide's
@@ -47,13 +52,13 @@ def surrogate_of(network, view: PoolView, l2: float | str) -> Guide:
     ``view`` is in the network's features; ``network`` predicts from those. Paper, appendices E and F.
     """
     predicted = network.predict_proba(view.labeled).argmax(1)
-    wanted = network.predict_proba(view.pool)
-    n_classes = wanted.shape[1]
-    candidates = L2_GRID if l2 == "auto" else (l2,)
+    target = network.predict_proba(view.pool)
+    n_classes = target.shape[1]
+    candidates = L2_GRID if l2 == "auto" else (float(l2),)
     fitted = [_fit(view.labeled, predicted, n_classes, each) for each in candidates]
-    agreements = [_agreement(each, view.pool, wanted) for each in fitted]
+    agreements = [_agreement(each, view.pool, target) for each in fitted]
     nearest = [each for each, share in zip(fitted, agreements, strict=True) if share == max(agreements)]
-    best = min(nearest, key=lambda each: _distance(each, view.pool, wanted))
+    best = min(nearest, key=lambda each: _distance(each, view.pool, target))
     return Guide(best, dataclasses.replace(view, labels=predicted), max(agreements), best.l2_)
 
 
@@ -61,14 +66,14 @@ def _fit(X: Tensor, y: Tensor, n_classes: int, l2: float) -> LogisticRegression:
     return LogisticRegression(n_classes, l2=l2, fit_intercept=True).fit(X, y)
 
 
-def _agreement(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
-    """Share of the rows on which the model predicts the class that is likeliest in ``wanted``."""
-    return float((model.predict_proba(X).argmax(1) == wanted.argmax(1)).double().mean())
+def _agreement(model: LogisticRegression, X: Tensor, target: Tensor) -> float:
+    """Share of the rows on which the model predicts the class that is likeliest in ``target``."""
+    return float((model.predict_proba(X).argmax(1) == target.argmax(1)).double().mean())
 
 
-def _distance(model: LogisticRegression, X: Tensor, wanted: Tensor) -> float:
-    """Cross-entropy of the model's predictions to the wanted ones."""
+def _distance(model: LogisticRegression, X: Tensor, target: Tensor) -> float:
+    """Cross-entropy of the model's predictions to the ``target`` ones."""
     Z = linear(X, model.coef_)
-    if wanted.shape[1] == 2:
+    if target.shape[1] == 2:
         Z = Z.new_zeros(len(Z), 2).index_copy(1, Z.new_tensor([1]).long(), Z)
-    return float(-(wanted * Z.log_softmax(1)).sum(1).mean())
+    return float(-(target * Z.log_softmax(1)).sum(1).mean())

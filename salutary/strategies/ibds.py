@@ -11,9 +11,10 @@ from sklearn.tree import DecisionTreeRegressor
 from torch import Tensor
 
 from salutary.engine.selection import top
-from salutary.errors import require_bool, require_whole
+from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Proposal
 from salutary.strategies.influence import InfluenceStrategy
+from salutary.system.rules import Flag, Whole
 
 
 class Ibds(InfluenceStrategy):
@@ -29,6 +30,8 @@ class Ibds(InfluenceStrategy):
     ``tree_seed``: ``random_state`` of the tree, 42 in the authors' code.
     """
 
+    RULES = {**InfluenceStrategy.RULES, "tree_seed": Whole(0), "refit": Flag()}
+
     def __init__(
         self,
         hessian: str = "labeled",
@@ -40,12 +43,7 @@ class Ibds(InfluenceStrategy):
         self.refit = refit
         self.tree_seed = tree_seed
 
-    def check(self, model) -> None:
-        super().check(model)
-        require_whole("strategy.tree_seed", self.tree_seed, 0)
-        require_bool("strategy.refit", self.refit)
-
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         start, first = view, model
         if not self.refit:
             start = _at_round_zero(view)

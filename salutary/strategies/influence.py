@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from salutary.engine import SOLVERS, MeanLoss, Optimum
+from salutary.engine import MeanLoss, Optimum
 from salutary.engine.refit import refitted_fall
-from salutary.errors import SalutaryError
+from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Strategy
 from salutary.system import moved
+from salutary.system.rules import Choice
 
 
-class InfluenceStrategy(Strategy):
+class InfluenceStrategy(Strategy[ConvexModel]):
     """Base of the strategies that score by influence.
 
     ``hessian``: ``labeled`` (the paper's equation) or ``pool`` (the authors' code).
@@ -19,33 +20,29 @@ class InfluenceStrategy(Strategy):
     """
 
     needs_convex = True
-    solvers = SOLVERS
+    RULES = {
+        "hessian": Choice("labeled", "pool"),
+        "solver": Choice("auto") | Choice("cholesky") | Choice("cg"),
+    }
 
     def __init__(self, hessian: str = "labeled", solver: str = "auto"):
         self.hessian = hessian
         self.solver = solver
 
-    def check(self, model) -> None:
-        super().check(model)
-        for name, known in {"hessian": ("labeled", "pool"), "solver": self.solvers}.items():
-            value = getattr(self, name)
-            if value not in known:
-                raise SalutaryError(f"strategy.{name} must be {' or '.join(known)}, not {value!r}")
-
-    def influence(self, model, view: PoolView, X: Tensor) -> Tensor:
+    def influence(self, model: ConvexModel, view: PoolView, X: Tensor) -> Tensor:
         """Influence of adding each row of ``X`` (n, d) with each label, (n, C)."""
         return self.optimum(model, view).influence(X, self.solver)
 
-    def direction(self, model, view: PoolView) -> Tensor:
+    def direction(self, model: ConvexModel, view: PoolView) -> Tensor:
         """S = H^-1 g_V, (K, D), from which all influences follow."""
         return self.optimum(model, view).direction(self.solver)
 
-    def optimum(self, model, view: PoolView) -> Optimum:
+    def optimum(self, model: ConvexModel, view: PoolView) -> Optimum:
         """What an influence is made of, with the Hessian that ``hessian`` says."""
         return optimum_of(model, view, self.hessian)
 
 
-def optimum_of(model, view: PoolView, hessian: str = "labeled") -> Optimum:
+def optimum_of(model: ConvexModel, view: PoolView, hessian: str = "labeled") -> Optimum:
     """The model at its optimum, the rows of its Hessian, and the validation set's mean loss.
 
     ``hessian``: ``labeled``, the set that the model was fitted to, or ``pool``.
@@ -66,6 +63,6 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
     }
 
 
-def real_fall(model, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
+def real_fall(model: ConvexModel, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
     """Fall of the mean validation loss by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
     return refitted_fall(optimum_of(model, view), X, y)

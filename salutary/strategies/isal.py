@@ -8,11 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import SOLVERS, Hessian, lissa, probabilities, score_labels
+from salutary.engine import Hessian, lissa, probabilities, score_labels
 from salutary.engine.selection import top
-from salutary.errors import require_number, require_whole
+from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Proposal
 from salutary.strategies.influence import InfluenceStrategy, optimum_of
+from salutary.system.rules import Choice, Number, Whole
 
 
 class Isal(InfluenceStrategy):
@@ -27,7 +28,13 @@ class Isal(InfluenceStrategy):
     Its published constants, kept as defaults, leave it close to a multiple of the plain gradient.
     """
 
-    solvers = (*SOLVERS, "lissa")
+    RULES = {
+        **InfluenceStrategy.RULES,
+        "solver": InfluenceStrategy.RULES["solver"] | Choice("lissa"),
+        **dict.fromkeys(("steps", "repeats", "batch_size"), Whole(1)),
+        "damping": Number(0, 1),
+        "scale": Number(1e-9),
+    }
 
     def __init__(
         self,
@@ -46,14 +53,7 @@ class Isal(InfluenceStrategy):
         self.repeats = repeats
         self.batch_size = batch_size
 
-    def check(self, model) -> None:
-        super().check(model)
-        for name in ("steps", "repeats", "batch_size"):
-            require_whole(f"strategy.{name}", getattr(self, name), 1)
-        require_number("strategy.damping", self.damping, 0, 1)
-        require_number("strategy.scale", self.scale, 1e-9)
-
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         predicted = model.predict_proba(view.pool).argmax(dim=1, keepdim=True)
         if self.solver == "lissa":
             scores = score_labels(model.coef_, self._lissa(model, view, rng), view.pool)
@@ -63,7 +63,7 @@ class Isal(InfluenceStrategy):
         indices = top(influence, budget)
         return Proposal(indices, influence=influence[indices])
 
-    def _lissa(self, model, view: PoolView, rng: np.random.Generator) -> Tensor:
+    def _lissa(self, model: ConvexModel, view: PoolView, rng: np.random.Generator) -> Tensor:
         W = model.coef_
         g = optimum_of(model, view).gradient
         hessian = Hessian(view.labeled, probabilities(view.labeled, W), model.penalty_)

@@ -1,4 +1,4 @@
-"""Salutary labelling: the paper's method."""
+"""Salutary labelling: the paper's method, and its ground-truth twin."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from salutary.engine import best_influence, best_labels
 from salutary.engine.added_point import ESTIMATES, AddedPoint
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top, top_by_bound, top_confident
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.errors import SalutaryError
+from salutary.models import ConvexModel, Model
 from salutary.strategies import PoolView, Proposal
 from salutary.strategies.influence import InfluenceStrategy, real_fall
+from salutary.system.rules import Choice, Number, Whole
 
 
 class Salutary(InfluenceStrategy):
@@ -32,6 +34,12 @@ class Salutary(InfluenceStrategy):
 
     is_baseline = False
     labels_alone = True
+    RULES = {
+        **InfluenceStrategy.RULES,
+        "rerank": Whole(0),
+        "confidence": Number(0),
+        "estimate": Choice(*ESTIMATES),
+    }
 
     def __init__(
         self,
@@ -46,12 +54,8 @@ class Salutary(InfluenceStrategy):
         self.estimate = estimate
         self.rerank = rerank
 
-    def check(self, model) -> None:
+    def check(self, model: Model) -> None:
         super().check(model)
-        require_whole("strategy.rerank", self.rerank, 0)
-        require_number("strategy.confidence", self.confidence, 0)
-        if self.estimate not in ESTIMATES:
-            raise SalutaryError(f"strategy.estimate must be {', '.join(ESTIMATES)}, not {self.estimate!r}")
         if self.confidence and self.estimate != "gradient":
             raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
         if self.solver == "cg" and (self.confidence or self.estimate != "gradient"):
@@ -62,7 +66,7 @@ class Salutary(InfluenceStrategy):
             raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
         return self
 
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:
             return Proposal(*self._best(model, view, budget, rng))
         indices, labels, _ = self._best(model, view, min(max(self.rerank, budget), len(view.pool)), rng)
@@ -70,7 +74,9 @@ class Salutary(InfluenceStrategy):
         chosen = top(falls, budget)
         return Proposal(indices[chosen], labels[chosen], falls[chosen])
 
-    def _best(self, model, view: PoolView, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    def _best(
+        self, model: ConvexModel, view: PoolView, n: int, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Pool positions, labels and estimated falls of the ``n`` best points, best first."""
         if self.confidence:
             scorer = ConfidentInfluence.at(self.optimum(model, view), rng)
@@ -85,6 +91,19 @@ class Salutary(InfluenceStrategy):
         indices = _search(point, view.pool, n) if view.n_classes == 2 else top(point.best(view.pool), n)
         falls, labels = point.fall(view.pool[indices]).max(dim=1)
         return indices, labels, falls
+
+
+class SalutaryGroundTruth(Salutary):
+    """Its twin: the same points, chosen with their own labels; then the true ones are bought ("Ours w/ GT").
+
+    ``influence`` remains that of the salutary label, for which the point was chosen.
+    """
+
+    labels_alone = False
+
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        chosen = super().propose(model, view, budget, rng)
+        return Proposal(chosen.indices, influence=chosen.influence)
 
 
 def _search(point: AddedPoint, pool: Tensor, n: int) -> Tensor:

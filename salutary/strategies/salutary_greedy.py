@@ -12,15 +12,16 @@ from torch import Tensor
 from salutary.engine import best_influence, best_labels
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top, top_confident
-from salutary.errors import SalutaryError, require_bool, require_number, require_whole
+from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Proposal, Strategy
 from salutary.strategies.influence import optimum_of, real_fall
+from salutary.system.rules import Choice, Flag, Number, Whole, Worded
 
 # Fewer validation rows than this are few: one standard error then is not enough.
 FEW = 300
 
 
-class SalutaryGreedy(Strategy):
+class SalutaryGreedy(Strategy[ConvexModel]):
     """One point after the other, each the best for the model that the ones before it make; no human.
 
     score(x) = max over c of I(x, c) - confidence * se(x, c), label(x) = the c of that maximum. The b best
@@ -42,25 +43,21 @@ class SalutaryGreedy(Strategy):
     is_baseline = False
     needs_convex = True
     labels_alone = True
+    RULES = {
+        "confidence": Worded(Choice("auto") | Number(0), "auto or a number >= 0"),
+        "exact": Flag(),
+        "rerank": Whole(0),
+    }
 
     def __init__(self, confidence: float | str = "auto", exact: bool = False, rerank: int = 0):
         self.confidence = confidence
         self.exact = exact
         self.rerank = rerank
 
-    def check(self, model) -> None:
-        super().check(model)
-        if isinstance(self.confidence, str) and self.confidence != "auto":
-            raise SalutaryError(f"strategy.confidence must be auto or a number >= 0, not {self.confidence!r}")
-        if self.confidence != "auto":
-            require_number("strategy.confidence", self.confidence, 0)
-        require_bool("strategy.exact", self.exact)
-        require_whole("strategy.rerank", self.rerank, 0)
-
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         growing = _Growing(model, view, self.exact)
         free = torch.ones(len(view.pool), dtype=torch.bool, device=view.pool.device)
-        picks = []
+        picks: list[_Pick] = []
         while len(picks) < budget:
             pick = self._pick(growing, free, rng)
             if pick is None:
@@ -84,7 +81,7 @@ class SalutaryGreedy(Strategy):
 
     def standard_errors(self, n_validation: int) -> float:
         """What ``confidence`` is for so many validation rows."""
-        if self.confidence != "auto":
+        if not isinstance(self.confidence, str):
             return self.confidence
         return 2 if n_validation < FEW else 1
 
@@ -103,7 +100,7 @@ class SalutaryGreedy(Strategy):
         return _Pick(int(rows[best]), int(labels[best]), float(falls[best])) if falls[best] > 0 else None
 
     def _best(
-        self, model, view: PoolView, free: Tensor, rng: np.random.Generator, n: int
+        self, model: ConvexModel, view: PoolView, free: Tensor, rng: np.random.Generator, n: int
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Rows, labels, influences and bounds of the ``n`` free candidates of the highest bounds, (n,)."""
         confidence = self.standard_errors(len(view.validation))
@@ -127,7 +124,7 @@ class _Pick:
 class _Growing:
     """The view with the picks so far among its labelled rows, and a model of those."""
 
-    def __init__(self, model, view: PoolView, exact: bool):
+    def __init__(self, model: ConvexModel, view: PoolView, exact: bool):
         self.model = copy.copy(model)
         self.exact = exact
         self.view = replace(view, labeled=view.labeled.double())

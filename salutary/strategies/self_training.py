@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from salutary.engine.selection import top
-from salutary.errors import require_number
+from salutary.models import Predictor
 from salutary.strategies import PoolView, Proposal, Strategy
+from salutary.system.rules import NULL, Number
 
 
-class SelfTraining(Strategy):
+class SelfTraining(Strategy[Predictor]):
     """The most confident pool points, each with its predicted label; no human.
 
     ``threshold=null``: the ``budget`` most confident points a round. With a ``threshold``: those of
@@ -18,14 +19,12 @@ class SelfTraining(Strategy):
     Yarowsky, "Unsupervised word sense disambiguation rivaling supervised methods", ACL 1995.
     """
 
+    RULES = {"threshold": Number(0, 1) | NULL}
+
     def __init__(self, threshold: float | None = None):
         self.threshold = threshold
 
-    def check(self, model) -> None:
-        if self.threshold is not None:
-            require_number("strategy.threshold", self.threshold, 0, 1)
-
-    def propose(self, model, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+    def propose(self, model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         confidence, labels = model.predict_proba(view.pool).max(dim=1)
         indices = top(confidence, budget)
         if self.threshold is not None:

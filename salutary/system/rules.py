@@ -70,20 +70,6 @@ class Unless(Rule):
 
 
 @dataclass(frozen=True)
-class Worded(Rule):
-    """``rule``, in the words of ``text``."""
-
-    text: str
-    rule: Rule
-
-    def accepts(self, value: object) -> bool:
-        return self.rule.accepts(value)
-
-    def __str__(self) -> str:
-        return self.text
-
-
-@dataclass(frozen=True)
 class Whole(Rule):
     """A whole number from ``smallest`` on; a truth value is none."""
 
@@ -107,7 +93,7 @@ class Number(Rule):
     def accepts(self, value: object) -> bool:
         if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return False
-        return self.low <= value <= self.high and not (self.excluded and value == self.low)
+        return self.low <= float(value) <= self.high and not (self.excluded and value == self.low)
 
     def __str__(self) -> str:
         return f"a number in {'(' if self.excluded else '['}{self.low:g}, {self.high:g}]"
@@ -183,11 +169,26 @@ class Texts(Rule):
     what: str
 
     def accepts(self, value: object) -> bool:
-        is_list = isinstance(value, Sequence) and not isinstance(value, str)
-        return is_list and all(isinstance(each, str) for each in value)
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return False
+        return all(isinstance(each, str) for each in value)
 
     def __str__(self) -> str:
         return self.what
+
+
+@dataclass(frozen=True)
+class Worded(Rule):
+    """Another rule, said in ``words`` of one's own."""
+
+    rule: Rule
+    words: str
+
+    def accepts(self, value: object) -> bool:
+        return self.rule.accepts(value)
+
+    def __str__(self) -> str:
+        return self.words
 
 
 class _Null(Rule):

@@ -12,8 +12,8 @@ from salutary.experiments.metrics import evaluate, score
 from salutary.experiments.references import reference_lines
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Proposal, Strategy
-from salutary.strategies.margin import Margin
 from salutary.strategies.salutary import Salutary
+from salutary.strategies.uncertainty import Margin
 
 
 def records(strategy, rounds=3, budget=10, seed=0):

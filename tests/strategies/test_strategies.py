@@ -1,5 +1,6 @@
 """Each strategy's own rule, against the rule written out."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -12,13 +13,10 @@ from sklearn.tree import DecisionTreeRegressor
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
 from salutary.strategies import ScoreStrategy
-from salutary.strategies.entropy import Entropy
 from salutary.strategies.ibds import Ibds, _at_round_zero, _rounded
 from salutary.strategies.isal import Isal
-from salutary.strategies.margin import Margin
-from salutary.strategies.salutary import Salutary
-from salutary.strategies.salutary_gt import SalutaryGroundTruth
-from salutary.strategies.uncertainty import Uncertainty
+from salutary.strategies.salutary import Salutary, SalutaryGroundTruth
+from salutary.strategies.uncertainty import Entropy, Margin, Uncertainty
 
 KINDS = pytest.mark.parametrize("kind", ["binary", "multiclass", "missing class"])
 
@@ -48,6 +46,15 @@ def test_uncertainty_measures(strategy, rule, kind):
     model, view = situation(kind)
     scores = np.asarray(strategy.scores(model, view, rng()))
     np.testing.assert_allclose(scores, rule(model.predict_proba(view.pool).numpy()), atol=1e-12)
+
+
+@pytest.mark.parametrize("old, kind", [("entropy", Entropy), ("margin", Margin)])
+def test_old_modules_work_and_say_the_new_one(old, kind):
+    with pytest.warns(FutureWarning, match=rf"strategies\.uncertainty\.{kind.__name__} now"):
+        assert getattr(importlib.import_module(f"salutary.strategies.{old}"), kind.__name__) is kind
+    with pytest.warns(FutureWarning, match=r"strategies\.salutary\.SalutaryGroundTruth now"):
+        twin = importlib.import_module("salutary.strategies.salutary_gt").SalutaryGroundTruth
+    assert twin is SalutaryGroundTruth
 
 
 def test_entropy_of_certain_points_is_zero():

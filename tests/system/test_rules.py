@@ -33,7 +33,7 @@ CASES = [
     (Text("a file") | NULL, ["x", None], ["", 1], "a file or null"),
     (Unless("auto", Whole(1)), ["auto", 3], ["cv", 0, None], "auto or a whole number >= 1"),
     (Unless(None, Number(0)), [None, 0.5], [-1, "soon"], "null or a number in [0, inf]"),
-    (Worded("a penalty", Number(0) | Choice("cv")), [1, "cv"], [-1, "x", None], "a penalty"),
+    (Worded(Number(0) | Choice("cv"), "a penalty"), [1, "cv"], [-1, "x", None], "a penalty"),
     (Character(), [";"], ["", "::", None], "one character"),
     (Texts("a list of columns"), [[], ["a"], ("a", "b")], ["a", [1], None], "a list of columns"),
 ]

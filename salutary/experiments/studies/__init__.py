@@ -13,6 +13,7 @@ import torch
 
 from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
+from salutary.models import Model
 from salutary.strategies import PoolView, Strategy
 from salutary.strategies.track import Rows, Track
 from salutary.tables import UNLABELED
@@ -21,12 +22,12 @@ from salutary.tables import UNLABELED
 class Study(ABC):
     """The contract."""
 
-    def check(self, problem: Problem, model, strategy: Strategy) -> None:  # noqa: B027  (optional)
+    def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:  # noqa: B027  (optional)
         """Raise SalutaryError for what cannot be measured. Called once, before the rounds."""
 
     @abstractmethod
     def measure(
-        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+        self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """Tables by name, each a list of rows with the same keys. ``model`` is a tuned one of the run."""
 
@@ -37,7 +38,7 @@ def require_labels(problem: Problem) -> None:
         raise SalutaryError("this study needs true labels, but the pool has rows without one")
 
 
-def initial_state(problem: Problem, model) -> tuple[object, PoolView]:
+def initial_state(problem: Problem, model: Model) -> tuple[Model, PoolView]:
     """The model of round 0, and what its strategy sees; ``model`` stays as it is."""
     labeled, pool = (torch.as_tensor(rows) for rows in (problem.split.initial, problem.split.pool))
     rows, X_pool = Rows(problem.X[labeled], problem.given[labeled]), problem.X[pool]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 
 from salutary.engine.added_point import AddedPoint
 from salutary.engine.solvers import is_dense
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state, require_labels
+from salutary.models import ConvexModel, Model
 from salutary.strategies import Strategy, check_convex
 from salutary.strategies.influence import optimum_of, real_fall
+from salutary.system import rules
+from salutary.system.rules import Whole
 from salutary.system.seeding import stream
 
 
@@ -23,23 +28,26 @@ class AddedPoints(Study):
     ``actual``: the model refitted.
     """
 
+    RULES = {"n": Whole(1)}
+
     def __init__(self, n: int = 300):
         self.n = n
 
-    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+    def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:
         """Raises SalutaryError for a model that is not convex, or more points than the pool has."""
-        require_whole("study.n", self.n, 1)
+        rules.check(self, self.RULES, "study.")
         check_convex(self, model)
         require_labels(problem)
         if self.n > len(problem.split.pool):
             raise SalutaryError(f"study.n={self.n} is more than the pool, {len(problem.split.pool)} rows")
 
     def measure(
-        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+        self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """One table, ``added_points``."""
         rows = torch.as_tensor(stream(seed, "study").choice(problem.split.pool, self.n, replace=False))
-        fitted, view = initial_state(problem, model)
+        state, view = initial_state(problem, model)
+        fitted = cast(ConvexModel, state)
         X, y = problem.X[rows], problem.y[rows]
         optimum = optimum_of(fitted, view)
 

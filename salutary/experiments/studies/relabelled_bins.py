@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state, require_labels
+from salutary.models import ConvexModel, Model
 from salutary.strategies import Strategy, check_convex
 from salutary.strategies.influence import InfluenceStrategy
+from salutary.system import rules
+from salutary.system.rules import Whole
 
 
 class RelabelledBins(Study):
@@ -26,12 +30,14 @@ class RelabelledBins(Study):
 
     HISTOGRAM = 60
 
+    RULES = {"bins": Whole(1)}
+
     def __init__(self, bins: int = 20):
         self.bins = bins
 
-    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+    def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:
         """Raises SalutaryError for a strategy that has no influences, or fewer rows than bins."""
-        require_whole("study.bins", self.bins, 1)
+        rules.check(self, self.RULES, "study.")
         check_convex(self, model)
         require_labels(problem)
         if not isinstance(strategy, InfluenceStrategy):
@@ -40,10 +46,12 @@ class RelabelledBins(Study):
             raise SalutaryError(f"study.bins={self.bins} is more than there are labelled or pool rows")
 
     def measure(
-        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+        self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """Tables ``relabelled_bins`` and ``influence_histogram``."""
         fitted, view = initial_state(problem, model)
+        influences = cast(InfluenceStrategy, strategy).influence
+        convex = cast(ConvexModel, fitted)
         test = problem.part("test")
         X, y = view.labeled, view.labels
 
@@ -60,7 +68,7 @@ class RelabelledBins(Study):
         bins, histogram = [], []
         true = {"labeled": y, "pool": problem.y[torch.as_tensor(problem.split.pool)]}
         for part, X_part in {"labeled": X, "pool": view.pool}.items():
-            influence, best = strategy.influence(fitted, view, X_part).max(1)
+            influence, best = influences(convex, view, X_part).max(1)
             for number, rows in enumerate(influence.argsort(stable=True).tensor_split(self.bins)):
                 values = influence[rows]
                 bins.append(
@@ -76,9 +84,14 @@ class RelabelledBins(Study):
                         "accuracy_salutary": with_labels(part, rows, best),
                     }
                 )
-            counts, edges = np.histogram(influence.numpy(force=True), self.HISTOGRAM)
-            histogram += [
-                {"part": part, "low": low, "high": high, "count": count}
-                for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
-            ]
+            histogram += _histogram(part, influence, self.HISTOGRAM)
         return {"relabelled_bins": bins, "influence_histogram": histogram}
+
+
+def _histogram(part: str, influence: Tensor, bins: int) -> list[dict]:
+    """How many influences of a part are between which values."""
+    counts, edges = np.histogram(influence.numpy(force=True), bins)
+    return [
+        {"part": part, "low": low, "high": high, "count": count}
+        for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)
+    ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 
-from salutary.errors import require_whole
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state
+from salutary.models import Model
 from salutary.strategies import Strategy
-from salutary.system import memory
+from salutary.system import memory, rules
+from salutary.system.rules import Whole
 from salutary.system.seeding import stream
 
 
@@ -18,15 +19,17 @@ class SelectionCost(Study):
     A first call, which is not recorded, warms up. The paper gives neither time nor memory.
     """
 
+    RULES = {"repeats": Whole(1)}
+
     def __init__(self, repeats: int = 5):
         self.repeats = repeats
 
-    def check(self, problem: Problem, model, strategy: Strategy) -> None:
+    def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:
         """Raises SalutaryError for a number of repeats that makes no sense."""
-        require_whole("study.repeats", self.repeats, 1)
+        rules.check(self, self.RULES, "study.")
 
     def measure(
-        self, problem: Problem, model, strategy: Strategy, budget: int, seed: int
+        self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
         """One table, ``selection_cost``."""
         fitted, view = initial_state(problem, model)
@@ -36,7 +39,7 @@ class SelectionCost(Study):
             proposal.indices.tolist()  # waits for the device
 
         propose()
-        rows = []
+        rows: list[dict[str, float | None]] = []
         for repeat in range(self.repeats):
             started = time.perf_counter()
             propose()
