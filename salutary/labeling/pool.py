@@ -102,6 +102,7 @@ class NpyPool(FilePool):
         except (ValueError, EOFError) as error:
             raise SalutaryError(f"{path} is not a whole .npy file: {error}") from error
         if not isinstance(whole, np.ndarray):
+            whole.close()
             raise SalutaryError(f"{path} is an archive, not a single .npy array")
         if whole.ndim != 2 or not whole.size or whole.dtype.kind not in "biuf":
             raise SalutaryError(f"{path} holds {whole.dtype} {whole.shape}, not a matrix of real numbers")
