@@ -20,12 +20,14 @@ run: $(VENV)/.run
 test: $(VENV)/.test lint
 	$(PYTEST) -m "not slow"
 
+# Coverage makes tests a third slower: not in every run.
 test-all: $(VENV)/.test lint
-	$(PYTEST)
+	$(PYTEST) --cov --cov-report=
+	$(VENV)/bin/coverage report --format=total | sed 's/.*/Coverage: &%/'
 
-# In an environment of its own, without the extras: what needs one is skipped.
+# In an environment of its own, without most extras: what needs one is skipped. Old packages may warn of each other.
 test-lowest: $(LOWEST)/.test
-	$(LOWEST)/bin/python -m pytest $(XDIST) -m "not slow"
+	$(LOWEST)/bin/python -m pytest $(XDIST) -m "not slow" -W default
 
 # The timings of scaling are taken one run after the other. Jobs that fail (no celeba file, say) are listed, and
 # missing in the report.
@@ -48,7 +50,7 @@ reference: $(VENV)/.run
 
 dist: $(VENV)/.test
 	rm -rf dist
-	$(VENV)/bin/python -m build --quiet --outdir dist .
+	$(VENV)/bin/python -m build --quiet --outdir dist . >/dev/null
 
 wheel: dist
 	PYTHON=$(PYTHON) .ci/wheel dist/*.whl

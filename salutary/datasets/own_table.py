@@ -11,6 +11,7 @@ import pandas as pd
 
 from salutary.datasets import ROLES, Table
 from salutary.errors import SalutaryError
+from salutary.system.rules import Quoted, Texts, Unless, check
 from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
 from salutary.tables.files import TableFile, check_columns, open_table
@@ -18,6 +19,18 @@ from salutary.tables.labels import Classes
 from salutary.tables.messages import quoted, shown, where
 from salutary.tables.schema import Schema, require_apart, to_texts
 
+TEXT = Quoted("text")
+COLUMNS = Texts("a list of columns such as [age,city]")
+RULES = {
+    "path": TEXT,
+    "target": TEXT,
+    "split": Unless(None, TEXT),
+    "validation": Unless(None, TEXT),
+    "test": Unless(None, TEXT),
+    "numeric": COLUMNS,
+    "categorical": COLUMNS,
+    "ignore": COLUMNS,
+}
 log = logging.getLogger(__name__)
 
 
@@ -85,16 +98,10 @@ class OwnTable:
         """
         if self.path is None or self.target is None:
             raise SalutaryError("set dataset.path, a file, and dataset.target, its column of labels")
-        for name in ("path", "target", "split", "validation", "test"):
-            value = getattr(self, name)
-            if value is not None and (not isinstance(value, str) or not value):
-                raise SalutaryError(f"dataset.{name} must be text, not {value!r} (quote numbers twice)")
-        lists = {f"dataset.{name}": getattr(self, name) for name in ("numeric", "categorical", "ignore")}
-        for name, columns in lists.items():
-            if isinstance(columns, str) or not all(isinstance(column, str) for column in columns):
-                raise SalutaryError(f"{name} must be a list of columns such as [age,city], not {columns!r}")
+        check(self, RULES, "dataset.")
+        lists = {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
         fixed = {"dataset.target": self.target, "dataset.split": self.split}
-        require_apart(fixed, lists)
+        require_apart(fixed, {f"dataset.{name}": list(columns) for name, columns in lists.items()})
         return fixed
 
     def _files(self) -> dict[str, TableFile]:

@@ -24,11 +24,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from filelock import FileLock
 
 from salutary.errors import SalutaryError
 from salutary.system import sources
-from salutary.system.files import write_atomic
+from salutary.system.files import locked, write_atomic
 from salutary.system.progress import counting_bar
 
 log = logging.getLogger(__name__)
@@ -79,8 +78,7 @@ class FeatureCache:
         path = self.folder / f"{_plain(name)}-{_plain(encoder.name)}-{key}.npy"
         if not path.exists():
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                with FileLock(path.with_suffix(".lock")):
+                with locked(path.with_suffix(".lock"), wait=lambda: log.info("waiting for %s", path.name)):
                     if not path.exists():
                         self._extract(encoder, items, path)
             except OSError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
+from salutary.models import Model
 from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.guide import Guide, guide_of
 from salutary.strategies.track import Rows, Track
@@ -27,7 +27,7 @@ CLOSE_UP_ROWS = 2048
 
 def run(
     problem: Problem,
-    model: Any,
+    model: Model,
     strategy: Strategy,
     rounds: int,
     budget: int,
@@ -94,7 +94,7 @@ class _Course:
     Starts where the rounds ``done`` end, with the model tuned to the initial set.
     """
 
-    def __init__(self, problem: Problem, model: Any, seed: int, done: tuple[Round, ...]):
+    def __init__(self, problem: Problem, model: Model, seed: int, done: tuple[Round, ...]):
         initial = torch.as_tensor(problem.split.initial, device=problem.y.device)
         pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
         # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.

@@ -57,7 +57,7 @@ class MLflow(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         """Log the job's run, unless it is there already."""
-        if job_return.status != JobStatus.COMPLETED:
+        if job_return.status != JobStatus.COMPLETED or job_return.cfg is None:
             return
         from mlflow.entities import Metric, Param, RunTag
 

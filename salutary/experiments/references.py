@@ -9,9 +9,10 @@ import torch
 
 from salutary.experiments.metrics import Metrics, evaluate, score
 from salutary.experiments.problem import Problem
+from salutary.models import Model
 
 
-def reference_lines(problem: Problem, model, initial: Metrics) -> dict[str, Metrics]:
+def reference_lines(problem: Problem, model: Model, initial: Metrics) -> dict[str, Metrics]:
     """Test metrics of four lines; ``model`` is a tuned model of the run, which stays as it is.
 
     ``majority``: always the commonest class of the training part, with its class shares as

@@ -98,7 +98,8 @@ def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Re
     Raises KeyError for a column that is missing, ValueError or TypeError for one that holds something else.
     """
     values: dict[str, Any] = dict(others)
-    for column in columns(kind):
+    record: Any = kind
+    for column in columns(record):
         text = texts[column.name]
         value = None if column.optional and not text else column.kind(text)
         if column.part:

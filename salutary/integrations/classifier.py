@@ -21,6 +21,10 @@ from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
 from salutary.system.device import one_thread
+from salutary.system.rules import Choice, Number, Worded, check
+
+TUNED = Choice("cv", "validation")
+RULES = {"C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"')}
 
 
 class SalutaryClassifier(ClassifierMixin, BaseEstimator):
@@ -178,13 +182,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     def _l2(self, validation: Rows | None) -> float | str:
         if self.C == "validation" and validation is None:
             raise SalutaryError('C="validation" needs X_val and y_val')
-        if isinstance(self.C, str):
-            if self.C not in ("cv", "validation"):
-                raise SalutaryError(f'C must be a positive number, "cv" or "validation", not {self.C!r}')
-            return self.C
-        if not isinstance(self.C, (int, float, np.number)) or not 0 < self.C < float("inf"):
-            raise SalutaryError(f"C must be a positive number, cv or validation, not {self.C!r}")
-        return 1 / float(self.C)
+        check(self, RULES)
+        return self.C if isinstance(self.C, str) else 1 / float(self.C)
 
     def _tuning(self, labeled: Rows, validation: Rows | None) -> tuple:
         seen = (validation.X, validation.y) if validation else None

@@ -8,12 +8,11 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from rich.console import Console
 from sklearn.model_selection import KFold
 
 from salutary.engine import MeanLoss, Optimum
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.labeling import outputs, page
+from salutary.labeling import outputs, page, terminal
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
 from salutary.models.logistic import LogisticRegression
@@ -45,13 +44,7 @@ def run(settings: LabelSettings, device: Device, model_of: Callable[[int], Logis
             write_atomic(folder / "facts.json", outputs.as_json(facts))
             write_atomic(folder / "audit.html", page.audit_page(facts, table).encode())
         outputs.write_table(settings.path, table)
-    console = Console(highlight=False, markup=False)  # a path may look like markup
-    console.print(
-        f"{facts['hurting']} of {len(table):,} labelled rows hurt the validation loss by more than two"
-        f" standard errors; {facts['doubted']} have a label that the others do not predict.\n"
-        f"ranked rows in {settings.path}, the page in {settings.folder}/audit.html",
-        soft_wrap=True,
-    )
+    terminal.summarise_audit(facts, settings.path, settings.folder)
 
 
 def audit(

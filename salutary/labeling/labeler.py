@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary.engine import loss
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Measured
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
@@ -23,10 +23,12 @@ from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Strategy, check_proposal
 from salutary.strategies.track import Rows, Track
+from salutary.system.rules import Whole, check
 from salutary.system.seeding import stream
 
 # Rows of the pool that a round looks at first, those of the highest influence.
 SHORTLIST = 10_000
+RULES = {"budget": Whole(1), "folds": Whole(0)}
 NOTHING_SURE = "no point with a positive influence, as sure as was asked"
 
 
@@ -75,9 +77,8 @@ class Labeler:
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for settings out of range and parts that do not fit each other."""
-        require_whole("budget", self.budget, 1)
-        require_whole("folds", self.folds, 0)
-        require_whole("shortlist", self.shortlist, self.budget)
+        check(self, RULES)
+        check(self, {"shortlist": Whole(self.budget)})
         if self.folds == 1:
             raise SalutaryError("folds must be 0, for no cross-fitting, or at least 2")
         widths = (self.labeled.X.shape[1], self.validation.X.shape[1], self.pool.n_features)

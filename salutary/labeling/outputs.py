@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from filelock import FileLock, Timeout
 from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.labeler import Round
 from salutary.models.logistic import LogisticRegression
+from salutary.system import files
 from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
@@ -81,24 +81,16 @@ def locked(path: Path) -> Iterator[None]:
 
     Raises SalutaryError if that cannot be, or if another process is writing the same table.
     """
-    folder = path.parent.absolute()
-    made = [each for each in (folder, *folder.parents) if not each.exists()]
-    lock = FileLock(path.with_name(f".{path.name}.lock"))
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise SalutaryError(f"another salutary-label is writing {path}") from error
-    except OSError as error:
-        raise SalutaryError(f"{path} cannot be written: {error.strerror}") from error
-    try:
+
+    def refuse() -> None:
+        raise SalutaryError(f"another salutary-label is writing {path}")
+
+    with contextlib.ExitStack() as lock:
+        try:
+            lock.enter_context(files.locked(path.with_name(f".{path.name}.lock"), wait=refuse))
+        except OSError as error:
+            raise SalutaryError(f"{path} cannot be written: {error.strerror}") from error
         yield
-    finally:
-        lock.release()
-        Path(lock.lock_file).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):  # they hold what was written
-            for each in made:
-                each.rmdir()
 
 
 def require_parquet(path: Path) -> None:

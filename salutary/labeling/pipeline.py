@@ -62,7 +62,7 @@ def run(
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     with outputs.locked(settings.path):
-        state = State(settings.partial, command, settings.files)
+        state = State(settings.partial, command, settings.chosen_by)
         try:
             pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
             labelling = Labelling(settings, command, inputs, table, pool)

@@ -14,25 +14,27 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from salutary.errors import SalutaryError, needs
+from salutary.errors import SalutaryError
 from salutary.labeling.inputs import Inputs
 from salutary.system.files import write_atomic
 from salutary.system.progress import counting_bar
+from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns
 from salutary.tables.messages import quoted, where
 from salutary.tables.schema import each_to_text, to_texts
 
+if TYPE_CHECKING:
+    import pyarrow
+
 # Bytes of one block as it is read: large enough that reading it costs no more than copying it.
 BLOCK_BYTES = 16 * 2**20
-# Bytes of each column read ahead from a Parquet file.
-READ_BYTES = 2**16
 
 
 class Pool(ABC):
@@ -140,46 +142,25 @@ class ParquetPool(FilePool):
 
     def __init__(self, path: str | Path):
         super().__init__(path)
-        try:
-            from pyarrow import ArrowInvalid
-            from pyarrow.parquet import ParquetFile
-        except ImportError as error:
-            raise needs("pyarrow", "parquet") from error
-        inside = sorted(path for path in self.path.glob("*.parquet") if path.is_file())
-        paths = inside if self.path.is_dir() else [self.path]
-        if not paths:
-            raise SalutaryError(f"{path} holds no .parquet file")
-        self._files: list[ParquetFile] = []
-        for name in paths:
-            try:
-                self._files.append(ParquetFile(name, buffer_size=READ_BYTES, pre_buffer=False))
-            except ArrowInvalid as error:
-                raise SalutaryError(f"{name} is not a whole Parquet file: {error}") from error
-        for name, file in zip(paths, self._files, strict=True):
-            if file.schema_arrow.names != self._columns:
-                raise SalutaryError(f"{name} has other columns than {paths[0]}")
-
-    @cached_property
-    def _columns(self) -> list[str]:
-        return self._files[0].schema_arrow.names
+        self._table = ArrowFiles(self.path)
 
     def __len__(self) -> int:
-        return sum(file.metadata.num_rows for file in self._files)
+        return self._table.n_rows
 
     @property
     def n_features(self) -> int:
-        return len(self._columns)
+        return len(self._table.columns)
 
     def blocks(self) -> Iterator[np.ndarray]:
         size = max(1, BLOCK_BYTES // (8 * self.n_features))
         start = 0
-        for file in self._files:
-            for batch in file.iter_batches(batch_size=size, use_threads=False):
-                yield np.column_stack([self._numbers(batch, i, start) for i in range(self.n_features)])
-                start += batch.num_rows
+        for batch in self._table.batches(size):
+            named = zip(self._table.columns, batch.columns, strict=True)
+            yield np.column_stack([self._numbers(name, column, start) for name, column in named])
+            start += batch.num_rows
 
-    def _numbers(self, batch, position: int, start: int) -> np.ndarray:
-        column, name = batch.column(position), self._columns[position]
+    def _numbers(self, name: str, column: pyarrow.Array, start: int) -> np.ndarray:
+        """The values (m,) of a column, from row ``start`` of the pool on."""
         if column.null_count:
             row = start + int(np.argmax(column.is_null().to_numpy(zero_copy_only=False)))
             raise SalutaryError(f"{self.path}: column {name!r} is missing in row {row} (counted from 0)")

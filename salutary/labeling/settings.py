@@ -6,10 +6,37 @@ import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from salutary.errors import SalutaryError, require_bool, require_whole
+from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
+from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, check
 
 FORMATS = (".parquet", ".csv")
+FILES = {
+    "labeled": Needed("a file of labelled rows"),
+    "validation": Needed("a file of validation rows"),
+    "test": Text("a file of test rows"),
+    "pool": Needed("a file of rows to label"),
+}
+COLUMNS = Texts("a list of columns such as [age,city]")
+RULES = {
+    "audit": Flag(),
+    "force": Flag(),
+    "labeled": FILES["labeled"],
+    "validation": FILES["validation"],
+    "target": Needed("the column of labels"),
+    "pool": Unless(None, FILES["pool"]),
+    "test": Unless(None, FILES["test"]),
+    "id": Unless(None, Text("the column that names rows")),
+    "output": Unless(None, Text("the file to write, .parquet or .csv")),
+    "numeric": COLUMNS,
+    "categorical": COLUMNS,
+    "ignore": COLUMNS,
+    "separator": Character(),
+    "budget": Whole(1),
+    "folds": Whole(0),
+    "seed": Whole(0),
+    "shortlist": Whole(1),
+}
 
 
 @dataclass(frozen=True)
@@ -48,24 +75,10 @@ class LabelSettings:
 
     def check(self) -> None:
         """Raises SalutaryError for the first setting that is wrong."""
-        for name in ("audit", "force"):
-            require_bool(name, getattr(self, name))
-        needed = ("labeled", "validation", "target") + (() if self.audit else ("pool",))
-        for name in ("labeled", "validation", "target", "pool", "test", "id", "output"):
-            value = getattr(self, name)
-            if value is None and name in needed:
-                raise SalutaryError(f"set {name}: {WHAT[name]}")
-            if value is not None and (not isinstance(value, str) or not value):
-                raise SalutaryError(f"{name} must be {WHAT[name]}, not {value!r}")
-        for name in ("numeric", "categorical", "ignore"):
-            value = getattr(self, name)
-            if not isinstance(value, list) or not all(isinstance(column, str) for column in value):
-                raise SalutaryError(f"{name} must be a list of columns such as [age,city], not {value!r}")
-        if not isinstance(self.separator, str) or len(self.separator) != 1:
-            raise SalutaryError(f"separator must be one character, not {self.separator!r}")
-        for name, smallest in {"budget": 1, "folds": 0, "seed": 0, "shortlist": 1}.items():
-            require_whole(name, getattr(self, name), smallest)
-        if self.output and self.path.suffix.lower() not in FORMATS:
+        check(self, RULES)
+        if not self.audit:
+            check(self, {"pool": FILES["pool"]})
+        if self.path.suffix.lower() not in FORMATS:
             raise SalutaryError(f"output must end in {' or '.join(FORMATS)}, not {self.output!r}")
         self._check_places()
         _ = self.stopping
@@ -73,16 +86,14 @@ class LabelSettings:
     def _check_places(self) -> None:
         """Raises SalutaryError if a file is to serve twice, or is where something is written."""
         roles: dict[Path, str] = {}
-        for name in ("labeled", "validation", "test", "pool"):
-            if value := getattr(self, name):
-                first = roles.setdefault(as_path(value).resolve(), name)
-                if first != name:
-                    raise SalutaryError(f"{name}={value} is {first}, too: no row may serve twice")
+        for name, path in self.files.items():
+            first = roles.setdefault(path.resolve(), name)
+            if first != name:
+                raise SalutaryError(f"{name}={path} is {first}, too: no row may serve twice")
         places = [self.path.resolve(), self.folder.resolve(), self.partial.resolve()]
-        for name in ("labeled", "validation", "test", "pool"):
-            value = getattr(self, name)
-            if value and any(as_path(value).resolve().is_relative_to(each) for each in places):
-                raise SalutaryError(f"{name}={value} is where output={self.path} writes: write elsewhere")
+        for name, path in self.files.items():
+            if any(path.resolve().is_relative_to(each) for each in places):
+                raise SalutaryError(f"{name}={path} is where output={self.path} writes: write elsewhere")
 
     @property
     def stopping(self) -> Stopping:
@@ -99,9 +110,15 @@ class LabelSettings:
         return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
 
     @property
-    def files(self) -> list[Path]:
-        """What a labelling reads and what it goes on with depends on."""
-        return [as_path(name) for name in (self.labeled, self.validation, self.pool) if name]
+    def files(self) -> dict[str, Path]:
+        """What is read, by setting."""
+        named = {"labeled": self.labeled, "validation": self.validation, "test": self.test, "pool": self.pool}
+        return {name: as_path(value) for name, value in named.items() if value}
+
+    @property
+    def chosen_by(self) -> list[Path]:
+        """The files that the labels depend on."""
+        return [path for name, path in self.files.items() if name != "test"]
 
     def check_free(self) -> None:
         """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""
@@ -135,14 +152,3 @@ class LabelSettings:
 def as_path(name: str) -> Path:
     """With ~ for the home directory; ~name of nobody stays as it is."""
     return Path(os.path.expanduser(name))
-
-
-WHAT = {
-    "labeled": "a file of labelled rows",
-    "validation": "a file of validation rows",
-    "target": "the column of labels",
-    "pool": "a file of rows to label",
-    "test": "a file of test rows",
-    "id": "the column that names rows",
-    "output": "the file to write, .parquet or .csv",
-}

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from salutary.errors import SalutaryError, require_number, require_whole
+from salutary.system.rules import Number, Unless, Whole, check
+
+RULES = {
+    "rounds": Unless("auto", Whole(1)),
+    "patience": Whole(1),
+    "max_labels": Unless(None, Whole(1)),
+    "min_influence": Number(0),
+    "max_seconds": Unless(None, Number(0)),
+}
 
 
 @dataclass(frozen=True)
@@ -26,16 +34,7 @@ class Stopping:
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for a rule out of range."""
-        if isinstance(self.rounds, str) and self.rounds != "auto":
-            raise SalutaryError(f"rounds must be auto or a whole number >= 1, not {self.rounds!r}")
-        if self.rounds != "auto":
-            require_whole("rounds", self.rounds, 1)
-        require_whole("patience", self.patience, 1)
-        if self.max_labels is not None:
-            require_whole("max_labels", self.max_labels, 1)
-        require_number("min_influence", self.min_influence, 0)
-        if self.max_seconds is not None:
-            require_number("max_seconds", self.max_seconds, 0)
+        check(self, RULES)
 
     def next_size(self, budget: int, n_added: int, n_left: int) -> int:
         """Points that the next round may add."""

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from salutary.labeling.comparison import NAMES, Comparison
+from salutary.system.progress import console
 
 if TYPE_CHECKING:
     from salutary.labeling.pipeline import Result
@@ -17,22 +17,31 @@ if TYPE_CHECKING:
 
 def summarise(result: Result, path: Path, folder: Path) -> None:
     """Labels, the three models beside each other, the verdict, and where everything is."""
-    console = Console(highlight=False, markup=False)  # a path may look like markup
+    screen = console()
     n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
     rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
-    console.print(f"\n{n} labels in {rounds}, no human asked; {result.seconds:.1f} s", style="bold")
+    screen.print(f"\n{n} labels in {rounds}, no human asked; {result.seconds:.1f} s", style="bold")
     last = result.rounds[-1].number
     dropped = f" (of {last}: later ones lowered no loss)" if result.kept < last else ""
-    console.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
+    screen.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
     for comparison in result.comparisons:
-        console.print(_models(comparison))
+        screen.print(_models(comparison))
     if result.comparisons:
-        console.print(result.comparisons[0].verdict(), style="bold", soft_wrap=True)
+        screen.print(result.comparisons[0].verdict(), style="bold", soft_wrap=True)
     else:
-        console.print(
+        screen.print(
             "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
         )
-    console.print(f"labels in {path}, everything else in {folder}/", soft_wrap=True)
+    screen.print(f"labels in {path}, everything else in {folder}/", soft_wrap=True)
+
+
+def summarise_audit(facts: dict, path: Path, folder: Path) -> None:
+    """How many labelled rows hurt, and where they are."""
+    console(soft_wrap=True).print(
+        f"{facts['hurting']} of {facts['n_labeled']:,} labelled rows hurt the validation loss by more than"
+        f" two standard errors; {facts['doubted']} have a label that the others do not predict.\n"
+        f"ranked rows in {path}, the page in {folder}/audit.html"
+    )
 
 
 def _models(comparison: Comparison) -> Table:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Writing files so that a reader never sees half of one, and one process writes at a time."""
 
 from __future__ import annotations
 
@@ -6,8 +6,13 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+# How often a lock is tried for in a folder that others take away.
+ATTEMPTS = 20
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -45,3 +50,42 @@ def whole_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+@contextlib.contextmanager
+def locked(path: Path, wait: Callable[[], object]) -> Iterator[None]:
+    """Hold the lock file ``path``; it goes afterwards, and so do folders made for it that are still empty.
+
+    ``wait`` is called if another process holds it, before waiting for that, and may raise instead. Raises
+    OSError if nothing can be written there.
+    """
+    folder = path.parent.absolute()
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
+    lock = FileLock(path)
+    try:
+        _acquire(lock, wait)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                path.unlink()  # while it is held: who waits for it sees that and makes another
+            lock.release()
+    finally:
+        with contextlib.suppress(OSError):  # they hold what was written
+            for each in made:
+                each.rmdir()
+
+
+def _acquire(lock: FileLock, wait: Callable[[], object]) -> None:
+    timeout = 0
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            Path(lock.lock_file).parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=timeout)
+            return
+        except Timeout:
+            wait()
+            timeout = -1  # until it is free
+        except FileNotFoundError:  # another process has just taken away a folder that it had made
+            if not left:
+                raise

@@ -17,12 +17,17 @@ class LogHandler(logging.Handler):
         print(self.format(record))
 
 
+def console(stderr: bool = False, soft_wrap: bool = False) -> Console:
+    """Prints text as it is: a path may look like markup."""
+    return Console(stderr=stderr, soft_wrap=soft_wrap, highlight=False, markup=False)
+
+
 def progress_bar(shown: bool = True) -> Progress:
     """A bar on standard error, if that is a terminal; what is printed meanwhile comes above it."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    disabled = not shown or not console.is_terminal
-    return Progress(*columns, console=console, transient=True, disable=disabled)
+    errors, description = console(stderr=True), TextColumn("{task.description}", markup=False)
+    columns = (description, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    disabled = not shown or not errors.is_terminal
+    return Progress(*columns, console=errors, transient=True, disable=disabled)
 
 
 @contextlib.contextmanager

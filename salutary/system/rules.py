@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 from salutary.errors import SalutaryError
 
@@ -25,6 +26,10 @@ class Rule(ABC):
     @abstractmethod
     def __str__(self) -> str:
         """What the setting must be."""
+
+    def complaint(self, name: str, value: object) -> str:
+        """What is said of a value that is not accepted."""
+        return f"{name} must be {self}, not {value!r}"
 
     def __or__(self, other: Rule) -> Rule:
         return _Either(self, other)
@@ -40,6 +45,28 @@ class _Either(Rule):
 
     def __str__(self) -> str:
         return f"{self.first} or {self.second}"
+
+
+@dataclass(frozen=True)
+class Unless(Rule):
+    """``rule``, unless the value is ``special``, a text such as ``auto`` or None.
+
+    A message names the special text where a text was given, and not where a number was.
+    """
+
+    special: str | None
+    rule: Rule
+
+    def accepts(self, value: object) -> bool:
+        return (type(value) is type(self.special) and value == self.special) or self.rule.accepts(value)
+
+    def __str__(self) -> str:
+        return f"{'null' if self.special is None else self.special} or {self.rule}"
+
+    def complaint(self, name: str, value: object) -> str:
+        if isinstance(value, str) and isinstance(self.special, str):
+            return super().complaint(name, value)
+        return self.rule.complaint(name, value)
 
 
 @dataclass(frozen=True)
@@ -64,9 +91,9 @@ class Number(Rule):
     excluded: bool = False
 
     def accepts(self, value: object) -> bool:
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
+        if not isinstance(value, Real) or isinstance(value, bool) or not math.isfinite(value):
             return False
-        return self.low <= value <= self.high and not (self.excluded and value == self.low)
+        return self.low <= float(value) <= self.high and not (self.excluded and value == self.low)
 
     def __str__(self) -> str:
         return f"a number in {'(' if self.excluded else '['}{self.low:g}, {self.high:g}]"
@@ -110,13 +137,41 @@ class Text(Rule):
 
 
 @dataclass(frozen=True)
+class Needed(Text):
+    """A text that has to be given; None gets a line of its own."""
+
+    def complaint(self, name: str, value: object) -> str:
+        return f"set {name}: {self}" if value is None else super().complaint(name, value)
+
+
+@dataclass(frozen=True)
+class Quoted(Text):
+    """A text that the command line would take for a number unless it is quoted, and quoted for the shell."""
+
+    def complaint(self, name: str, value: object) -> str:
+        return f"{super().complaint(name, value)} (quote numbers twice)"
+
+
+class Character(Rule):
+    """A text of length one."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str) and len(value) == 1
+
+    def __str__(self) -> str:
+        return "one character"
+
+
+@dataclass(frozen=True)
 class Texts(Rule):
     """A list of texts; ``what`` it is."""
 
     what: str
 
     def accepts(self, value: object) -> bool:
-        return isinstance(value, (list, tuple)) and all(isinstance(each, str) for each in value)
+        if not isinstance(value, Sequence) or isinstance(value, str):
+            return False
+        return all(isinstance(each, str) for each in value)
 
     def __str__(self) -> str:
         return self.what
@@ -155,4 +210,4 @@ def check(settings: object, rules: Mapping[str, Rule], prefix: str = "") -> None
     for name, rule in rules.items():
         value = getattr(settings, name)
         if not rule.accepts(value):
-            raise SalutaryError(f"{prefix}{name} must be {rule}, not {value!r}")
+            raise SalutaryError(rule.complaint(f"{prefix}{name}", value))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -55,57 +56,81 @@ class ArrowFiles(TableFile):
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         for file in self._files:
-            for batch in file.batches(columns):
+            for batch in file.batches(table_file.BLOCK_ROWS, columns):
                 yield _to_pandas(batch, columns, file.path)
 
+    def batches(self, n: int) -> Iterator[pyarrow.RecordBatch]:
+        """All columns as they are, two of which may have one name, in pieces of at most ``n`` rows."""
+        for file in self._files:
+            yield from file.batches(n)
 
-class _Parquet:
+
+class _ArrowFile(ABC):
+    """One file of PyArrow's. ``form``: how messages call it."""
+
+    form: str
+
     def __init__(self, path: Path):
-        from pyarrow.parquet import ParquetFile
-
         self.path = path
-        with _whole(path, "Parquet"):
-            self._file = ParquetFile(path, buffer_size=READ_BYTES, pre_buffer=False)
-            self.schema = self._file.schema_arrow
-            self.columns = self.schema.names
-        self.n_rows = self._file.metadata.num_rows
+        with _whole(path, self.form):
+            self.schema, self.n_rows = self._open()
+        self.columns: list[str] = self.schema.names
 
-    def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
-        with _whole(self.path, "Parquet"):
-            for batch in self._file.iter_batches(table_file.BLOCK_ROWS, columns=columns, use_threads=False):
+    def batches(self, n: int, columns: list[str] | None = None) -> Iterator[pyarrow.RecordBatch]:
+        """The columns, or all of them, in pieces of at most ``n`` rows."""
+        with _whole(self.path, self.form):
+            for batch in self._read(n, columns):
                 batch.validate(full=True)  # else damaged text comes to light as it is used
                 yield batch
 
+    @abstractmethod
+    def _open(self) -> tuple[pyarrow.Schema, int]:
+        """Its schema and number of rows."""
 
-class _Feather:
-    def __init__(self, path: Path):
+    @abstractmethod
+    def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]: ...
+
+
+class _Parquet(_ArrowFile):
+    form = "Parquet"
+
+    def _open(self) -> tuple[pyarrow.Schema, int]:
+        from pyarrow.parquet import ParquetFile
+
+        self._file = ParquetFile(self.path, buffer_size=READ_BYTES, pre_buffer=False)
+        return self._file.schema_arrow, self._file.metadata.num_rows
+
+    def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]:
+        return self._file.iter_batches(n, columns=columns, use_threads=False)
+
+
+class _Feather(_ArrowFile):
+    form = "Feather"
+
+    def _open(self) -> tuple[pyarrow.Schema, int]:
         from pyarrow import ipc, memory_map
 
-        self.path = path
-        with _whole(path, "Feather"):
-            self._file = ipc.open_file(memory_map(str(path)))
-            lengths = [self._file.get_batch(i).num_rows for i in range(self._file.num_record_batches)]
-            self.schema = self._file.schema
-            self.columns = self.schema.names
-        self.n_rows = sum(lengths)
+        self._file = ipc.open_file(memory_map(str(self.path)))
+        lengths = [self._file.get_batch(i).num_rows for i in range(self._file.num_record_batches)]
+        return self._file.schema, sum(lengths)
 
-    def batches(self, columns: list[str]) -> Iterator[pyarrow.RecordBatch]:
-        with _whole(self.path, "Feather"):
-            for number in range(self._file.num_record_batches):
-                batch = self._file.get_batch(number).select(columns)
-                batch.validate(full=True)
-                for start in range(0, batch.num_rows, table_file.BLOCK_ROWS):
-                    yield batch.slice(start, table_file.BLOCK_ROWS)
+    def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]:
+        for number in range(self._file.num_record_batches):
+            batch = self._file.get_batch(number)
+            if columns is not None:
+                batch = batch.select(columns)
+            for start in range(0, batch.num_rows, n):
+                yield batch.slice(start, n)
 
 
-def _check_alike(first: _Parquet | _Feather, other: _Parquet | _Feather) -> None:
+def _check_alike(first: _ArrowFile, other: _ArrowFile) -> None:
     if other.columns != first.columns:
         raise SalutaryError(f"{other.path} has other columns than {first.path}")
-    for field, there in zip(other.schema, first.schema, strict=True):
-        forms = {_form(field.type), _form(there.type)} - {"nothing"}
+    for field, before in zip(other.schema, first.schema, strict=True):
+        forms = {_form(field.type), _form(before.type)} - {"nothing"}
         if len(forms) > 1:
-            found = f"it holds {field.type}, but {there.type} in {first.path}"
-            raise SalutaryError(f"{where(other.path, field.name)}: {found}")
+            types = f"it holds {field.type}, but {before.type} in {first.path}"
+            raise SalutaryError(f"{where(other.path, field.name)}: {types}")
 
 
 class _whole:

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
+from salutary.analysis.curves import datasets_in_order, legend_below, panels
 from salutary.analysis.paper import DATASETS
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import holm
@@ -138,9 +139,7 @@ def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", un
     """
     columns = [name for name in [*METHODS, *WITHOUT_VALIDATION] if name in table]
     lines = ["| | n_V | " + " | ".join(columns) + " | picks |", "|---" * (len(columns) + 3) + "|"]
-    for dataset in DATASETS:
-        if (protocol, dataset) not in table.index.droplevel(2):
-            continue
+    for dataset in datasets_in_order(table.loc[protocol].index.unique("dataset")):
         for n, row in table.loc[protocol, dataset].sort_index().iterrows():
             compared = row[[name for name in METHODS if name in row]]
             best = compared.min() if unit > 0 else compared.max()
@@ -153,10 +152,10 @@ def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", un
 
 def draw_changes(table: pd.DataFrame, protocol: str) -> Figure:
     """Change of the test loss against n_validation, a panel per table."""
-    names = [name for name in DATASETS if (protocol, name) in table.index.droplevel(2)]
-    figure = Figure(figsize=(13, 6), layout="constrained")
-    axes = figure.subplots(2, 4)
-    for axis, name in zip(axes.flat, names, strict=False):
+    names = datasets_in_order(table.loc[protocol].index.unique("dataset"))
+    columns = min(4, len(names))
+    figure, axes = panels(len(names), columns, 3.25, 3)
+    for axis, name in zip(axes, names, strict=False):
         rows = table.loc[protocol, name].sort_index()
         sizes = ["all" if np.isinf(n) else f"{n:.0f}" for n in rows.index]
         for method, colour in ((m, c) for m, c in COLOURS.items() if m in rows):
@@ -165,12 +164,10 @@ def draw_changes(table: pd.DataFrame, protocol: str) -> Figure:
         if "margin" in rows:
             axis.plot(sizes, rows["margin"], ":", color="tab:green", label="margin, 100 human labels")
         axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set_title(DATASETS[name])
+        axis.set_title(DATASETS.get(name, name))
         axis.set_xlabel("validation rows")
-    for axis in axes[:, 0]:
+    for axis in axes[: len(names) : columns]:
         axis.set_ylabel("change of test loss")
-    for axis in list(axes.flat)[len(names) :]:
-        axis.axis("off")
-    figure.legend(*axes.flat[0].get_legend_handles_labels(), loc="lower right", frameon=False)
+    legend_below(figure, axes, len(names), axes[0].get_legend_handles_labels()[0])
     figure.suptitle(f"protocol={protocol}: test loss minus that of the initial model, mean of the seeds")
     return figure
