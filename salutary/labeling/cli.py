@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
 from salutary.system.commands import build, one_line_errors
-from salutary.system.conf import config_dir
+from salutary.system.conf import config_dir, documented
 
 USAGE = """\
 salutary-label: labels for a pool without a human, a model of them, and how far to trust both
@@ -90,7 +90,17 @@ def quoted(argument: str) -> str:
 
 
 def _documented() -> str:
-    """conf/label.yaml, its settings with their comments."""
-    text = (Path(config_dir()) / "label.yaml").read_text()
-    body = text.split("\n\n", 1)[1].partition("\nprotocol:")[0]
-    return "".join(f"  {line}".rstrip() + "\n" for line in body.splitlines() if "_target_" not in line)
+    """The settings of conf/label.yaml with their comments, as that file has them."""
+    lines, section, group = [], "", ""
+    for setting in documented(Path(config_dir()) / "label.yaml"):
+        if setting.name.startswith("protocol."):  # what it holds is a setting of the strategy, too
+            continue
+        prefix, _, name = setting.name.rpartition(".")
+        if prefix != group:
+            lines += ["", f"{prefix}:"]
+        elif setting.section != section:
+            lines.append(f"# {setting.section}")
+        section, group = setting.section, prefix
+        value = f"{'  ' * bool(prefix)}{name}: {setting.value}"
+        lines.append(f"{value:<24}# {setting.about}" if setting.about else value)
+    return "".join(f"  {line}".rstrip() + "\n" for line in lines)

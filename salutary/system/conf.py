@@ -8,19 +8,30 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-LINE = re.compile(r"(?P<name>\w+): *(?P<value>[^#\s].*?)?(?:\s+# ?(?P<about>.*))?")
+LINE = re.compile(
+    r"(?P<margin> *)(?P<name>\w+):"
+    r"(?: +(?P<value>\"[^\"]*\"|'[^']*'|[^#\s].*?))?"  # a # in quotes begins no comment
+    r"(?:\s+# ?(?P<about>.*))?\s*"
+)
+COMMENT = re.compile(r"(?P<margin> *)# ?(?P<about>.*)")
+HYDRAS_OWN = ("defaults", "hydra", "_target_")
 
 
 @dataclass(frozen=True)
 class Setting:
-    """A setting as a YAML file has it: ``name``, its default as text, what the comment beside it says."""
+    """A setting as a YAML file has it: ``name`` as on the command line, its default as text.
+
+    ``about``: what the comment beside it says, and goes on to say below it. ``section``: the comment above it
+    and its neighbours, up to an empty line, or that of the group it is in.
+    """
 
     name: str
     value: str
     about: str
+    section: str = ""
 
 
 def config_dir() -> str:
@@ -32,13 +43,59 @@ def config_dir() -> str:
 
 def settings(file: Path) -> list[Setting]:
     """The settings at the top level of a file; what has settings of its own, such as ``model:``, is none."""
+    return [setting for setting in documented(file) if "." not in setting.name]
+
+
+def documented(file: Path) -> list[Setting]:
+    """All settings of a file in its order, those of groups too, such as ``model.l2``; none of Hydra's own."""
+    reader = _Reader()
     lines = file.read_text(errors="replace").splitlines()
-    matches = (LINE.fullmatch(line) for line in lines)
-    return [
-        Setting(match["name"], match["value"], match["about"] or "")
-        for match in matches
-        if match and match["value"] and match["name"] != "_target_"
-    ]
+    for line in itertools.dropwhile(lambda line: line.startswith("#"), lines):  # those are the file's
+        reader.read(line)
+    return [each for each in reader.settings if not set(each.name.split(".")) & set(HYDRAS_OWN)]
+
+
+class _Reader:
+    """What the lines so far say: ``settings``, the groups that are open, and the comment above."""
+
+    def __init__(self) -> None:
+        self.settings: list[Setting] = []
+        self._groups: list[tuple[int, str]] = []  # the margin and name of each
+        self._section = ""
+        self._margin = 0  # of the last setting
+        self._last = ""  # what the last line was: comment, setting, group, or nothing of these
+
+    def read(self, line: str) -> None:
+        if match := COMMENT.fullmatch(line):
+            self._last = self._comment(len(match["margin"]), match["about"])
+        elif match := LINE.fullmatch(line):
+            about = match["about"] or ""
+            self._last = self._setting(len(match["margin"]), match["name"], match["value"], about)
+        else:
+            self._section = self._section if line.strip() else ""
+            self._last = ""
+
+    def _comment(self, margin: int, about: str) -> str:
+        if self._last == "setting" and margin > self._margin:
+            last = self.settings.pop()
+            self.settings.append(replace(last, about=f"{last.about} {about}".strip()))
+            return "setting"
+        self._section = f"{self._section} {about}" if self._last == "comment" else about
+        return "comment"
+
+    def _setting(self, margin: int, name: str, value: str | None, about: str) -> str:
+        is_headed = self._last == "comment"
+        while self._groups and self._groups[-1][0] >= margin:
+            self._groups.pop()
+            self._section = self._section if is_headed else ""
+        if value is None:
+            self._groups.append((margin, name))
+            self._section = self._section if is_headed else about
+            return "group"
+        path = ".".join([*(group for _, group in self._groups), name])
+        self.settings.append(Setting(path, value, about, self._section))
+        self._margin = margin
+        return "setting"
 
 
 def choices(folders: Iterable[Path]) -> dict[str, dict[str, Path]]:

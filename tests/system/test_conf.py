@@ -25,6 +25,45 @@ def test_settings_and_their_comments(tmp_path):
     assert conf.first_sentence(file) == "A choice"
 
 
+def test_sections_groups_and_comments_of_several_lines(tmp_path):
+    file = tmp_path / "a.yaml"
+    file.write_text(
+        "# What the file is.\n# It is said on two lines.\ndefaults:\n  - _self_\n\n"
+        "plain: 1\n# Files: where\n# they are\npool: null   # rows to label,\n             # one a line\n"
+        "mark: '#'   # of comments\n# Others\nseed: 0\n\nalone: a # b\n"
+        "model:   # read by some\n  l2: 1e-3   # the penalty\n  # of the inner ones\n  inner:\n"
+        "    _target_: a.B\n    n: [1, 2]\n    # next\n  tol: 1\nlast: 2\n"
+        "hydra:\n  # Its own.\n  run: {dir: .}\n"
+    )
+    assert conf.documented(file) == [
+        Setting("plain", "1", ""),
+        Setting("pool", "null", "rows to label, one a line", "Files: where they are"),
+        Setting("mark", "'#'", "of comments", "Files: where they are"),
+        Setting("seed", "0", "", "Others"),
+        Setting("alone", "a", "b"),
+        Setting("model.l2", "1e-3", "the penalty", "read by some"),
+        Setting("model.inner.n", "[1, 2]", "", "of the inner ones"),
+        Setting("model.tol", "1", "", "next"),
+        Setting("last", "2", ""),
+    ]
+
+
+def test_every_setting_that_a_file_has_is_documented():
+    groups = ("strategy", "model", "protocol", "device", "study")
+    for file in [*CONF.glob("*.yaml"), *(each for group in groups for each in (CONF / group).glob("*"))]:
+        config = OmegaConf.to_container(OmegaConf.load(file))
+        own = {key: value for key, value in config.items() if key not in ("defaults", "hydra")}
+        assert [each.name for each in conf.documented(file)] == list(_names(own)), file
+
+
+def _names(config, prefix=""):
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            yield from _names(value, f"{prefix}{key}.")
+        elif key != "_target_":
+            yield f"{prefix}{key}"
+
+
 def test_every_setting_of_the_commands_is_explained():
     for name in ("config.yaml", "label.yaml"):
         file = CONF / name
