@@ -43,7 +43,7 @@ MOVED = {
     "loop": ["experiments.loop", "strategies"],
     "memory": ["system.memory"],
     "metrics": ["experiments.metrics"],
-    "models.surrogate": ["strategies.guide"],
+    "models.surrogate": ["strategies.surrogate"],
     "parts": ["experiments.parts"],
     "pools": ["labeling.pool", "labeling.shortlist"],
     "pools.best": ["labeling.shortlist"],

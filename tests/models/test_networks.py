@@ -22,8 +22,8 @@ from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Classifier, Network
 from salutary.models.training import Consistency, Schedule, Training, isolated_random
 from salutary.strategies import PoolView
-from salutary.strategies.guide import guide_of, surrogate_of
 from salutary.strategies.influence import optimum_of
+from salutary.strategies.surrogate import guide_of, surrogate_of
 from salutary.system.commands import build
 from salutary.system.conf import config_dir
 from salutary.tables import UNLABELED
