@@ -222,18 +222,16 @@ def test_a_resumed_run_of_a_network_ends_as_the_other(salutary_run, data_dir, tm
     settings = ["dataset=mnist_small", "model=cnn", "model.backbone.width=8", "model.epochs=2", "rounds=3"]
     settings += ["model.max_steps=10", "n_pool=150", "n_validation=100", "budget=4", f"data_dir={data_dir}"]
     assert salutary_run(*settings, "output_dir=whole")[0] == 0
-    from salutary.experiments import loop
-
-    timed_fit, fits = loop._timed_fit, []
+    fit, fits = Network.fit, []
 
     def interrupted(*arguments):
         if len(fits) == 2:
             raise KeyboardInterrupt
         fits.append(1)
-        return timed_fit(*arguments)
+        return fit(*arguments)
 
     with monkeypatch.context() as patched:
-        patched.setattr(loop, "_timed_fit", interrupted)
+        patched.setattr(Network, "fit", interrupted)
         assert salutary_run(*settings, "output_dir=halves")[0] == 130
     assert salutary_run(*settings, "output_dir=halves")[0] == 0
     whole, halves = (next(tmp_path.glob(f"{name}/*/queries.csv")) for name in ("whole", "halves"))
