@@ -11,7 +11,7 @@ import pytest
 
 from salutary.experiments import loop
 
-PUBLISHED = list(csv.DictReader(Path(__file__).with_name("bank_notebook.csv").open()))
+PUBLISHED = list(csv.DictReader(Path(__file__).with_name("bank_notebook.csv").read_text().splitlines()))
 ONE_TEST_ROW = 1 / 6098
 
 

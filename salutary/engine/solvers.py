@@ -63,9 +63,11 @@ def cholesky(hessian: Hessian) -> Tensor:
     """
     H = hessian.dense()
     factor, info = torch.linalg.cholesky_ex(H)
-    # Of a singular matrix Cholesky's method can succeed by rounding; columns may have any scale.
-    lost = (factor.diagonal() ** 2 < SMALLEST_PIVOT * H.diagonal()).any()
-    if (info | lost).item():  # one wait for a device
+    # Of a singular matrix Cholesky's method can succeed by rounding; columns may have any scale. In few
+    # operations, since many Hessians are small, and with one wait for a device.
+    pivots = factor.diagonal()
+    lost = torch.addcmul(H.diagonal(), pivots, pivots, value=-1 / SMALLEST_PIVOT).amax()
+    if not torch.maximum(lost, info).item() <= 0:  # or not a number
         raise SalutaryError("the Hessian is not positive definite to working precision: raise model.l2")
     return factor
 

@@ -16,7 +16,7 @@ from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
 from salutary.models import Model
 from salutary.strategies import Proposal, Strategy, check_proposal
-from salutary.strategies.guide import Guide, guide_of
+from salutary.strategies.surrogate import Guide, guide_of
 from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
 from salutary.tables import UNLABELED

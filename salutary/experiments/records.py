@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import logging
-import os
 import shutil
 import time
 import traceback
@@ -25,7 +24,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import yaml
-from filelock import FileLock, Timeout
 
 from salutary.errors import SalutaryError
 from salutary.experiments.metrics import Metrics
@@ -34,7 +32,7 @@ from salutary.experiments.rounds import Query, Round, columns, row
 from salutary.experiments.settings import Settings
 from salutary.system import __version__
 from salutary.system.environment import environment
-from salutary.system.files import sync, write_atomic
+from salutary.system.files import locked, sync, write_atomic
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
@@ -121,8 +119,7 @@ class RunDirectory:
         self.config = config
         self.keep_failures = keep_failures
         self._replaced = self.path.with_name(self.path.name + ".old.partial")
-        self._lock = FileLock(self.path.with_name(self.path.name + ".lock"))
-        self._made: list[Path] = []
+        self._lock = contextlib.ExitStack()
         self._started = False
         self._is_mine = False  # whether .partial holds nothing of an earlier process
 
@@ -143,11 +140,8 @@ class RunDirectory:
 
     def __enter__(self) -> Self:
         """Wait until no other process does this run. Raises SalutaryError if nothing can be written."""
-        folder = self.path.parent.absolute()
-        self._made = [each for each in (folder, *folder.parents) if not each.exists()]
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._acquire()
+            self._lock.enter_context(locked(self.path.with_name(self.path.name + ".lock"), self._wait))
         except OSError as error:
             raise DiskError(f"output_dir={self.path.parent} cannot be written: {error.strerror}") from error
         if (self.partial / "run.json").exists():
@@ -155,27 +149,16 @@ class RunDirectory:
         shutil.rmtree(self._replaced, ignore_errors=True)
         return self
 
-    def _acquire(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            log.warning(f"waiting for another process that does {self.path.name}")
-            self._lock.acquire()
+    def _wait(self) -> None:
+        log.warning(f"waiting for another process that does {self.path.name}")
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
-        failed = isinstance(error, Exception)
-        if isinstance(error, Exception) and self.keep_failures:
-            self._keep(error)
-        elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
-            shutil.rmtree(self.partial, ignore_errors=True)
-            self.checkpoint.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            os.unlink(self._lock.lock_file)  # while it is held: who waits for it sees that and makes another
-        self._lock.release()
-        if failed:
-            for folder in self._made:
-                with contextlib.suppress(OSError):  # other runs may be in there by now
-                    folder.rmdir()
+        with self._lock:
+            if isinstance(error, Exception) and self.keep_failures:
+                self._keep(error)
+            elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
+                shutil.rmtree(self.partial, ignore_errors=True)
+                self.checkpoint.unlink(missing_ok=True)
 
     def _keep(self, error: Exception) -> None:
         """Say in the run's directory why it failed, if that can be written."""

@@ -4,7 +4,7 @@
 
 - ``is_convex = True``: it is a :class:`ConvexModel`, which influences need,
 - ``features``: it is a :class:`NetworkModel`, whose features and classifier strategies work with instead of
-  the model and its rows (:mod:`salutary.strategies.guide`),
+  the model and its rows (:mod:`salutary.strategies.surrogate`),
 - ``states_``: several fitted states over whose metrics evaluations take the mean,
 - ``fit_intercept``: whether it has an intercept, as far as it is linear,
 - ``checkpoint``: a path that the run sets, where a long training may keep its state.

@@ -55,7 +55,7 @@ class Network:
     """A network as a model: trained on the labelled rows, always from the same weights.
 
     Strategies work with its features: those that only predict or measure distances, with its own classifier;
-    those that need a convex model, with a surrogate of that (:mod:`salutary.strategies.guide`).
+    those that need a convex model, with a surrogate of that (:mod:`salutary.strategies.surrogate`).
 
     Parameters
     ----------

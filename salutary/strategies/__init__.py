@@ -2,8 +2,8 @@
 
 The contract is :meth:`Strategy.propose`. Strategies hold settings only: all that changes is in the
 arguments, so the same arguments give the same answer. Most strategies are a score per pool point
-(:class:`ScoreStrategy`); ``influence`` has the base of the influence family, ``guide`` what a network offers
-them in place of itself.
+(:class:`ScoreStrategy`); ``influence`` has the base of the influence family, ``surrogate`` what a network
+offers them in place of itself.
 
 Adding one: a class anywhere Python can import it, and a YAML file in ``conf/strategy/`` (or in a
 folder given by ``--config-dir``) whose ``_target_`` names the class.

@@ -43,7 +43,7 @@ MOVED = {
     "loop": ["experiments.loop", "strategies"],
     "memory": ["system.memory"],
     "metrics": ["experiments.metrics"],
-    "models.surrogate": ["strategies.guide"],
+    "models.surrogate": ["strategies.surrogate"],
     "parts": ["experiments.parts"],
     "pools": ["labeling.pool", "labeling.shortlist"],
     "pools.best": ["labeling.shortlist"],
@@ -83,11 +83,12 @@ class _Moved(MetaPathFinder, Loader):
         successors = MOVED[module.__name__.removeprefix(f"{PACKAGE}.")]
 
         def successor(name: str) -> object:
-            for home in successors:
+            for home in (
+                [] if name.startswith("__") else successors
+            ):  # inspect asks every module for such names
                 new = importlib.import_module(f"{PACKAGE}.{home}")
                 if hasattr(new, name):
-                    if not name.startswith("__"):
-                        tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
+                    tell(f"{module.__name__}.{name}", f"{new.__name__}.{name}")
                     return getattr(new, name)
             raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 

@@ -23,7 +23,7 @@ def test_texts_without_a_label_are_labelled(write, name, tiny, reviews, salutary
     assert status == 0, err
     assert "10 points added, 0 human labels bought" in out and "equal the truth" not in out
     (queries,) = tmp_path.glob("outputs/*salutary*/queries.csv")
-    rows = list(csv.DictReader(queries.open()))
+    rows = list(csv.DictReader(queries.read_text().splitlines()))
     assert len(rows) == 10
     assert all(100 <= int(row["sample_id"]) < 120 for row in rows)
     assert {row["assigned_label"] for row in rows} <= {"good", "bad"}

@@ -51,7 +51,8 @@ def test_mlflow_gets_every_run_once(salutary_run, tmp_path, monkeypatch):
     assert len(runs) == 2 and {run.data.params["seed"] for run in runs} == {"0", "1"}
     run = runs[0]
     assert run.info.status == "FINISHED" and run.data.tags["strategy"] == "salutary"
-    rows = list(csv.DictReader((tmp_path / "outputs" / run.info.run_name / "rounds.csv").open()))
+    rounds = (tmp_path / "outputs" / run.info.run_name / "rounds.csv").read_text()
+    rows = list(csv.DictReader(rounds.splitlines()))
     logged = client.get_metric_history(run.info.run_id, "test_accuracy")
     assert [(m.step, m.value) for m in logged] == [(int(r["round"]), float(r["test_accuracy"])) for r in rows]
     assert {file.path for file in client.list_artifacts(run.info.run_id)} >= {"rounds.csv", "run.json"}

@@ -66,6 +66,15 @@ def test_the_finder_is_installed_once():
     assert sum(type(finder).__module__ == moved.__name__ for finder in sys.meta_path) == 1
 
 
+def test_who_asks_for_a_modules_file_imports_nothing():
+    """As inspect does of every module there is, PyTorch among its users."""
+    code = (
+        "import sys, salutary.models.surrogate as old; assert not hasattr(old, '__file__');"
+        "sys.exit('torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_module_that_never_was_is_not_found():
     code = "import salutary.nothing"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
