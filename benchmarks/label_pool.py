@@ -204,7 +204,7 @@ def label(arguments: list[str]) -> None:
         return pool
 
     pipeline.encode_pool = timed
-    cli.run(arguments)
+    cli.label_or_audit(arguments)
     print(json.dumps({**found, "highest": resident()}))
 
 

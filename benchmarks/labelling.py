@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from salutary.datasets import Table
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, ModelComparison
 from salutary.labeling.labeler import Labeler, row_losses, three_models
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
@@ -68,7 +68,7 @@ def label(table: Table, n: int, seed: int, rerank: int) -> dict:
         "loss": {name: losses.mean() for name, (losses, _) in tested.items()},
         "accuracy": {name: hits.mean() for name, (_, hits) in tested.items()},
         "held_out": {name: losses.mean() for name, (losses, _) in held_out.items()},
-        "verdict": Comparison.of("", held_out),
+        "verdict": ModelComparison.of("", held_out),
     }
 
 

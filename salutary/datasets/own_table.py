@@ -70,12 +70,12 @@ class OwnTable:
 
     def load(self) -> Table:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
-        known = [column for column in self._fixed().values() if column]
+        fixed = [column for column in self._fixed().values() if column]
         files = self._files()
         main = files["train"]
-        check_columns(main.path, main.columns, known)
+        check_columns(main.path, main.columns, fixed)
         parts = {"train": main.read_all_but(self.ignore)}
-        features = parts["train"].drop(columns=known)
+        features = parts["train"].drop(columns=fixed)
         schema = Schema.of(features, main.path, self.numeric, self.categorical, self.ignore)
         classes = Classes.of(parts["train"][self.target], main.path)
         for name in list(files)[1:]:
@@ -87,9 +87,10 @@ class OwnTable:
         roles = self._roles(parts, main.path, y[0])
         used = [(files[name].path, schema.convert(frame, files[name].path)) for name, frame in parts.items()]
         columns = Columns(schema, used)
-        told = [f"{shown(name)} ({why})" for name, why in schema.left_out.items() if name not in self.ignore]
-        if told:
-            log.info("%s: left out %s", main.path, "; ".join(told))
+        unasked = {name: why for name, why in schema.left_out.items() if name not in self.ignore}
+        if unasked:
+            reasons = "; ".join(f"{shown(name)} ({why})" for name, why in unasked.items())
+            log.info("%s: left out %s", main.path, reasons)
         return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
 
     def _fixed(self) -> dict[str, str | None]:
@@ -122,8 +123,8 @@ class OwnTable:
         wrong = ~roles.isin(ROLES)
         if wrong.any():
             row = wrong.idxmax()
-            found = f"{quoted(roles[row])} is none of {', '.join(ROLES)}"
-            raise SalutaryError(f"{where(path, self.split, row)}: {found}")
+            problem = f"{quoted(roles[row])} is none of {', '.join(ROLES)}"
+            raise SalutaryError(f"{where(path, self.split, row)}: {problem}")
         unknown = roles.isin(["validation", "test"]) & (y == UNLABELED)
         if unknown.any():
             place = where(path, self.split, unknown.idxmax())

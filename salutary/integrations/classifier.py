@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from salutary.errors import SalutaryError
-from salutary.labeling.labeler import Labeler, Round
+from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
@@ -192,12 +192,12 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _curves(self, rounds: tuple[Round, ...]) -> None:
+    def _curves(self, rounds: tuple[LabelRound, ...]) -> None:
         self.validation_loss_ = np.array([record.validation[0] for record in rounds])
         is_held_out = rounds[0].held_out is not None
         self.held_out_loss_ = np.array([record.loss for record in rounds]) if is_held_out else None
 
-    def _finish(self, model: LogisticRegression, added: tuple[Round, ...], stop: str | None) -> Self:
+    def _finish(self, model: LogisticRegression, added: tuple[LabelRound, ...], stop: str | None) -> Self:
         def column(name: str, dtype: type) -> np.ndarray:
             empty: np.ndarray = np.empty(0, dtype)
             return np.concatenate([empty, *(getattr(record.picks[0], name) for record in added)]).astype(

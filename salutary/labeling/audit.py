@@ -26,7 +26,9 @@ FOLDS = 10
 PACKAGES = ("salutary", "torch", "scikit-learn")
 
 
-def run(settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]) -> None:
+def audit_labels(
+    settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]
+) -> None:
     """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
     outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
@@ -83,12 +85,12 @@ def out_of_fold(labeled: Rows, validation: Rows, model: LogisticRegression, seed
     """Probabilities (n, C) of each labelled row by a model that was not trained on it."""
     state = int(stream(seed, "validation").integers(2**31))
     folds = KFold(min(FOLDS, len(labeled)), shuffle=True, random_state=state).split(np.arange(len(labeled)))
-    found = np.empty((len(labeled), model.n_classes))
+    probabilities = np.empty((len(labeled), model.n_classes))
     for rows, held_out in folds:
         trained = labeled[rows].joined(validation.X, validation.y)
         fitted = copy.copy(model).fit(trained.X, trained.y)
-        found[held_out] = fitted.predict_proba(labeled.X[torch.as_tensor(held_out)]).numpy(force=True)
-    return found
+        probabilities[held_out] = fitted.predict_proba(labeled.X[torch.as_tensor(held_out)]).numpy(force=True)
+    return probabilities
 
 
 def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:

@@ -38,10 +38,10 @@ def main() -> None:
         print(USAGE + _documented())
         return
     sys.path.append(os.getcwd())  # where a user's own strategy may be
-    one_line_errors(run, "salutary-label")(arguments)
+    one_line_errors(label_or_audit, "salutary-label")(arguments)
 
 
-def run(arguments: list[str]) -> None:
+def label_or_audit(arguments: list[str]) -> None:
     """Label, or audit, as the arguments say; raises SalutaryError for what is wrong with them."""
     shown = "--cfg" in arguments
     flags = [each for each in arguments if each.startswith("-") and each != "--cfg"]
@@ -60,10 +60,10 @@ def run(arguments: list[str]) -> None:
     device, model = build(cfg, "device"), _model(cfg)
     settings.check_free()
     if settings.audit:
-        audit.run(settings, device, model)
+        audit.audit_labels(settings, device, model)
     else:
         chosen = OmegaConf.to_container(cfg, resolve=True)
-        pipeline.run(settings, device, model, build(cfg, "strategy"), chosen)
+        pipeline.label_pool(settings, device, model, build(cfg, "strategy"), chosen)
 
 
 def _kind(cfg: DictConfig) -> type:

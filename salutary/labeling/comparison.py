@@ -39,7 +39,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ModelComparison:
     """Losses and hits (n,) of each model on the same rows. ``where``: which rows those are."""
 
     where: str
@@ -47,7 +47,7 @@ class Comparison:
     hits: dict[str, np.ndarray]
 
     @classmethod
-    def of(cls, where: str, measured: dict[str, Measured]) -> Comparison:
+    def of(cls, where: str, measured: dict[str, Measured]) -> ModelComparison:
         return cls(where, *({name: pair[i] for name, pair in measured.items()} for i in (0, 1)))
 
     @property

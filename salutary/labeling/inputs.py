@@ -27,7 +27,7 @@ WRITTEN = (
 
 
 @dataclass(frozen=True)
-class Part:
+class LabelledFile:
     """Rows with labels: features and classes, and ids as text (n,), None without ``id``."""
 
     rows: Rows
@@ -45,12 +45,12 @@ class Inputs:
 
     features: Features
     classes: Classes
-    labeled: Part
-    validation: Part
-    test: Part | None
+    labeled: LabelledFile
+    validation: LabelledFile
+    test: LabelledFile | None
 
     @property
-    def parts(self) -> dict[str, Part]:
+    def parts(self) -> dict[str, LabelledFile]:
         """Those there are, by setting."""
         parts = {"labeled": self.labeled, "validation": self.validation, "test": self.test}
         return {name: part for name, part in parts.items() if part}
@@ -93,12 +93,12 @@ class _Reader:
     features: Features
     device: Device
 
-    def part(self, frame: pd.DataFrame, path: Path) -> Part:
+    def part(self, frame: pd.DataFrame, path: Path) -> LabelledFile:
         """Raises SalutaryError, naming the row, for a label, an id or a number that is none."""
         y = self.classes.encode(frame[self.target], path)
         X = self.features.transform(self.features.schema.convert(frame, path), path)
         ids = checked_ids(frame[self.id], path) if self.id else None
-        return Part(Rows(self.device.features(X).double(), self.device.labels(y)), ids, path)
+        return LabelledFile(Rows(self.device.features(X).double(), self.device.labels(y)), ids, path)
 
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
@@ -125,8 +125,8 @@ def _check_classes(inputs: Inputs, target: str) -> None:
     """Raises SalutaryError if the validation rows hold a single class."""
     present = list(inputs.validation.counts)
     if len(present) < 2:
-        found = f"all rows are of the single class {shown(inputs.classes.names[present[0]])}"
-        raise SalutaryError(f"{where(inputs.validation.path, target)}: {found}")
+        problem = f"all rows are of the single class {shown(inputs.classes.names[present[0]])}"
+        raise SalutaryError(f"{where(inputs.validation.path, target)}: {problem}")
 
 
 def _check_apart(inputs: Inputs, column: str | None) -> None:
@@ -137,6 +137,6 @@ def _check_apart(inputs: Inputs, column: str | None) -> None:
             continue
         for row, name in enumerate(part.ids):
             if name in seen:
-                found = f"the id {quoted(name)} is also in {seen[name]}"
-                raise SalutaryError(f"{where(part.path, column, row)}: {found}")
+                problem = f"the id {quoted(name)} is also in {seen[name]}"
+                raise SalutaryError(f"{where(part.path, column, row)}: {problem}")
         seen |= dict.fromkeys(part.ids, part.path)

@@ -33,7 +33,7 @@ NOTHING_SURE = "no point with a positive influence, as sure as was asked"
 
 
 @dataclass(frozen=True)
-class Round:
+class LabelRound:
     """The state after a round; round 0 is the initial model.
 
     ``picks``: what the round added to each track, the result's first. ``validation``: the result's loss and
@@ -112,7 +112,7 @@ class Labeler:
                 return []
             return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
 
-    def rounds(self, stopping: Stopping, done: tuple[Round, ...] = ()) -> Iterator[Round]:
+    def rounds(self, stopping: Stopping, done: tuple[LabelRound, ...] = ()) -> Iterator[LabelRound]:
         """Yield round 0, then a round at a time until a rule ends them.
 
         ``done``: the rounds of an interrupted labelling; it goes on after them, and they are not yielded
@@ -148,7 +148,7 @@ class Labeler:
             losses.append(record.loss)
             yield record
 
-    def kept(self, rounds: tuple[Round, ...], number: int) -> FittedTrack:
+    def kept(self, rounds: tuple[LabelRound, ...], number: int) -> FittedTrack:
         """The result as it was after round ``number``."""
         track = self._start(self.validation, np.empty(0, np.int64))
         for record in rounds[1 : number + 1]:
@@ -197,13 +197,13 @@ class Labeler:
     def _features(self, rows: np.ndarray) -> Tensor:
         return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
 
-    def _measured(self, number: int, picks: tuple[Picks, ...], started: float) -> Round:
+    def _measured(self, number: int, picks: tuple[Picks, ...], started: float) -> LabelRound:
         losses, hits = row_losses(self.tracks[0].model, self.validation)
         validation = float(losses.mean()), float(hits.mean())
         held_out = held_out_losses(
             [(track.model, track.held_out) for track in self.tracks[1:]], self.validation
         )
-        return Round(number, picks, validation, held_out, time.perf_counter() - started)
+        return LabelRound(number, picks, validation, held_out, time.perf_counter() - started)
 
 
 def row_losses(model: LogisticRegression, rows: Rows) -> Measured:
@@ -223,7 +223,9 @@ def held_out_losses(models: list[tuple[LogisticRegression, np.ndarray]], validat
     return losses, hits
 
 
-def held_out_when_kept(labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping) -> Measured | None:
+def held_out_when_kept(
+    labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping
+) -> Measured | None:
     """Losses and hits (n_V,) of held-out validation rows at the round that is kept; None without
     cross-fitting.
 
@@ -259,7 +261,7 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, Measured | None]:
 
 
 def three_models(
-    labeler: Labeler, rounds: tuple[Round, ...], stopping: Stopping
+    labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping
 ) -> tuple[dict[str, LogisticRegression], dict[str, Measured] | None]:
     """The initial model, that of the round that is kept and the alternative, by their names in
     :mod:`salutary.labeling.comparison`; and each one's held-out losses and hits, None without cross-fitting.

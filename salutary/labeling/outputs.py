@@ -14,7 +14,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
-from salutary.labeling.labeler import Round
+from salutary.labeling.labeler import LabelRound
 from salutary.models.logistic import LogisticRegression
 from salutary.system import files
 from salutary.system.files import write_atomic
@@ -23,7 +23,7 @@ from salutary.tables.labels import Classes
 from salutary.tables.schema import Schema
 
 
-def label_table(rounds: tuple[Round, ...], classes: Classes) -> pd.DataFrame:
+def label_table(rounds: tuple[LabelRound, ...], classes: Classes) -> pd.DataFrame:
     """A row per label, in the order they were given.
 
     ``row``: of the pool, from 0. ``influence``: the fall of the mean validation loss for which it was
@@ -35,7 +35,7 @@ def label_table(rounds: tuple[Round, ...], classes: Classes) -> pd.DataFrame:
     return pd.concat(frames, ignore_index=True) if frames else _no_labels(classes)
 
 
-def _round_table(record: Round, classes: Classes) -> pd.DataFrame:
+def _round_table(record: LabelRound, classes: Classes) -> pd.DataFrame:
     picks = record.picks[0]
     predicted = picks.probabilities.argmax(1)
     frame = pd.DataFrame(
@@ -53,7 +53,7 @@ def _no_labels(classes: Classes) -> pd.DataFrame:
     return pd.DataFrame(columns=[*names, "prediction", "probability", "round", "rank"])
 
 
-def curves(rounds: tuple[Round, ...]) -> pd.DataFrame:
+def curves(rounds: tuple[LabelRound, ...]) -> pd.DataFrame:
     """A row per round: labels so far, loss and accuracy on validation rows that chose, and held-out ones."""
     n, rows = 0, []
     for record in rounds:

@@ -12,9 +12,9 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs, page, terminal
-from salutary.labeling.comparison import ALTERNATIVE, LABELED, Comparison
+from salutary.labeling.comparison import ALTERNATIVE, LABELED, ModelComparison
 from salutary.labeling.inputs import Inputs, read_inputs
-from salutary.labeling.labeler import Labeler, Measured, Round, row_losses, three_models
+from salutary.labeling.labeler import Labeler, LabelRound, Measured, row_losses, three_models
 from salutary.labeling.pool import EncodedPool, encode_pool, rows_of
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.state import State
@@ -34,19 +34,19 @@ SHOWN_COLUMNS = 6
 class Result:
     """What came of a labelling. ``models``: by the names of :mod:`salutary.labeling.comparison`."""
 
-    rounds: tuple[Round, ...]
+    rounds: tuple[LabelRound, ...]
     kept: int
     stop: str
     models: dict[str, LogisticRegression]
-    comparisons: list[Comparison]
+    comparisons: list[ModelComparison]
     seconds: float
 
     @property
-    def kept_rounds(self) -> tuple[Round, ...]:
+    def kept_rounds(self) -> tuple[LabelRound, ...]:
         return self.rounds[: self.kept + 1]
 
 
-def run(
+def label_pool(
     settings: LabelSettings,
     device: Device,
     model_of: Callable[[int], LogisticRegression],
@@ -115,7 +115,7 @@ class Labelling:
             progress=True,
         )
 
-    def _rounds(self, labeler: Labeler, done: tuple[Round, ...], state: State) -> tuple[Round, ...]:
+    def _rounds(self, labeler: Labeler, done: tuple[LabelRound, ...], state: State) -> tuple[LabelRound, ...]:
         """All rounds, ``done`` first; each of the others is kept in ``state`` as it ends."""
         rounds = [*done]
         with self._bar() as advance:
@@ -138,14 +138,14 @@ class Labelling:
 
     def _comparisons(
         self, models: dict[str, LogisticRegression], held_out: dict[str, Measured] | None
-    ) -> list[Comparison]:
+    ) -> list[ModelComparison]:
         """On the test rows if there are any, then on held-out validation rows."""
         comparisons = []
         if self.inputs.test:
             measured = {name: row_losses(model, self.inputs.test.rows) for name, model in models.items()}
-            comparisons.append(Comparison.of("test rows", measured))
+            comparisons.append(ModelComparison.of("test rows", measured))
         if held_out:
-            comparisons.append(Comparison.of("validation rows held out from choosing", held_out))
+            comparisons.append(ModelComparison.of("validation rows held out from choosing", held_out))
         return comparisons
 
     def write(self, result: Result) -> None:

@@ -127,12 +127,12 @@ class NpyPool(FilePool):
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """The rows (m,) of the matrix, (m, d); only they are read."""
-        found = np.empty((len(rows), self.n_features), self._dtype)
+        matrix = np.empty((len(rows), self.n_features), self._dtype)
         with self.path.open("rb", buffering=0) as file:  # a mapping would make much around them resident
-            for place, row in zip(found, rows.tolist(), strict=True):
-                file.seek(self._offset + row * found.strides[0])
+            for place, row in zip(matrix, rows.tolist(), strict=True):
+                file.seek(self._offset + row * matrix.strides[0])
                 file.readinto(place)
-        return found
+        return matrix
 
 
 class ParquetPool(FilePool):
@@ -211,13 +211,13 @@ def _write(
     table: TableFile, inputs: Inputs, id_column: str | None, matrix: Path, facts: Path, progress: bool
 ) -> None:
     schema = inputs.features.schema
-    wanted = [*schema.used, *([id_column] if id_column else [])]
-    check_columns(table.path, table.columns, [*wanted, *table.columns])
+    columns = [*schema.used, *([id_column] if id_column else [])]
+    check_columns(table.path, table.columns, [*columns, *table.columns])
     features = Features(schema, inputs.features.transformer, Counter())
     width, n, hashes = len(features.names), 0, []
     with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
         _write_header(file, 0, width)
-        for block in table.blocks(wanted):
+        for block in table.blocks(columns):
             X = features.transform(schema.convert(block, table.path), table.path, np.float32)
             file.write(X.data)
             if id_column:
@@ -254,16 +254,16 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
     ascending = np.sort(hashes)
     if (ascending[1:] == ascending[:-1]).any():
         row = _first_twice(hashes)
-        found = f"the id {quoted(_id(table, id_column, row))} is there twice"
-        raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
+        problem = f"the id {quoted(_id(table, id_column, row))} is there twice"
+        raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
     for part in inputs.parts.values():
         ids = pd.util.hash_array(part.ids)
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
-        known = ids[ascending[places] == ids]
-        if len(known):
-            row = int(np.isin(hashes, known).argmax())
-            found = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
-            raise SalutaryError(f"{where(table.path, id_column, row)}: {found}")
+        twice = ids[ascending[places] == ids]
+        if len(twice):
+            row = int(np.isin(hashes, twice).argmax())
+            problem = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
+            raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
 
 
 def _first_twice(hashes: np.ndarray) -> int:
@@ -278,12 +278,8 @@ def _id(table: TableFile, column: str, row: int) -> str:
 
 def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFrame:
     """These rows of a table as they stand in the file, in this order, indexed by their number."""
-    wanted = np.sort(rows)
-    found = [
-        block.loc[
-            wanted[np.searchsorted(wanted, block.index[0]) : np.searchsorted(wanted, block.index[-1] + 1)]
-        ]
-        for block in table.blocks(columns)
-        if len(block)
-    ]
-    return pd.concat(found).loc[rows]
+    ascending, parts = np.sort(rows), []
+    for block in table.blocks(columns):
+        start, stop = np.searchsorted(ascending, (block.index[0], block.index[-1] + 1))
+        parts.append(block.loc[ascending[start:stop]])
+    return pd.concat(parts).loc[rows]

@@ -191,8 +191,8 @@ class Shortlist:
         models = [(scorer.W, scorer.S) for scorer in scorers]
 
         def score(start: int, X: Tensor, best: list[TopRows]) -> Iterable[Tensor]:
-            for scorer, bound, found in zip(scorers, best_influences(models, X), best, strict=True):
-                near = torch.nonzero(bound > max(found.floor, 0))[:, 0]
+            for scorer, bound, top_rows in zip(scorers, best_influences(models, X), best, strict=True):
+                near = torch.nonzero(bound > max(top_rows.floor, 0))[:, 0]
                 influence, error = scorer.score(X[near])
                 lower = (influence - confidence * error).amax(1)
                 yield torch.full_like(bound, -torch.inf).index_copy(
@@ -213,8 +213,8 @@ class Shortlist:
         best = [TopRows(self.n) for _ in tracks]
         taken = [np.sort(track.taken) for track in tracks]
         for start, X in scored_blocks(self.pool, None, self.device, self.progress, title):
-            for scores, found, gone in zip(score(start, X, best), best, taken, strict=True):
+            for scores, top_rows, gone in zip(score(start, X, best), best, taken, strict=True):
                 inside = gone[np.searchsorted(gone, start) : np.searchsorted(gone, start + len(X))]
                 scores[torch.as_tensor(inside - start)] = -torch.inf
-                found.add(scores, start)
-        return [np.sort(found.columns()[0].numpy(force=True)) for found in best]
+                top_rows.add(scores, start)
+        return [np.sort(top_rows.columns()[0].numpy(force=True)) for top_rows in best]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from salutary.errors import SalutaryError
-from salutary.labeling.labeler import Round
+from salutary.labeling.labeler import LabelRound
 from salutary.labeling.track import Picks
 from salutary.system import __version__
 from salutary.system.files import write_atomic
@@ -39,7 +39,7 @@ class State:
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(mark, fingerprint.encode())
 
-    def add(self, record: Round) -> None:
+    def add(self, record: LabelRound) -> None:
         """Write a round; it is there whole or not at all."""
         arrays = {
             f"{name}-{track}": array
@@ -52,9 +52,9 @@ class State:
         np.savez(buffer, validation=record.validation, seconds=record.seconds, **arrays)
         write_atomic(self._file(record.number), buffer.getvalue())
 
-    def rounds(self) -> tuple[Round, ...]:
+    def rounds(self) -> tuple[LabelRound, ...]:
         """The rounds that were finished, from round 0 on."""
-        done: list[Round] = []
+        done: list[LabelRound] = []
         while (file := self._file(len(done))).exists():
             done.append(_read(file, len(done)))
         return tuple(done)
@@ -66,12 +66,13 @@ class State:
         return self.folder / f"round-{number:05}.npz"
 
 
-def _read(file: Path, number: int) -> Round:
+def _read(file: Path, number: int) -> LabelRound:
     with np.load(file, allow_pickle=False) as arrays:
         n_tracks = sum(name.startswith(f"{FIELDS[0]}-") for name in arrays.files)
         picks = tuple(Picks(*(arrays[f"{name}-{i}"] for name in FIELDS)) for i in range(n_tracks))
         held_out = (arrays["losses"], arrays["hits"]) if "losses" in arrays.files else None
-        return Round(number, picks, tuple(arrays["validation"].tolist()), held_out, float(arrays["seconds"]))
+        loss, accuracy = arrays["validation"].tolist()
+        return LabelRound(number, picks, (loss, accuracy), held_out, float(arrays["seconds"]))
 
 
 def _fingerprint(command: dict, files: list[Path]) -> str:

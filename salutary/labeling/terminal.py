@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from salutary.labeling.comparison import NAMES, Comparison
+from salutary.labeling.comparison import NAMES, ModelComparison
 from salutary.system.progress import console
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def summarise_audit(facts: dict, path: Path, folder: Path) -> None:
     )
 
 
-def _models(comparison: Comparison) -> Table:
+def _models(comparison: ModelComparison) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column(f"{comparison.n:,} {comparison.where}")
     table.add_column("loss", justify="right")

@@ -153,13 +153,13 @@ class _whole:
 
 def _to_pandas(batch: pyarrow.RecordBatch, columns: list[str], path: Path) -> pd.DataFrame:
     """Numbers, text, dates and truth values; raises SalutaryError for a column of anything else."""
-    found = {}
+    values = {}
     for name in columns:
         column = batch.column(name)
         if _form(column.type) is None:
             raise SalutaryError(f"{where(path, name)}: it holds {column.type}, not numbers or text")
-        found[name] = _plain(column).to_pandas()
-    return pd.DataFrame(found, index=range(batch.num_rows))
+        values[name] = _plain(column).to_pandas()
+    return pd.DataFrame(values, index=range(batch.num_rows))
 
 
 def _plain(column: pyarrow.Array) -> pyarrow.Array:

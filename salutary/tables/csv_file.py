@@ -41,9 +41,9 @@ class CsvFile(TableFile):
         header = next(self._lines(), [])
         if not header:
             raise SalutaryError(f"{self.path} is empty")
-        if len(header) == 1 and (found := [mark for mark in (";", "\t", "|") if mark in header[0]]):
+        if len(header) == 1 and (marks := [mark for mark in (";", "\t", "|") if mark in header[0]]):
             raise SalutaryError(
-                f"{self.path} has the single column {quoted(header[0])}: is it separated by {found[0]!r}?"
+                f"{self.path} has the single column {quoted(header[0])}: is it separated by {marks[0]!r}?"
                 " Set separator"
             )
         return [name.strip() or UNNAMED for name in header]
@@ -53,24 +53,24 @@ class CsvFile(TableFile):
         next(lines)
         picked = [self.columns.index(column) for column in columns]
         start = 0
-        while found := self._block(lines, picked, start):
-            yield pd.DataFrame(dict(zip(columns, found, strict=True)), dtype=object)
-            start += len(found[0])
+        while values := self._block(lines, picked, start):
+            yield pd.DataFrame(dict(zip(columns, values, strict=True)), dtype=object)
+            start += len(values[0])
 
     def _block(self, lines: Iterator[list[str]], picked: list[int], start: int) -> list[list[str]]:
         """The picked columns of the next rows, the first of which is number ``start``; [] at the end."""
-        found: list[list[str]] = [[] for _ in picked]
+        block: list[list[str]] = [[] for _ in picked]
         end = start + table_file.BLOCK_ROWS
         while rows := list(itertools.islice(lines, min(PIECE_ROWS, end - start))):
             if set(map(len, rows)) != {len(self.columns)}:
                 number, values = next(each for each in enumerate(rows) if len(each[1]) != len(self.columns))
-                told = f"{len(values)} values for {len(self.columns)} columns"
-                raise SalutaryError(f"{where(self.path, row=start + number)}: it has {told}")
+                sizes = f"{len(values)} values for {len(self.columns)} columns"
+                raise SalutaryError(f"{where(self.path, row=start + number)}: it has {sizes}")
             start += len(rows)
             by_column = list(zip(*rows, strict=True))
-            for values, place in zip(found, picked, strict=True):
+            for values, place in zip(block, picked, strict=True):
                 values.extend(by_column[place])
-        return found if found[0] else []
+        return block if block[0] else []
 
     def _lines(self) -> Iterator[list[str]]:
         """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""

@@ -101,12 +101,12 @@ class Features:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Found unknown categories")  # they are counted below
             table, start = pipeline.transform(pd.DataFrame(short, dtype=object)).astype(X.dtype), 0
-        for (name, (codes, different)), known, width in zip(
+        for (name, (codes, different)), categories, width in zip(
             columns.items(), pipeline[-1].categories_, _widths(pipeline[-1]), strict=True
         ):
             X[:, start : start + width] = table[: len(different), start : start + width][codes]
             start += width
-            unseen = ~pd.Series(different, dtype=object).fillna(NO_VALUE).isin(known).to_numpy()
+            unseen = ~pd.Series(different, dtype=object).fillna(NO_VALUE).isin(categories).to_numpy()
             if unseen.any():
                 self.unseen[name] += int(unseen[codes].sum())
 
@@ -115,4 +115,4 @@ def _widths(encoder: OneHotEncoder) -> list[int]:
     """Features of each column: rare categories share one."""
     rare = getattr(encoder, "infrequent_categories_", [None] * len(encoder.categories_))
     shared = [0 if each is None else len(each) - 1 for each in rare]
-    return [len(known) - less for known, less in zip(encoder.categories_, shared, strict=True)]
+    return [len(categories) - less for categories, less in zip(encoder.categories_, shared, strict=True)]

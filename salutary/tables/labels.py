@@ -32,15 +32,15 @@ class Classes:
         real = np.isfinite(numbers) & (numbers % 1 != 0)
         if real.any() and numbers.notna().all():
             row = real.idxmax()
-            found = f"{quoted(labels[row])} is no class, the target must be classes"
-            raise SalutaryError(f"{where(path, values.name, row)}: {found}")
+            problem = f"{quoted(labels[row])} is no class, the target must be classes"
+            raise SalutaryError(f"{where(path, values.name, row)}: {problem}")
         names = labels.unique()
         if len(names) < 2:
-            found = f"the single class {shown(names[0])}" if len(names) else "no labels"
-            raise SalutaryError(f"{place}: {found}, but at least two classes are needed")
+            problem = f"the single class {shown(names[0])}" if len(names) else "no labels"
+            raise SalutaryError(f"{place}: {problem}, but at least two classes are needed")
         if len(names) > max(20, len(labels) / 2):
-            found = f"{len(names)} different labels in {len(labels)} rows"
-            raise SalutaryError(f"{place}: {found} are no classes; is it the target?")
+            problem = f"{len(names)} different labels in {len(labels)} rows"
+            raise SalutaryError(f"{place}: {problem} are no classes; is it the target?")
         return cls(tuple(sorted(names, key=int if all(map(WHOLE.fullmatch, names)) else None)))
 
     @property
@@ -59,8 +59,8 @@ class Classes:
         unknown = labels.notna() & ~labels.isin(self.names)
         if unknown.any():
             row = unknown.idxmax()
-            found = f"{quoted(labels[row])} is none of the known classes, {listed(list(self.names), 10)}"
-            raise SalutaryError(f"{where(path, values.name, row)}: {found}")
+            problem = f"{quoted(labels[row])} is none of the known classes, {listed(list(self.names), 10)}"
+            raise SalutaryError(f"{where(path, values.name, row)}: {problem}")
         if required and labels.isna().any():
             place = where(path, values.name, labels.isna().idxmax())
             raise SalutaryError(f"{place}: there is no label (rows without one are the pool's)")

@@ -35,8 +35,8 @@ class NpzFile(TableFile):
                 self._values[column] = values
         lengths = {name: len(array) for name, array in self._values.items()}
         if len(set(lengths.values())) > 1:
-            told = ", ".join(f"{shown(name)} {n}" for name, n in list(lengths.items())[:4])
-            raise SalutaryError(f"{path} holds arrays of different lengths: {told}")
+            sizes = ", ".join(f"{shown(name)} {n}" for name, n in list(lengths.items())[:4])
+            raise SalutaryError(f"{path} holds arrays of different lengths: {sizes}")
         self.n_rows = max(lengths.values(), default=0)
 
     @property

@@ -83,8 +83,10 @@ class Schema:
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
         if not any(used):
-            told = "; ".join(f"{shown(column)}: {why}" for column, why in list(left_out.items())[:6])
-            raise SalutaryError(f"{path} has no column to learn from ({told or 'there is only the target'})")
+            reasons = "; ".join(f"{shown(column)}: {why}" for column, why in list(left_out.items())[:6])
+            raise SalutaryError(
+                f"{path} has no column to learn from ({reasons or 'there is only the target'})"
+            )
         return cls(tuple(used[0]), tuple(used[1]), left_out)
 
     def convert(self, frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
@@ -120,8 +122,8 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
     too_large = numbers.abs() > LARGEST
     if too_large.any():
         row = too_large.idxmax()
-        found = "is not finite" if np.isinf(numbers[row]) else "is too large"
-        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {found}")
+        problem = "is not finite" if np.isinf(numbers[row]) else "is too large"
+        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {problem}")
     return numbers
 
 
@@ -145,8 +147,8 @@ def each_to_text(values: pd.Series) -> pd.Series:
 
 def _texts_to_numbers(values: pd.Series) -> pd.Series:
     """float64, NaN for what is missing or no number."""
-    there = values.where(~is_missing(values))
-    bare = there.map(lambda value: value.strip() if isinstance(value, str) else value)
+    present = values.where(~is_missing(values))
+    bare = present.map(lambda value: value.strip() if isinstance(value, str) else value)
     return pd.to_numeric(bare, errors="coerce").astype(float)
 
 
@@ -176,16 +178,16 @@ def as_text(value: object) -> str:
 def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
     """``number``, ``category``, or None and why the column is left out."""
     missing = is_missing(values)
-    there = values[~missing]
-    if not len(there):
+    present = values[~missing]
+    if not len(present):
         return None, "no values"
     if _is_time(values):
         return None, "dates: make numbers of them yourself"
     if pd.api.types.is_bool_dtype(values):
         return "category", ""  # as the texts True and False are
     if pd.api.types.is_numeric_dtype(values):
-        return _number_or_id(there)
-    texts = to_texts(there)
+        return _number_or_id(present)
+    texts = to_texts(present)
     numbers = pd.to_numeric(texts, errors="coerce")
     share = numbers.notna().mean()
     if share == 1 and not texts.str.match(CODE).any():

@@ -37,10 +37,10 @@ class TableFile(ABC):
 
         Raises SalutaryError for a column that is not there, or is there twice, and for a damaged file.
         """
-        wanted = self.columns if columns is None else list(columns)
-        check_columns(self.path, self.columns, wanted)
+        names = self.columns if columns is None else list(columns)
+        check_columns(self.path, self.columns, names)
         start = 0
-        for frame in filter(len, self.frames(wanted)):
+        for frame in filter(len, self.frames(names)):
             frame.index = pd.RangeIndex(start, start + len(frame))
             start += len(frame)
             yield frame
@@ -59,12 +59,14 @@ class TableFile(ABC):
         return self.read([column for column in self.columns if column not in ignored])
 
 
-def check_columns(path: Path, there: list[str], wanted: Iterable[str]) -> None:
-    """Raises SalutaryError, naming the columns there are, unless each wanted one is there, once."""
-    counts = Counter(there)
-    for column in wanted:
+def check_columns(path: Path, columns: list[str], names: Iterable[str]) -> None:
+    """Raises SalutaryError, naming the ``columns`` there are, unless each name is one of them, once."""
+    counts = Counter(columns)
+    for column in names:
         if "\0" in column:  # which NumPy drops at the end of a text
             raise SalutaryError(f"{path} has the column {quoted(column)}: a name cannot hold a NUL")
         if counts[column] != 1:
-            found = "no column" if column not in there else "more than one column"
-            raise SalutaryError(f"{path} has {found} {quoted(column)}; its columns are {listed(there, 20)}")
+            number = "no column" if column not in columns else "more than one column"
+            raise SalutaryError(
+                f"{path} has {number} {quoted(column)}; its columns are {listed(columns, 20)}"
+            )

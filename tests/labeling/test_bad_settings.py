@@ -41,7 +41,7 @@ SETTINGS = {
     ),
     "true labels": ({"strategy": "salutary_gt"}, r"only salutary_greedy and salutary label without a human"),
     "other Hessian": ({"strategy": "salutary", "strategy.hessian": "pool"}, r"strategy\.hessian=labeled"),
-    "negative confidence": ({"strategy.confidence": "-1"}, r"strategy\.confidence must be a number in \[0,"),
+    "negative confidence": ({"strategy.confidence": "-1"}, r"strategy\.confidence must be auto or a nu"),
     "negative penalty": ({"model.l2": "-1"}, r"model\.l2 must be a positive number, cv or validation, not -"),
     "model": ({"model.l2": "much"}, r"model\.l2 must be a positive number, cv or validation, not 'much'"),
     "lists": ({"numeric": "age"}, r"numeric must be a list of columns such as \[age,city\], not 'age'"),

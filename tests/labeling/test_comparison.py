@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Comparison, Difference
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Difference, ModelComparison
 from salutary.labeling.labeler import alternative, held_out_when_kept, row_losses
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
@@ -58,7 +58,7 @@ def test_verdicts():
 
     def verdict(**shift):
         losses = {INITIAL: base, LABELED: base, ALTERNATIVE: base} | shift
-        return Comparison("test rows", losses, dict.fromkeys(losses, base > 1)).verdict()
+        return ModelComparison("test rows", losses, dict.fromkeys(losses, base > 1)).verdict()
 
     assert verdict(salutary=base - 0.4).startswith("Best on test rows: salutary labelling, by more than 2")
     better = verdict(labeled_and_validation=base - 0.4, salutary=base - 0.39 + 0.2 * noise)
