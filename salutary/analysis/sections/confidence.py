@@ -39,7 +39,10 @@ WITHOUT_VALIDATION = ["margin", "random", "self_training"]
 
 
 def section(records: Records) -> Section:
-    study = study_of(records)
+    try:
+        study = study_of(records)
+    except SalutaryError as error:  # of a sweep that has only begun
+        return Section(TITLE, f"**Not drawn**: {error}.")
     loss, accuracy = cells(study), cells(study, "test_accuracy")
     text, figures = [INTRO, "In how many cells ours is better or worse:", markdown_table(verdict(loss))], {}
     for protocol in loss.index.unique("protocol"):
