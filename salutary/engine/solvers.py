@@ -67,7 +67,11 @@ def cholesky(hessian: Hessian) -> Tensor:
     # operations, since many Hessians are small, and with one wait for a device.
     pivots = factor.diagonal()
     lost = torch.addcmul(H.diagonal(), pivots, pivots, value=-1 / SMALLEST_PIVOT).amax()
-    if not torch.maximum(lost, info).item() <= 0:  # or not a number
+    if H.device.type == "cpu":
+        is_definite = not info.item() and lost.item() <= 0  # nor is it, where that is not a number
+    else:
+        is_definite = torch.maximum(lost, info).item() <= 0
+    if not is_definite:
         raise SalutaryError("the Hessian is not positive definite to working precision: raise model.l2")
     return factor
 
