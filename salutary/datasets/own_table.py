@@ -16,7 +16,7 @@ from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
 from salutary.tables.files import TableFile, check_columns, open_table
 from salutary.tables.labels import Classes
-from salutary.tables.messages import quoted, shown, where
+from salutary.tables.messages import first_row, quoted, shown, where
 from salutary.tables.schema import Schema, require_apart, to_texts
 
 TEXT = Quoted("text")
@@ -102,7 +102,7 @@ class OwnTable:
         check(self, RULES, "dataset.")
         lists = {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
         fixed = {"dataset.target": self.target, "dataset.split": self.split}
-        require_apart(fixed, {f"dataset.{name}": list(columns) for name, columns in lists.items()})
+        require_apart(fixed, {f"dataset.{name}": columns for name, columns in lists.items()})
         return fixed
 
     def _files(self) -> dict[str, TableFile]:
@@ -122,12 +122,12 @@ class OwnTable:
         roles = to_texts(parts["train"][self.split]).fillna("")
         wrong = ~roles.isin(ROLES)
         if wrong.any():
-            row = wrong.idxmax()
+            row = first_row(wrong)
             problem = f"{quoted(roles[row])} is none of {', '.join(ROLES)}"
             raise SalutaryError(f"{where(path, self.split, row)}: {problem}")
         unknown = roles.isin(["validation", "test"]) & (y == UNLABELED)
         if unknown.any():
-            place = where(path, self.split, unknown.idxmax())
+            place = where(path, self.split, first_row(unknown))
             raise SalutaryError(f"{place}: a row to measure on needs a label")
         for role in ("train", "validation", "test"):
             if not (roles == role).any():

@@ -131,23 +131,27 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
         pool = ArrayPool(validate_data(self, X_pool, dtype=np.float64, reset=False))
-        strategy = SalutaryGreedy(self.confidence, rerank=self.rerank)
         stopping = Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
-        labeler = Labeler(
+        labeler = self._labeler(labeled, validation, pool, model)
+        rounds = tuple(labeler.rounds(stopping))
+        kept = stopping.kept([record.loss for record in rounds])
+        self._curves(rounds)
+        return self._finish(labeler.kept(rounds, kept).model, rounds[1 : kept + 1], labeler.stop)
+
+    def _labeler(
+        self, labeled: Rows, validation: Rows, pool: ArrayPool, model: LogisticRegression
+    ) -> Labeler:
+        return Labeler(
             labeled,
             validation,
             pool,
             len(self.classes_),
             model,
-            strategy,
+            SalutaryGreedy(self.confidence, rerank=self.rerank),
             budget=self.budget,
             folds=self.folds,
             seed=self._seed(),
         )
-        rounds = tuple(labeler.rounds(stopping))
-        kept = stopping.kept([record.loss for record in rounds])
-        self._curves(rounds)
-        return self._finish(labeler.kept(rounds, kept).model, rounds[1 : kept + 1], labeler.stop)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
@@ -197,20 +201,14 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         is_held_out = rounds[0].held_out is not None
         self.held_out_loss_ = np.array([record.loss for record in rounds]) if is_held_out else None
 
-    def _finish(self, model: LogisticRegression, added: tuple[LabelRound, ...], stop: str | None) -> Self:
-        def column(name: str, dtype: type) -> np.ndarray:
-            empty: np.ndarray = np.empty(0, dtype)
-            return np.concatenate([empty, *(getattr(record.picks[0], name) for record in added)]).astype(
-                dtype
-            )
-
+    def _finish(self, model: LogisticRegression, added: tuple[LabelRound, ...], stop: str) -> Self:
+        picks = [record.picks[0] for record in added]
+        no_rows = np.empty(0, np.int64)
         self.model_ = model.to_sklearn(self.classes_)
         self.coef_, self.intercept_ = self.model_.coef_, self.model_.intercept_
-        self.indices_ = column("rows", np.int64)
-        self.labels_ = self.classes_[column("labels", np.int64)]
-        self.influence_ = column("influence", np.float64)
-        self.rounds_ = np.repeat(
-            [record.number for record in added], [len(record.picks[0]) for record in added]
-        ).astype(np.int64)
+        self.indices_ = np.concatenate([no_rows, *(each.rows for each in picks)])
+        self.labels_ = self.classes_[np.concatenate([no_rows, *(each.labels for each in picks)])]
+        self.influence_ = np.concatenate([np.empty(0), *(each.influence for each in picks)])
+        self.rounds_ = np.concatenate([no_rows, *(np.full(len(r.picks[0]), r.number) for r in added)])
         self.stop_ = stop
         return self

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
@@ -13,8 +15,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
-from salutary.system.commands import build, one_line_errors
+from salutary.system.commands import build, one_line_errors, resolved
 from salutary.system.conf import config_dir, documented
+
+if TYPE_CHECKING:  # mistakes are told before PyTorch is there
+    from salutary.models.logistic import LogisticRegression
 
 USAGE = """\
 salutary-label: labels for a pool without a human, a model of them, and how far to trust both
@@ -52,18 +57,18 @@ def label_or_audit(arguments: list[str]) -> None:
     if shown:
         print(OmegaConf.to_yaml(cfg, resolve=True))
         return
-    settings = LabelSettings.of(OmegaConf.to_container(cfg, resolve=True))
+    command = resolved(cfg)
+    settings = LabelSettings.of(command)
     from salutary.labeling import audit, pipeline
     from salutary.labeling.labeler import check_kind
 
     check_kind(_kind(cfg))
-    device, model = build(cfg, "device"), _model(cfg)
+    device, model_of = build(cfg, "device"), partial(_model, cfg)
     settings.check_free()
     if settings.audit:
-        audit.audit_labels(settings, device, model)
+        audit.audit_labels(settings, device, model_of)
     else:
-        chosen = OmegaConf.to_container(cfg, resolve=True)
-        pipeline.label_pool(settings, device, model, build(cfg, "strategy"), chosen)
+        pipeline.label_pool(settings, device, model_of, build(cfg, "strategy"), command)
 
 
 def _kind(cfg: DictConfig) -> type:
@@ -75,9 +80,9 @@ def _kind(cfg: DictConfig) -> type:
         raise SalutaryError(f"strategy._target_={target} is no class") from error
 
 
-def _model(cfg: DictConfig):
-    """A function from the number of classes to a model that has not been fitted."""
-    return lambda n_classes: build(cfg, "model", n_classes=n_classes)
+def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
+    """A model that has not been fitted."""
+    return build(cfg, "model", n_classes=n_classes)
 
 
 def quoted(argument: str) -> str:

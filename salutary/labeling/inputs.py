@@ -16,7 +16,7 @@ from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.files import check_columns, open_table
 from salutary.tables.labels import Classes
-from salutary.tables.messages import quoted, shown, where
+from salutary.tables.messages import first_row, quoted, shown, where
 from salutary.tables.schema import Schema, require_apart, to_texts
 
 # The columns of the tables that are written, which an id cannot be called.
@@ -61,8 +61,8 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
 
     Raises SalutaryError, naming file, column and row, for whatever is wrong in them.
     """
-    files = {"labeled": settings.labeled, "validation": settings.validation, "test": settings.test}
-    tables = {name: open_table(path, settings.separator) for name, path in files.items() if path}
+    files = {name: path for name, path in settings.files.items() if name != "pool"}
+    tables = {name: open_table(path, settings.separator) for name, path in files.items()}
     labeled = tables.pop("labeled")
     require_apart(settings.fixed, settings.lists)
     fixed = [column for column in settings.fixed.values() if column]
@@ -113,10 +113,10 @@ def checked_ids(values: pd.Series, path: Path) -> np.ndarray:
     """Ids as text; raises SalutaryError, naming the row, for one that is missing or there twice."""
     ids = to_texts(values)
     if ids.isna().any():
-        raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
+        raise SalutaryError(f"{where(path, values.name, first_row(ids.isna()))}: there is no id")
     twice = ids.duplicated()
     if twice.any():
-        row = twice.idxmax()
+        row = first_row(twice)
         raise SalutaryError(f"{where(path, values.name, row)}: the id {quoted(ids[row])} is there twice")
     return ids.to_numpy(object)
 

@@ -91,7 +91,7 @@ class Labeler:
         check_kind(type(self.strategy))
         self.strategy.check(self.model)
         self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
-        self.stop: str | None = None
+        self.stop = ""
         self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
 
@@ -132,7 +132,7 @@ class Labeler:
             now = time.perf_counter()
             n_added, number = len(self.tracks[0].taken), len(losses)
             n_left = len(self.pool) - n_added
-            self.stop = stopping.reason(losses, n_added, n_left, now - started)
+            self.stop = stopping.reason(losses, n_added, n_left, now - started) or ""
             if self.stop:
                 return
             size = stopping.next_size(self.budget, n_added, n_left)
@@ -232,9 +232,10 @@ def held_out_when_kept(
     Which round that is, the other folds say for each fold: the lowest of many losses is lower than it would
     be on new rows.
     """
-    if rounds[0].held_out is None:
+    measured = [record.held_out for record in rounds if record.held_out]
+    if not measured:
         return None
-    losses, hits = (np.stack([record.held_out[i] for record in rounds]) for i in (0, 1))
+    losses, hits = (np.stack(each) for each in zip(*measured, strict=True))
     of_row = np.empty(len(labeler.validation), np.int64)
     for track in labeler.tracks[1:]:
         others = np.delete(losses, track.held_out, axis=1).mean(1)

@@ -58,8 +58,8 @@ def curves(rounds: tuple[LabelRound, ...]) -> pd.DataFrame:
     n, rows = 0, []
     for record in rounds:
         n += len(record.picks[0]) if record.picks else 0
-        row = {"round": record.number, "n_added": n}
-        row |= dict(zip(("validation_loss", "validation_accuracy"), record.validation, strict=True))
+        loss, accuracy = record.validation
+        row = {"round": record.number, "n_added": n, "validation_loss": loss, "validation_accuracy": accuracy}
         if record.held_out:
             losses, hits = record.held_out
             row |= {"held_out_loss": losses.mean(), "held_out_accuracy": hits.mean()}

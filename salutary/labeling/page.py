@@ -68,7 +68,7 @@ def _cell(value: object) -> str:
 
 def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
     """The labels of the largest influence, with some columns of their rows."""
-    hidden = [name for name in labels if name.startswith("influence_")]
+    hidden = [name for name in map(str, labels.columns) if name.startswith("influence_")]
     best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:SHOWN]
     given = labels.loc[best].drop(columns=[*hidden, "rank"])
     beside = raw.loc[best].rename(columns=lambda name: f"{name} " if name in given else name)
@@ -77,12 +77,11 @@ def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
 
 def _balance(counts: dict[str, dict[str, int]]) -> dict:
     """Rows of each class and their share, in each part."""
-    frame = pd.DataFrame(counts)
-    shares = {
-        f"{PARTS[part]} rows": [f"{n:,} ({100 * n / max(frame[part].sum(), 1):.0f}%)" for n in frame[part]]
-        for part in frame
-    }
-    return as_table(pd.DataFrame({"class": frame.index, **shares}))
+    shares = {}
+    for part, rows in counts.items():
+        total = max(sum(rows.values()), 1)
+        shares[f"{PARTS[part]} rows"] = [f"{n:,} ({100 * n / total:.0f}%)" for n in rows.values()]
+    return as_table(pd.DataFrame({"class": list(counts["labeled"]), **shares}))
 
 
 def curves_figure(curves: pd.DataFrame, facts: dict) -> Figure:

@@ -58,7 +58,7 @@ def label_pool(
     Raises SalutaryError for whatever is wrong in the files; then nothing is written.
     """
     outputs.require_parquet(settings.path)
-    table = open_table(settings.pool, settings.separator)
+    table = open_table(settings.files["pool"], settings.separator)
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     with outputs.locked(settings.path):

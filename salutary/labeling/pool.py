@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from salutary.system.progress import counting_bar
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, check_columns
-from salutary.tables.messages import quoted, where
+from salutary.tables.messages import first_row, quoted, where
 from salutary.tables.schema import each_to_text, to_texts
 
 if TYPE_CHECKING:
@@ -83,10 +83,7 @@ class FilePool(Pool):
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
-
-    @property
-    def name(self) -> str:
-        return str(self.path)
+        self.name = str(path)
 
 
 class NpyPool(FilePool):
@@ -101,7 +98,7 @@ class NpyPool(FilePool):
             whole = np.load(self.path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError) as error:
             raise SalutaryError(f"{path} is not a whole .npy file: {error}") from error
-        if not isinstance(whole, np.ndarray):
+        if not isinstance(whole, np.memmap):
             whole.close()
             raise SalutaryError(f"{path} is an archive, not a single .npy array")
         if whole.ndim != 2 or not whole.size or whole.dtype.kind not in "biuf":
@@ -131,7 +128,7 @@ class NpyPool(FilePool):
         with self.path.open("rb", buffering=0) as file:  # a mapping would make much around them resident
             for place, row in zip(matrix, rows.tolist(), strict=True):
                 file.seek(self._offset + row * matrix.strides[0])
-                file.readinto(place)
+                file.readinto(place.data)
         return matrix
 
 
@@ -235,7 +232,7 @@ def _write(
     write_atomic(facts, json.dumps({"rows": n, "unseen": dict(features.unseen)}).encode())
 
 
-def _write_header(file, n: int, width: int) -> None:
+def _write_header(file: IO[bytes], n: int, width: int) -> None:
     """The head of a .npy file; NumPy pads it such that it has the same length for any n."""
     shape = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": (n, width)}
     np.lib.format.write_array_header_1_0(file, shape)
@@ -245,7 +242,7 @@ def _hashes(values: pd.Series, path: Path) -> np.ndarray:
     """64 bits of each id: millions of texts would not fit into little memory."""
     ids = each_to_text(values)
     if ids.isna().any():
-        raise SalutaryError(f"{where(path, values.name, ids.isna().idxmax())}: there is no id")
+        raise SalutaryError(f"{where(path, values.name, first_row(ids.isna()))}: there is no id")
     return pd.util.hash_array(ids.to_numpy(object), categorize=False)
 
 
@@ -257,6 +254,8 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
         problem = f"the id {quoted(_id(table, id_column, row))} is there twice"
         raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
     for part in inputs.parts.values():
+        if part.ids is None:
+            continue
         ids = pd.util.hash_array(part.ids)
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
         twice = ids[ascending[places] == ids]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
@@ -69,7 +70,8 @@ class LabelSettings:
     @classmethod
     def of(cls, config: dict) -> LabelSettings:
         """Raises SalutaryError for a setting that is missing or makes no sense."""
-        settings = cls(**{field.name: config.get(field.name) for field in fields(cls)})
+        values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
+        settings = cls(**values)
         settings.check()
         return settings
 

@@ -44,7 +44,7 @@ class Stopping:
     def reason(self, losses: list[float], n_added: int, n_left: int, seconds: float) -> str | None:
         """Why no further round begins, or None. ``losses``: of all rounds so far, from round 0 on."""
         number, best = len(losses) - 1, losses.index(min(losses))
-        if self.rounds != "auto" and number >= self.rounds:
+        if isinstance(self.rounds, int) and number >= self.rounds:
             return f"rounds={self.rounds}"
         if self.rounds == "auto" and number - best >= self.patience:
             return f"the loss has not fallen for {self.patience} rounds"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +30,8 @@ class ArrowFiles(TableFile):
     other things.
     """
 
+    n_rows: int
+
     def __init__(self, path: Path):
         super().__init__(path)
         try:
@@ -45,14 +46,11 @@ class ArrowFiles(TableFile):
         self._files = [(_Feather if is_feather else _Parquet)(each) for each in paths]
         for file in self._files[1:]:
             _check_alike(self._files[0], file)
+        self.n_rows = sum(file.n_rows for file in self._files)
 
     @property
     def columns(self) -> list[str]:
         return self._files[0].columns
-
-    @cached_property
-    def n_rows(self) -> int:
-        return sum(file.n_rows for file in self._files)
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         for file in self._files:

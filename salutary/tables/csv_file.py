@@ -7,7 +7,7 @@ import csv
 import gzip
 import itertools
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import IO
@@ -95,7 +95,7 @@ class CsvFile(TableFile):
 
     @contextlib.contextmanager
     def _opened(self, *arguments: str, **settings: str) -> Iterator[IO]:
-        opened = gzip.open if self.path.suffix.lower() == ".gz" else open
+        opened: Callable[..., IO] = gzip.open if self.path.suffix.lower() == ".gz" else open
         try:
             with opened(self.path, *arguments, **settings) as file:
                 yield file

@@ -67,7 +67,8 @@ class Features:
         """Features (n, d) of ``dtype``. Raises SalutaryError, naming the row, for a value that is too large
         for float32 once it is standardised.
         """
-        X, start = np.empty((len(frame), len(self.names)), dtype), 0
+        X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
+        start = 0
         if self.schema.numeric:
             numbers = self._numbers(frame, path)
             start = numbers.shape[1]

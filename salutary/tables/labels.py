@@ -11,7 +11,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
-from salutary.tables.messages import listed, quoted, shown, where
+from salutary.tables.messages import first_row, listed, quoted, shown, where
 from salutary.tables.schema import to_texts
 
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # of 64 bits
@@ -29,9 +29,10 @@ class Classes:
         labels = to_texts(values).dropna()
         place = where(path, values.name)
         numbers = pd.to_numeric(labels, errors="coerce").astype(float)
-        real = np.isfinite(numbers) & (numbers % 1 != 0)
-        if real.any() and numbers.notna().all():
-            row = real.idxmax()
+        finite = numbers[np.isfinite(numbers)]
+        real = finite[finite % 1 != 0]
+        if len(real) and numbers.notna().all():
+            row = int(real.index[0])
             problem = f"{quoted(labels[row])} is no class, the target must be classes"
             raise SalutaryError(f"{where(path, values.name, row)}: {problem}")
         names = labels.unique()
@@ -58,11 +59,11 @@ class Classes:
         labels = to_texts(values)
         unknown = labels.notna() & ~labels.isin(self.names)
         if unknown.any():
-            row = unknown.idxmax()
+            row = first_row(unknown)
             problem = f"{quoted(labels[row])} is none of the known classes, {listed(list(self.names), 10)}"
             raise SalutaryError(f"{where(path, values.name, row)}: {problem}")
         if required and labels.isna().any():
-            place = where(path, values.name, labels.isna().idxmax())
+            place = where(path, values.name, first_row(labels.isna()))
             raise SalutaryError(f"{place}: there is no label (rows without one are the pool's)")
         numbers = {name: number for number, name in enumerate(self.names)}
         return np.array(labels.map(numbers).fillna(UNLABELED), np.int64)  # a copy: pandas' own is read-only

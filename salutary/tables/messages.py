@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
+
+import pandas as pd
 
 # Characters of a name or value that are shown.
 LONGEST = 60
 
 
-def where(path: str | Path, column: str | None = None, row: int | None = None) -> str:
+def where(path: str | Path, column: Hashable = None, row: int | None = None) -> str:
     """``val.csv, column age, row 3``; ``row`` counts from 0, the message from 1."""
     places = [str(path)]
     if column is not None:
@@ -16,6 +19,11 @@ def where(path: str | Path, column: str | None = None, row: int | None = None) -
     if row is not None:
         places.append(f"row {row + 1}")
     return ", ".join(places)
+
+
+def first_row(wrong: pd.Series) -> int:
+    """Number of the first row of which it is true, by the index, which counts from 0."""
+    return int(wrong.index[int(wrong.to_numpy().argmax())])
 
 
 def shown(name: object) -> str:

@@ -25,6 +25,8 @@ class NpzFile(TableFile):
     Raises SalutaryError for arrays of different lengths, of objects, or of more dimensions.
     """
 
+    n_rows: int
+
     def __init__(self, path: Path):
         super().__init__(path)
         self._values: dict[str, np.ndarray] = {}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.tables.messages import quoted, shown, where
+from salutary.tables.messages import first_row, quoted, shown, where
 
 # Texts that mean "no value", as pandas reads them.
 MISSING = frozenset(
@@ -121,7 +121,7 @@ def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
         numbers = values.astype(float)
     too_large = numbers.abs() > LARGEST
     if too_large.any():
-        row = too_large.idxmax()
+        row = first_row(too_large)
         problem = "is not finite" if np.isinf(numbers[row]) else "is too large"
         raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {problem}")
     return numbers
@@ -244,16 +244,18 @@ def _is_text(values: pd.Series) -> bool:
 
 
 def _not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
-    row = wrong.idxmax()
+    row = first_row(wrong)
     return f"{where(path, values.name, row)}: {quoted(values[row])} is not a number"
 
 
-def require_apart(fixed: dict[str, str | None], lists: dict[str, list[str]]) -> None:
+def require_apart(fixed: Mapping[str, str | None], lists: Mapping[str, Sequence[str]]) -> None:
     """Raises SalutaryError if a column such as the target, ``fixed``, has another task too, or is in
     ``lists``.
     """
     for setting, column in fixed.items():
-        others = {name: [other] for name, other in fixed.items() if name != setting}
+        others: dict[str, Sequence[str | None]] = {
+            name: [other] for name, other in fixed.items() if name != setting
+        }
         others |= {f"in {name}": columns for name, columns in lists.items()}
         for name, columns in others.items():
             if column is not None and column in columns:
