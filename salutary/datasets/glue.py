@@ -102,11 +102,11 @@ class Glue(TextData):
                 " or pip install 'datasets>=4', which downloads them"
             ) from error
         try:
-            task = load_dataset("nyu-mll/glue", self.task)
+            parts_of = load_dataset("nyu-mll/glue", self.task)
         except (OSError, ValueError, RuntimeError) as error:
             raise sources.unavailable("nyu-mll/glue from Hugging Face", self.data_dir, files) from error
         columns = ("sentence1", "sentence2", "label")
-        parts = [tuple(list(task[part][name]) for name in columns) for part in ("train", "validation")]
+        parts = [tuple(list(parts_of[part][name]) for name in columns) for part in ("train", "validation")]
         n_rows = tuple(len(y) for _, _, y in parts)
         if n_rows != task.n_rows:
             raise SalutaryError(f"nyu-mll/glue has {n_rows} rows of {self.task}, expected {task.n_rows}")
