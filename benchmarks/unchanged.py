@@ -49,6 +49,7 @@ SECONDS = {"select_seconds", "fit_seconds", "seconds"}
 
 
 def write(folder: Path) -> None:
+    """Run everything into a folder that is not there yet."""
     folder.mkdir(parents=True)
     help_of = ([sys.executable, "-m", "salutary", "--help"], [*label_command(), "--help"])
     for name, command in zip(("run", "label"), help_of, strict=True):
@@ -68,6 +69,7 @@ def label_command() -> list[str]:
 
 
 def label(folder: Path) -> None:
+    """The README's labelling, one of three classes, and an audit of each."""
     cancer = load_breast_cancer(as_frame=True).frame.rename_axis("id")
     cancer["target"] = cancer["target"].map({0: "malignant", 1: "benign"})
     wine = load_wine(as_frame=True).frame.rename_axis("id")
@@ -104,6 +106,7 @@ def _text(path: Path) -> str:
 
 
 def compare(before: Path, after: Path) -> int:
+    """Print what differs; 1 if anything does."""
     one, other = contents(before), contents(after)
     different = [name for name in one.keys() & other.keys() if one[name] != other[name]]
     alone = one.keys() ^ other.keys()
