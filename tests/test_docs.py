@@ -3,11 +3,15 @@
 The walk-through of the README is held by ``labeling/test_label_command.py``.
 """
 
+import doctest
+import importlib
 import importlib.util
 import re
 from pathlib import Path
 
 import pytest
+
+import salutary
 
 ROOT = Path(__file__).parents[1]
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
@@ -53,3 +57,10 @@ def test_the_reference_is_what_the_comments_say():
     assert make_reference.page(page) == page
     for name in ("seed", "n_validation", "salutary_greedy", "table4", "min_influence", "shortlist"):
         assert f"| `{name}` |" in page
+
+
+@pytest.mark.parametrize("name", ["SalutaryClassifier", "influence", "read_rows"])
+def test_the_examples_of_the_public_interface_run(name):
+    module = importlib.import_module(getattr(salutary, name).__module__)
+    result = doctest.testmod(module, raise_on_error=True)
+    assert result.attempted >= 6 and not result.failed

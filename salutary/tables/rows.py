@@ -22,6 +22,16 @@ def read_rows(path: str | Path, model: Pipeline | ColumnTransformer, separator: 
     that those take.
 
     Raises SalutaryError, naming file, column and row, for what is wrong in the file, and for another model.
+
+    >>> import tempfile
+    >>> from salutary.tables.features import preprocessor
+    >>> model = preprocessor(Schema(("age",), ("city",), {}))  # the first step of a model that was saved
+    >>> file = Path(tempfile.mkdtemp(), "rows.csv")
+    >>> _ = file.write_text("city,name,age\\n007,Ada,30\\n 12 ,Bob,\\n")
+    >>> read_rows(file, model)
+        age city
+    0  30.0  007
+    1   NaN   12
     """
     transformer = model[0] if isinstance(model, Pipeline) else model
     named = {name: columns for name, _, columns in getattr(transformer, "transformers", ())}
