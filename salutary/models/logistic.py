@@ -216,12 +216,16 @@ class LogisticRegression:
         return min(sorted(L2_GRID, reverse=True), key=lambda l2: self._held_out_loss(l2, folds))
 
     def _held_out_loss(self, l2: float, folds: list[Fold]) -> float:
+        """Infinite where a fit has no optimum to working precision: a stronger penalty may have one."""
         trial = copy.copy(self)
         trial.l2_ = l2
-        return sum(
-            float(engine.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
-            for X, y, X_held_out, y_held_out in folds
-        )
+        try:
+            return sum(
+                float(engine.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
+                for X, y, X_held_out, y_held_out in folds
+            )
+        except SalutaryError:
+            return float("inf")
 
 
 def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:

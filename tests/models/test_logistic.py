@@ -121,3 +121,13 @@ def test_data_whose_optimum_is_zero(l2):
     X = torch.tensor([[0.1], [0.2], [-0.3]] * 3, dtype=torch.float64)
     model = LogisticRegression(3, l2).fit(X, torch.tensor([0, 0, 0, 1, 1, 1, 2, 2, 2]))
     torch.testing.assert_close(model.predict_proba(X), torch.full((9, 3), 1 / 3, dtype=torch.float64))
+
+
+def test_tuning_passes_over_penalties_too_weak_for_the_columns():
+    X, y = blobs(100, 3, 2, seed=0)
+    X = 1e6 * torch.cat([X, X], 1)  # of each column twice, a weak penalty says less than rounding
+    with pytest.raises(SalutaryError, match=r"not positive definite to working precision: raise model\.l2"):
+        LogisticRegression(2, 1e-3).fit(X, y)
+    for l2 in ("validation", "cv"):
+        model = LogisticRegression(2, l2).tune(X, y, np.random.default_rng(0), (X, y)).fit(X, y)
+        assert model.l2_ > 1e-3
