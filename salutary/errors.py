@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 
 class SalutaryError(ValueError):
     """A mistake the user can mend; its text is one line that names the setting, file or row.
@@ -27,10 +25,3 @@ def require_whole(name: str, value: object, smallest: int) -> None:
     """Raises SalutaryError unless the setting is a whole number >= ``smallest``."""
     if isinstance(value, bool) or not isinstance(value, int) or value < smallest:
         raise SalutaryError(f"{name} must be a whole number >= {smallest}, not {value!r}")
-
-
-def require_number(name: str, value: object, low: float, high: float = math.inf) -> None:
-    """Raises SalutaryError unless the setting is a finite number in [``low``, ``high``]."""
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not (is_number and low <= value <= high):  # type: ignore[operator]
-        raise SalutaryError(f"{name} must be a number in [{low:g}, {high:g}], not {value!r}")

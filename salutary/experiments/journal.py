@@ -11,9 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
-
-from salutary.system.progress import progress_bar
+from salutary.system.progress import console, progress_bar
 
 JOURNAL = "jobs.jsonl"
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -56,7 +54,7 @@ class Watch:
         self._offset = 0
         self._stop = threading.Event()
         # Lines go to the output; the bar, if any, to standard error.
-        self._lines = Console(highlight=False, soft_wrap=True, markup=False)
+        self._lines = console(soft_wrap=True)
         self._bar = progress_bar()
         self._task = self._bar.add_task("jobs", total=total)
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from salutary.experiments.metrics import Metrics
 from salutary.experiments.records import Identity
 from salutary.experiments.rounds import Round
-from salutary.system.progress import counting_bar
+from salutary.system.progress import console, counting_bar
 
 REFERENCE_NAMES = {
     "majority": "majority class",
@@ -44,21 +43,19 @@ def summarise(
 
     ``twins``: strategies that choose the same points on these data, which the summary then says.
     """
-    console = Console(highlight=False, markup=False)  # a path may look like markup
+    out = console()
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
-    console.print(f"\n{title}", style="bold")
-    console.print(_accuracies(records, references))
-    console.print(_labels(records))
-    console.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
+    out.print(f"\n{title}", style="bold")
+    out.print(_accuracies(records, references))
+    out.print(_labels(records))
+    out.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
     if twins:
-        console.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
+        out.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
     first, last = records[0].test.accuracy, records[-1].test.accuracy
     if last < first:
-        console.print(
-            f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow"
-        )
+        out.print(f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow")
     if last < references["majority"].accuracy:
-        console.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
+        out.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 
 
 def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Table:
