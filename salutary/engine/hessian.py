@@ -44,6 +44,11 @@ class Hessian:
         X = X.double() if X.numel() <= SMALL else X
         return cls(X, probabilities(X, W), penalty, weights)
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Rows n, and K and D of the parameters."""
+        return len(self.X), *self.penalty.shape
+
     @cached_property
     def _free_shift(self) -> Tensor | float:
         """1 if adding one constant to all intercepts changes nothing, else 0."""
@@ -82,6 +87,19 @@ class Hessian:
         """Product with V (K, D), shape (K, D)."""
         result = self.curvature(V) + self.penalty * V
         result[:, -1] += self._free_shift * V[:, -1].sum()
+        return result
+
+    def diagonal(self) -> Tensor:
+        """The diagonal, (K, D)."""
+        K, D = self.penalty.shape
+        result = self.penalty.double().clone()
+        for rows in row_blocks(self.X, self.X.shape[1] + K):
+            X, P = self.X[rows], self.P[rows]
+            curvature = P[:, :1] * P[:, 1:] if K == 1 else P * (1 - P)
+            if self.weights is not None:
+                curvature = curvature * self.weights[rows, None]
+            result += linear_adjoint(X * X, curvature, D)
+        result[:, -1] += self._free_shift
         return result
 
     def dense(self) -> Tensor:

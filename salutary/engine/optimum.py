@@ -10,7 +10,7 @@ from torch import Tensor
 from salutary.engine.hessian import Hessian
 from salutary.engine.objective import MeanLoss, Objective
 from salutary.engine.scores import score_labels
-from salutary.engine.solvers import by_factor, cholesky, conjugate_gradients, substituted
+from salutary.engine.solvers import by_factor, cholesky, solve, substituted
 from salutary.system import moved
 
 
@@ -48,9 +48,9 @@ class Optimum:
 
     def solve(self, G: Tensor, solver: str = "auto") -> Tensor:
         """H^-1 G (K, D); ``solver`` and errors are those of :func:`salutary.engine.solve`."""
-        if by_factor(solver, G.numel()):
+        if by_factor(solver, self.hessian):
             return substituted(self.factor, G)
-        return conjugate_gradients(self.hessian, G)
+        return solve(self.hessian, G, solver)
 
     def direction(self, solver: str = "auto") -> Tensor:
         """S = H^-1 g_V (K, D), from which all influences follow."""

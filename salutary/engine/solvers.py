@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
+import numpy as np
 import torch
+from scipy.linalg import lapack
 from torch import Tensor
 
 from salutary.engine.hessian import Hessian
@@ -12,31 +15,38 @@ from salutary.errors import SalutaryError
 
 # Up to so many parameters K D each of these takes a matrix of their square, and beyond it a way without one.
 DENSE = {
-    "solve": 300,  # one solution: a factor, or conjugate gradients
-    "fitted": 2_000,  # the same, of a model that scikit-learn fitted
+    "factor": 6_000,  # a factor of the Hessian (0.3 GB), where conjugate gradients take as long
     "estimate": 2_000,  # leverages of a pool; beyond it they are refused
     "standard_error": 2_000,  # the covariance of the influences, or a sketch of it
     "precondition": 2_000,  # the inverse Hessian that all refits share, or none
-    "posterior": 6_000,  # batchbald's draws: a factor (0.3 GB), or a solution for each
+    "posterior": 6_000,  # batchbald's draws: a factor, or a solution for each
 }
 SOLVERS = ("auto", "cholesky", "cg")
 # A pivot of this share of its diagonal entry has lost too many digits to rounding to be believed.
 SMALLEST_PIVOT = 1e-12
+# Added to a diagonal of ones, so that rounding does not make what preconditions indefinite.
+RIDGE = 1e-13
 # Iterations between looks at the residual: a device has to be waited for, on the CPU looking costs nothing.
 LOOK_EVERY = 8
+# A factor that costs fewer iterations than these is made at once.
+FEW_ITERATIONS = 30
 
 
 def solve(hessian: Hessian, G: Tensor, method: str = "auto", rtol: float = 1e-10) -> Tensor:
     """S with H S = G, shape (K, D).
 
-    ``method`` is ``cholesky`` (dense factor), ``cg`` (matrix-free conjugate gradients, to a
-    residual of ``rtol`` relative to G) or ``auto``, the first for small problems.
+    ``method`` is ``cholesky`` (dense factor), ``cg`` (matrix-free conjugate gradients, see
+    :func:`conjugate_gradients`) or ``auto``: what is cheaper for the shape, and a factor where conjugate
+    gradients have cost as much as one.
     Raises SalutaryError when H is not positive definite to working precision, or when conjugate
-    gradients do not converge.
+    gradients do not converge and H is too large for a factor.
     """
-    if by_factor(method, G.numel()):
+    if by_factor(method, hessian):
         return substituted(cholesky(hessian), G)
-    return conjugate_gradients(hessian, G, rtol)
+    if method == "cg" or not is_dense("factor", G.numel()):
+        return conjugate_gradients(hessian, G, rtol)
+    S, found = _by_diagonal(hessian, G, rtol, iterations_of_a_factor(*hessian.shape))
+    return S if found else substituted(cholesky(hessian), G)
 
 
 def is_dense(purpose: str, n_parameters: int) -> bool:
@@ -44,11 +54,26 @@ def is_dense(purpose: str, n_parameters: int) -> bool:
     return n_parameters <= DENSE[purpose]
 
 
-def by_factor(method: str, n_parameters: int) -> bool:
-    """Whether ``method`` takes a dense factor for so many unknowns. Raises ValueError for no method."""
+def by_factor(method: str, hessian: Hessian) -> bool:
+    """Whether ``method`` takes a dense factor from the start. Raises ValueError for no method."""
     if method not in SOLVERS:
         raise ValueError(f"method must be one of {SOLVERS}, not {method!r}")
-    return method == "cholesky" or (method == "auto" and is_dense("solve", n_parameters))
+    cheap = method == "auto" and iterations_of_a_factor(*hessian.shape) <= FEW_ITERATIONS
+    return method == "cholesky" or cheap
+
+
+def iterations_of_a_factor(n: int, K: int, D: int) -> int:
+    """How many iterations of conjugate gradients cost as much as a factor of the dense Hessian.
+
+    Counted in operations, with what calls and memory cost besides, as measured on a CPU. Where a factor would
+    be too large: as many as are worth trying, ten times the number of unknowns.
+    """
+    p = K * D
+    if not is_dense("factor", p):
+        return 10 * p
+    iteration = 4 * n * p + 20 * n * K + 1.2e5
+    curvature = 1.5 * n * p**2 if K == 1 else 0.5 * n * p**2 + 30 * p**2
+    return max(3, int((curvature + p**3 / 3 + 3e5 * min(K, 3)) / iteration))
 
 
 def substituted(factor: Tensor, G: Tensor) -> Tensor:
@@ -76,40 +101,106 @@ def cholesky(hessian: Hessian) -> Tensor:
     return factor
 
 
+class Factor:
+    """A Cholesky factor that preconditions: of the Hessian where it was made, or of one nearby.
+
+    It is of the Hessian scaled to a diagonal of ones, plus ``RIDGE``, so that it need not be definite to
+    working precision. ``patience``: so many iterations with it cost as much as a new factor.
+    """
+
+    def __init__(self, hessian: Hessian):
+        """Raises SalutaryError if there is none even so."""
+        H = hessian.dense()
+        diagonal = H.diagonal()
+        scale = diagonal.where(diagonal > 0, 1.0) ** -0.5
+        H = H * scale * scale[:, None]
+        H.diagonal().add_(RIDGE)
+        self._factor, info = torch.linalg.cholesky_ex(H)
+        if int(info):
+            raise SalutaryError("the Hessian has no factor: raise model.l2")
+        n, p = len(hessian.X), len(H)
+        self.patience = max(
+            3, int(iterations_of_a_factor(*hessian.shape) / (1 + 4 * p / (4 * n + 1.2e5 / p)))
+        )
+        self._scale: Any = scale
+        if H.device.type == "cpu":
+            self._scale, self._lower = scale.numpy(), np.asfortranarray(self._factor.numpy())
+
+    def solve(self, G: Any) -> Any:
+        """Product of the inverse with G (K, D), a NumPy array or, on a device, a tensor."""
+        scaled = G.reshape(-1) * self._scale
+        if isinstance(G, Tensor):
+            solved = torch.cholesky_solve(scaled[:, None], self._factor)[:, 0]
+        else:
+            solved = lapack.dpotrs(self._lower, scaled, lower=1)[0]
+        return (solved * self._scale).reshape(G.shape)
+
+
 def conjugate_gradients(
     hessian: Hessian, G: Tensor, rtol: float = 1e-10, max_iter: int | None = None
 ) -> Tensor:
-    """Solve H S = G without forming H, in O(n d C) an iteration.
+    """Solve H S = G without forming H, in O(n d C) an iteration; preconditioned by H's diagonal.
 
-    Raises SalutaryError if the residual is not below ``rtol`` (at least 100 times the machine
-    precision of the rows) of G after ``max_iter`` iterations, by default ten times the number of unknowns.
+    Ends when the residual r is small in the scale of the columns: r . diag(H)^-1 r is ``rtol``^2 of the same
+    of G; ``rtol`` is at least 100 times the machine precision of the rows. Raises SalutaryError if it is not
+    after ``max_iter`` iterations, by default ten times the number of unknowns.
     """
+    S, found = _by_diagonal(hessian, G, rtol, max_iter or 10 * G.numel())
+    if found:
+        return S
+    raise SalutaryError("conjugate gradients did not converge: use a stronger penalty, or a factor")
+
+
+def _by_diagonal(hessian: Hessian, G: Tensor, rtol: float, limit: int) -> tuple[Tensor, bool]:
     rtol = max(rtol, 100 * torch.finfo(hessian.X.dtype).eps)
-    look_every = 1 if G.device.type == "cpu" else LOOK_EVERY
-    S = torch.zeros_like(G)
-    residual = G.clone()
-    direction = G.clone()
-    energy = (residual * residual).sum()
+    diagonal = hessian.diagonal()
+    inverse = 1 / diagonal.where(diagonal > 0, 1.0)
+    return iterate(hessian.__matmul__, G, inverse.__mul__, rtol, limit)
+
+
+def iterate(
+    product: Callable[[Any], Any],
+    G: Any,
+    precondition: Callable[[Any], Any],
+    rtol: float,
+    limit: int,
+    start: Any = None,
+) -> tuple[Any, bool]:
+    """Preconditioned conjugate gradients: S with product(S) = G, and whether it was found.
+
+    Arrays are NumPy's or tensors. It is found when the residual r, in the norm r . precondition(r), is
+    ``rtol`` of G, within ``limit`` iterations from ``start``, by default 0.
+    """
+    look_every = LOOK_EVERY if isinstance(G, Tensor) and G.device.type != "cpu" else 1
+    preconditioned = precondition(G)
+    energy = _dot(G, preconditioned)
     target = rtol**2 * energy
-    for iteration in range(max_iter or 10 * G.numel()):
+    S, residual = G * 0, G
+    if start is not None:
+        S, residual = start, G - product(start)
+        preconditioned = precondition(residual)
+        energy = _dot(residual, preconditioned)
+    direction = preconditioned
+    for iteration in range(limit):
         if iteration % look_every == 0 and energy <= target:
-            return S
-        image = hessian @ direction
-        step = ratio(energy, (direction * image).sum())
+            return S, True
+        image = product(direction)
+        step = ratio(energy, _dot(direction, image))
         S = S + step * direction
         residual = residual - step * image
-        previous, energy = energy, (residual * residual).sum()
-        direction = residual + ratio(energy, previous) * direction
-    if energy <= target:
-        return S
-    raise SalutaryError(
-        "conjugate gradients did not converge: raise model.l2 or set strategy.solver=cholesky"
-    )
+        preconditioned = precondition(residual)
+        previous, energy = energy, _dot(residual, preconditioned)
+        direction = preconditioned + ratio(energy, previous) * direction
+    return S, bool(energy <= target)
 
 
-def ratio(a: Tensor, b: Tensor) -> Tensor:
+def _dot(A: Any, B: Any) -> Any:
+    return A.reshape(-1) @ B.reshape(-1)
+
+
+def ratio(a: Any, b: Any) -> Any:
     """a / b, and 0 once both are 0: iterations after an exact solution change nothing."""
-    return torch.where(b == 0, 0.0, a / b)
+    return a / (b + (b == 0))
 
 
 def lissa(hessian: Hessian, G: Tensor, batches: Iterable[Tensor], *, damping: float, scale: float) -> Tensor:

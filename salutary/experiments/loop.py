@@ -14,7 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
-from salutary.models import Model
+from salutary.models import Model, is_convex
 from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.surrogate import Guide, guide_of
 from salutary.strategies.track import Rows, Track
@@ -48,9 +48,11 @@ def run(
     course = _Course(problem, model, seed, done)
     if done and (done[-1].round >= rounds or _is_idle(done[-1])):
         return
-    fit_seconds = course.fit()
-    last = done[-1] if done else course.measured(0, (), 0.0, fit_seconds)
-    if not done:
+    if done:
+        course.refit(done)
+        last = done[-1]
+    else:
+        last = course.measured(0, (), 0.0, course.fit())
         yield last
     for number in range(last.round + 1, rounds + 1):
         if not len(course.pool):
@@ -107,13 +109,27 @@ class _Course:
         self.track = self.track.add(rows.numpy(force=True), problem.X[rows], labels)
         pool = pool[~torch.isin(pool, rows)]
         self.pool = _Pool(problem.X[pool], pool)
-        self.problem, self.model = problem, model
+        self.problem, self.model, self.fitted = problem, model, False
 
     def fit(self) -> float:
         """Fit the model to the labelled rows; how many seconds that took."""
         started = time.perf_counter()
-        self.model.fit(self.track.labeled.X, self.track.labeled.y, self.pool.X)
+        self._fit(self.track.labeled)
         return time.perf_counter() - started
+
+    def refit(self, done: tuple[Round, ...]) -> None:
+        """Fit the model as the rounds ``done`` did, one after the other: each fit started at the one before,
+        to which it owes its last digits."""
+        sizes = [record.n_labeled for record in done] if is_convex(self.model) else []
+        for n in sizes or [len(self.track.labeled)]:
+            self._fit(Rows(self.track.labeled.X[:n], self.track.labeled.y[:n]))
+
+    def _fit(self, rows: Rows) -> None:
+        if self.fitted and is_convex(self.model):
+            self.model.update(rows.X, rows.y)
+        else:
+            self.model.fit(rows.X, rows.y, self.pool.X)
+        self.fitted = True
 
     def propose(
         self, strategy: Strategy, size: int, rng: np.random.Generator

@@ -69,7 +69,7 @@ class FittedTrack(Track):
     def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:
         """With these pool rows and labels added, and a copy of the model fitted to them all."""
         grown = super().add(rows, X, labels)
-        model = copy.copy(self.model).fit(grown.labeled.X, grown.labeled.y)
+        model = copy.copy(self.model).update(grown.labeled.X, grown.labeled.y)
         return replace(grown, model=model)
 
     def described(

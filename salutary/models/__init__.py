@@ -64,7 +64,7 @@ class ConvexModel(Model, Protocol):
     penalty_: Tensor
 
     def update(self, X: Tensor, y: Tensor) -> Self:
-        """Follow a small change of the fitted set (X, y)."""
+        """Fit to (X, y), which differ little from what was fitted last: from there, to the optimum."""
 
 
 class NetworkModel(Model, Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import warnings
-from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
@@ -14,25 +13,21 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from salutary import engine
+from salutary.engine.newton import Minimum, minimise
+from salutary.engine.summed_loss import SummedLoss
 from salutary.errors import SalutaryError
 from salutary.models import require_features
 from salutary.system import rules
 from salutary.system.rules import Choice, Flag, Number, Whole, Worded
 
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
+STRONGEST_FIRST = L2_GRID[::-1]
+# Gradient at which fits that are only compared end, relative to that at W = 0.
+TUNING_TOLERANCE = 1e-5
 PENALTY = Number(0, excluded=True)
 L2 = "a positive number, cv or validation"
 # Rows to fit to and rows to measure on: X, y, X, y.
 Fold = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-@dataclass(frozen=True)
-class _Iterate:
-    """Parameters W (K, D), their logits Z (n, K) and objective."""
-
-    W: Tensor
-    Z: Tensor
-    objective: float
 
 
 class LogisticRegression:
@@ -98,9 +93,9 @@ class LogisticRegression:
         rules.check(self, self.RULES, "model.")
         self.penalise_intercept_ = lacks_a_class(y, self.n_classes)
         if self.l2 == "cv":
-            self.l2_ = self._best_l2(_folds(X, y, rng))
+            self._choose_l2(X, y, _folds(X, y, rng))
         elif self.l2 == "validation" and validation is not None:
-            self.l2_ = self._best_l2([(X, y, *validation)])
+            self._choose_l2(X, y, [(X, y, *validation)])
         else:
             self.l2_ = self._given_l2()
         return self
@@ -111,47 +106,31 @@ class LogisticRegression:
         Raises SalutaryError if the gradient at the end is not small: an influence taken away
         from the optimum means nothing.
         """
+        return self._fit(X, y, None)
+
+    def update(self, X: Tensor, y: Tensor) -> Self:
+        """Fit to (X, y), a small change of the fitted set: :meth:`fit`, started at ``coef_``."""
+        return self._fit(X, y, self.coef_)
+
+    def _fit(self, X: Tensor, y: Tensor, start: Tensor | None) -> Self:
         if not hasattr(self, "l2_"):
             self.l2_ = self._given_l2()
-        X = X.double()
         self.penalty_ = self._penalty(X, y)
-        at = self._evaluate(X, y, torch.zeros_like(self.penalty_))
-        P, G = self._gradient(X, y, at)
-        scale, previous = max(float(G.norm()), 1e-30), float("inf")
-        for _ in range(self.max_iter):
-            norm = float(G.norm())
-            # Beyond tol, go on while it pays: an error in the gradient is one of 1 / l2 in W.
-            if norm <= self.tol * scale and (norm <= self.tol * self.l2_ * scale or norm > previous / 2):
-                break
-            previous = norm
-            at = self._newton_step(X, y, at, P, G, norm / scale)
-            P, G = self._gradient(X, y, at)
-        self.gradient_norm_ = float(G.norm())
+        loss = SummedLoss(X, y, len(self.penalty_), self.fit_intercept)
+        return self._ended(minimise(loss, self.penalty_, start, self.tol, self.max_iter), X)
+
+    def _ended(self, minimum: Minimum, X: Tensor) -> Self:
+        """With the parameters at a minimum of the objective over X. Raises SalutaryError if it is none."""
+        self.gradient_norm_ = minimum.gradient_norm
         rounding = (
-            16 * torch.finfo(X.dtype).eps * float(X.norm())
-        )  # all of the gradient, where W = 0 is optimal
-        if self.gradient_norm_ > max(1e3 * self.tol * scale, rounding):
+            16 * torch.finfo(torch.float64).eps * float(X.double().norm())
+        )  # all, where W = 0 is optimal
+        if self.gradient_norm_ > max(1e3 * self.tol * minimum.scale, rounding):
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
             )
-        self.coef_ = at.W
-        return self
-
-    def update(self, X: Tensor, y: Tensor) -> Self:
-        """Follow a small change of the fitted set (X, y): Newton steps from ``coef_``, usually one.
-
-        Ends when a step lowers the objective by less than a hundredth: steps shrink quadratically, so
-        that much less is left. :meth:`fit` ends at the optimum.
-        """
-        X = X.double()
-        at = self._evaluate(X, y, self.coef_)
-        for _ in range(self.max_iter):
-            before = at
-            at = self._newton_step(X, y, at, *self._gradient(X, y, at), 1e-16)
-            if before.objective - at.objective <= 1e-2 * at.objective:
-                break
-        self.coef_ = at.W
+        self.coef_ = minimum.W
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:
@@ -175,57 +154,43 @@ class LogisticRegression:
 
     def _penalty(self, X: Tensor, y: Tensor) -> Tensor:
         rows = 1 if self.n_classes == 2 else self.n_classes
-        penalty = X.new_full((rows, X.shape[1] + self.fit_intercept), self.l2_)
+        penalty = X.new_full((rows, X.shape[1] + self.fit_intercept), self.l2_, dtype=torch.float64)
         if self.fit_intercept:
             always = getattr(self, "penalise_intercept_", False)
             penalty[:, -1] *= always or lacks_a_class(y, self.n_classes)
         return penalty
 
-    def _evaluate(self, X: Tensor, y: Tensor, W: Tensor) -> _Iterate:
-        Z = engine.linear(X, W)
-        penalty = 0.5 * (self.penalty_ * W * W).sum()
-        return _Iterate(W, Z, float(engine.loss_of_logits(Z, y).sum() + penalty))
+    def _choose_l2(self, X: Tensor, y: Tensor, folds: list[Fold]) -> None:
+        """Settle on the penalty of the lowest log-loss on what is held out; of equals the strongest.
 
-    def _gradient(self, X: Tensor, y: Tensor, at: _Iterate) -> tuple[Tensor, Tensor]:
-        """Probabilities (n, C) and the objective's gradient (K, D)."""
-        P = engine.to_probabilities(at.Z)
-        R = engine.residuals(P, y, len(at.W))
-        return P, engine.linear_adjoint(X, R, at.W.shape[1]) + self.penalty_ * at.W
-
-    def _newton_step(
-        self, X: Tensor, y: Tensor, at: _Iterate, P: Tensor, G: Tensor, progress: float
-    ) -> _Iterate:
-        """One Newton step, halved until the objective falls; ``at`` where rounding hides any fall.
-
-        ``progress``: the norm of the gradient G relative to that at W = 0.
+        Of those with which (X, y) has an optimum to working precision: raises SalutaryError if none has.
         """
-        # An inexact direction far from the optimum keeps the steps cheap and the end quadratic.
-        rtol = 0.1 * min(progress**0.5, 0.1)
-        S = engine.solve(engine.Hessian(X, P, self.penalty_), G, rtol=rtol)
-        slope = float((G * S).sum())
-        t = 1.0
-        while t > 1e-8:
-            candidate = self._evaluate(X, y, at.W - t * S)
-            if candidate.objective <= at.objective - 1e-4 * t * slope + 1e-14 * abs(at.objective):
-                return candidate
-            t /= 2
-        return at
+        losses = sum(self._held_out_losses(fold) for fold in folds)
+        refused: SalutaryError | None = None
+        for place in np.argsort(losses, kind="stable"):
+            self.l2_ = STRONGEST_FIRST[place]
+            try:
+                self.fit(X, y)
+                engine.Optimum(self.coef_, self.penalty_, X, engine.MeanLoss(X, y)).direction()
+                return
+            except SalutaryError as error:
+                refused = refused or error
+        raise refused or SalutaryError("model.l2: there is no penalty to choose")
 
-    def _best_l2(self, folds: list[Fold]) -> float:
-        """The penalty of the lowest log-loss on what is held out; of equals the strongest."""
-        return min(sorted(L2_GRID, reverse=True), key=lambda l2: self._held_out_loss(l2, folds))
+    def _held_out_losses(self, fold: Fold) -> np.ndarray:
+        """Log-loss of a fold's held-out rows for each penalty of the grid, the strongest first.
 
-    def _held_out_loss(self, l2: float, folds: list[Fold]) -> float:
-        """Infinite where a fit has no optimum to working precision: a stronger penalty may have one."""
-        trial = copy.copy(self)
-        trial.l2_ = l2
-        try:
-            return sum(
-                float(engine.loss(X_held_out, y_held_out, trial.fit(X, y).coef_).sum())
-                for X, y, X_held_out, y_held_out in folds
-            )
-        except SalutaryError:
-            return float("inf")
+        Each fit starts at the one before, and need only be good enough to compare by.
+        """
+        X, y, X_held_out, y_held_out = fold
+        trial, W, losses = copy.copy(self), None, []
+        for trial.l2_ in STRONGEST_FIRST:
+            penalty = trial._penalty(X, y)
+            if W is None:
+                summed = SummedLoss(X, y, len(penalty), self.fit_intercept)
+            W = minimise(summed, penalty, W, max(self.tol, TUNING_TOLERANCE), self.max_iter).W
+            losses.append(float(engine.loss(X_held_out, y_held_out, W).sum()))
+        return np.array(losses)
 
 
 def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:

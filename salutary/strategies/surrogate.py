@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -55,15 +57,22 @@ def surrogate_of(network: Predictor, view: PoolView, l2: float | str) -> Guide:
     target = network.predict_proba(view.pool)
     n_classes = target.shape[1]
     candidates = L2_GRID if l2 == "auto" else (float(l2),)
-    fitted = [_fit(view.labeled, predicted, n_classes, each) for each in candidates]
+    fitted = _fits(view.labeled, predicted, n_classes, candidates)
     agreements = [_agreement(each, view.pool, target) for each in fitted]
     nearest = [each for each, share in zip(fitted, agreements, strict=True) if share == max(agreements)]
     best = min(nearest, key=lambda each: _distance(each, view.pool, target))
     return Guide(best, dataclasses.replace(view, labels=predicted), max(agreements), best.l2_)
 
 
-def _fit(X: Tensor, y: Tensor, n_classes: int, l2: float) -> LogisticRegression:
-    return LogisticRegression(n_classes, l2=l2, fit_intercept=True).fit(X, y)
+def _fits(X: Tensor, y: Tensor, n_classes: int, penalties: Sequence[float]) -> list[LogisticRegression]:
+    """A fit for each penalty, in their order; each starts at that of the next stronger one."""
+    fitted: dict[float, LogisticRegression] = {}
+    model = LogisticRegression(n_classes, fit_intercept=True)
+    for model.l2 in sorted(penalties, reverse=True):
+        model.l2_ = float(model.l2)
+        (model.update if fitted else model.fit)(X, y)
+        fitted[model.l2] = copy.copy(model)
+    return [fitted[l2] for l2 in penalties]
 
 
 def _agreement(model: LogisticRegression, X: Tensor, target: Tensor) -> float:

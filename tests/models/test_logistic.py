@@ -8,6 +8,7 @@ import torch
 from oracles import blobs, objective
 from sklearn.linear_model import LogisticRegression as ScikitLearn
 
+from salutary.engine import MeanLoss, Optimum
 from salutary.errors import SalutaryError
 from salutary.models.logistic import L2_GRID, LogisticRegression
 
@@ -126,8 +127,9 @@ def test_data_whose_optimum_is_zero(l2):
 def test_tuning_passes_over_penalties_too_weak_for_the_columns():
     X, y = blobs(100, 3, 2, seed=0)
     X = 1e6 * torch.cat([X, X], 1)  # of each column twice, a weak penalty says less than rounding
+    weak = LogisticRegression(2, 1e-3).fit(X, y)
     with pytest.raises(SalutaryError, match=r"not positive definite to working precision: raise model\.l2"):
-        LogisticRegression(2, 1e-3).fit(X, y)
+        Optimum(weak.coef_, weak.penalty_, X, MeanLoss(X, y)).direction()
     for l2 in ("validation", "cv"):
         model = LogisticRegression(2, l2).tune(X, y, np.random.default_rng(0), (X, y)).fit(X, y)
         assert model.l2_ > 1e-3

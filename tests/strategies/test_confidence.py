@@ -228,26 +228,6 @@ def test_settings_that_make_no_sense(setting):
         SalutaryGreedy(**setting).check(LogisticRegression(2))
 
 
-def test_update_follows_an_added_point():
-    model, view = situation(3, l2=0.1)
-    X = torch.cat([view.labeled, view.pool[:1] + 2])
-    y = torch.cat([view.labels, torch.tensor([1])])
-    followed, fitted = copy.copy(model).update(X, y), copy.copy(model).fit(X, y)
-    moved = (fitted.coef_ - model.coef_).norm()
-    assert (followed.coef_ - fitted.coef_).norm() < 0.2 * moved
-
-
-@pytest.mark.parametrize("l2", [1e-6, 1e-2, 1.0])
-def test_update_does_not_stop_far_from_the_optimum(l2):
-    """Separable classes and a contrary point: at weak penalties one Newton step is not enough."""
-    X, y = blobs(60, 4, 2, seed=1, spread=0.3)
-    model = LogisticRegression(2, l2).fit(X, y)
-    X, y = torch.cat([X, X[:1]]), torch.cat([y, 1 - y[:1]])
-    followed, fitted = copy.copy(model).update(X, y), copy.copy(model).fit(X, y)
-    ends = [m._evaluate(X, y, m.coef_).objective for m in (followed, fitted)]
-    assert ends[0] == pytest.approx(ends[1], rel=1e-2)
-
-
 # -- the paper's rule with confidence ------------------------------------------------------------------
 
 

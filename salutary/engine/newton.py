@@ -1,0 +1,150 @@
+"""The optimum of J, by Newton's method.
+
+Each step solves H S = G by conjugate gradients, preconditioned by the average block of a class or by the
+diagonal, and no more exactly than the step deserves (Dembo, Eisenstat & Steihaug, 1982). Once a step has cost
+as much as a Cholesky factor of H, that is made, and preconditions this step and the next ones, until one
+costs as much again. So no problem takes much more than twice the cheaper way, and the scale of columns hardly
+matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from salutary.engine.solvers import Factor, is_dense, iterate, iterations_of_a_factor
+from salutary.engine.summed_loss import Array, Iterate, SummedLoss
+
+# So many steps without a new factor are a sign that one is needed.
+LONG = 20
+# After so many steps in a row that do not halve a small gradient, what is left of it is rounding.
+PATIENCE = 3
+# By rounding, J may seem to rise by this share of it.
+ROUNDING = 1e-14
+
+
+@dataclass(frozen=True)
+class Minimum:
+    """Where the minimisation ended: ``W`` (K, D).
+
+    ``gradient_norm``: of J at W, and ``scale``: at W = 0. ``excess``: estimate of what J is above its
+    minimum, relative to J; infinite if the steps allowed did not suffice to tell.
+    """
+
+    W: Tensor
+    gradient_norm: float
+    scale: float
+    excess: float
+
+
+def minimise(
+    loss: SummedLoss, penalty: Tensor, start: Tensor | None = None, tol: float = 1e-10, max_iter: int = 100
+) -> Minimum:
+    """Minimise J, the loss plus 1/2 sum(penalty * W^2), from ``start`` (K, D), by default 0.
+
+    ``penalty`` (K, D): the same for all features. Ends when the gradient is ``tol`` of that at W = 0, and
+    ``tol`` times the penalty as long as that pays, since an error in the gradient is one of 1 / penalty in W;
+    and when what is left of J above its minimum is ``tol``^2 of J. ``max_iter``: steps allowed.
+    """
+    return _Descent(loss, loss.rotated(penalty), tol).run(start, max_iter)
+
+
+class _Descent:
+    """Newton's method on one loss with one ``penalty`` (K, D)."""
+
+    def __init__(self, loss: SummedLoss, penalty: Tensor, tol: float):
+        self.loss, self.tol = loss, tol
+        self.penalty, self.given_penalty = loss.array(penalty), penalty
+        self.weakest = float(penalty[:, 0].min()) if penalty.numel() else 1.0
+        self.patience = iterations_of_a_factor(*loss.shape)
+        n, K, D = loss.shape
+        self.averaged = n * D * D + D**3 + 6e5 <= 12 * (4 * n * K * D + 20 * n * K + 1.2e5)
+        self.factor: Factor | None = None
+        self.steps = 0
+        self.shift_free = loss.intercept and loss.n_rows > 1 and not penalty[:, -1].any()
+
+    def run(self, start: Tensor | None, max_iter: int) -> Minimum:
+        loss = self.loss
+        at = loss.at(self.penalty * 0, self.penalty)
+        G = self.gradient(at)
+        scale = max(_norm(G), 1e-30)
+        if start is not None:
+            at = loss.at(loss.array(loss.inwards(start)), self.penalty)
+            G = self.gradient(at)
+        norm, excess, stalled = _norm(G), float("inf"), 0
+        for _ in range(max_iter):
+            small = norm <= self.tol * scale
+            at_rounding = norm <= self.tol * self.weakest * scale or stalled >= PATIENCE
+            if (small and at_rounding and excess <= self.tol**2) or stalled >= LONG:
+                break
+            tolerance = min(0.5, (norm / scale) ** 0.5)
+            S = self.direction(at, G, tolerance)
+            slope = _dot(G, S)
+            following = self.step(at, S, slope)
+            if following is at:
+                break
+            at, previous = following, norm
+            # Of a quadratic an inexact step leaves so much.
+            excess = tolerance**2 * slope / max(abs(at.value), 1e-300)
+            G = self.gradient(at)
+            norm = _norm(G)
+            stalled = stalled + 1 if norm > previous / 2 else 0
+        return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale, excess)
+
+    def gradient(self, at: Iterate) -> Array:
+        return self.loss.adjoint(at.R) + self.penalty * at.W
+
+    def direction(self, at: Iterate, G: Array, tolerance: float) -> Array:
+        """H^-1 G, about."""
+
+        def product(V: Array) -> Array:
+            return self.loss.curvature(at.P, V) + self.penalty * V
+
+        self.steps += 1
+        patience = self.factor.patience if self.factor else self.patience
+        S, found = iterate(product, G, self.precondition(at), tolerance, patience)
+        if not found or (self.steps > LONG and is_dense("factor", self.given_penalty.numel())):
+            self.steps = 0
+            self.factor = self.loss.factor(at.W, self.given_penalty) or self.factor
+            if self.factor:
+                S, _ = iterate(product, G, self.precondition(at), tolerance, self.factor.patience, S)
+        return S
+
+    def precondition(self, at: Iterate) -> Callable[[Array], Array]:
+        """Product with the inverse of a matrix near H."""
+        if self.factor:
+            factor = self.factor
+            return lambda R: self.balanced(factor.solve(R))
+        if self.averaged:
+            inverse = self.loss.averaged_inverse(at.P, self.penalty)
+            return lambda R: self.balanced(R @ inverse)
+        diagonal = self.loss.diagonal(at.P) + self.penalty
+        diagonal = self.loss.xp.where(diagonal > 0, diagonal, 1.0)
+        return lambda R: self.balanced(R / diagonal)
+
+    def balanced(self, V: Array) -> Array:
+        """V without what changes no prediction and has no curvature: one constant added to all intercepts."""
+        if self.shift_free:
+            V[:, -1] -= V[:, -1].mean()
+        return V
+
+    def step(self, at: Iterate, S: Array, slope: float) -> Iterate:
+        """The step -S, halved until the objective falls; ``at`` where no length of it does."""
+        t = 1.0
+        while t > 1e-8:
+            candidate = self.loss.at(at.W - t * S, self.penalty)
+            if candidate.value <= at.value - 1e-4 * t * slope + ROUNDING * abs(at.value):
+                return candidate
+            t /= 2
+        return at
+
+
+def _dot(A: Array, B: Array) -> float:
+    return float(A.reshape(-1) @ B.reshape(-1))
+
+
+def _norm(A: Array) -> float:
+    return _dot(A, A) ** 0.5
