@@ -160,7 +160,7 @@ class GridSweeper(Sweeper):
         """The job's configuration and its choices of the groups.
 
         Composing takes Hydra 50 ms, setting a value almost nothing: jobs that differ in values only, such as
-        seeds, are composed once. What is handed on the launcher composes again, if need be in another process.
+        seeds, are composed once. What is handed on, the launcher composes again, maybe in another process.
         """
         loader = self.hydra_context.config_loader
         overrides = self._parsed(job)

@@ -165,7 +165,7 @@ hydra:
 
 
 def test_the_sweeper_composes_once_what_jobs_share(salutary_run, monkeypatch):
-    """Of 12 jobs it composes each choice of the groups, two; the launcher composes each job that it is handed."""
+    """Of 12 jobs it composes the two choices of groups; the launcher each job that it is handed."""
     compositions = []
     compose = ConfigLoaderImpl.load_sweep_config
 
