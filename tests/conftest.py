@@ -33,6 +33,12 @@ def data_dir() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory) -> None:
+    """No test reads or fills the user's cache."""
+    os.environ["SALUTARY_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture
 def prepared():
     """A function from overrides to (problem, model, strategy, configuration)."""
@@ -51,9 +57,12 @@ def prepared():
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """A command in this process, from an empty directory: function, name, arguments to (status, out, err)."""
+def command(monkeypatch, capsys, tmp_path, tmp_path_factory):
+    """A command in this process, from an empty directory, with an empty cache: function, name, arguments to
+    (status, out, err).
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALUTARY_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
     def run(main, name: str, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])

@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from salutary.datasets import Table
-from salutary.system import sources
 from salutary.system.environment import code
-from salutary.system.files import write_atomic
+from salutary.system.files import directory, write_atomic
 from salutary.tables.columns import Columns
 from salutary.tables.schema import Schema
 
@@ -36,8 +35,8 @@ class TableCache:
     keeps nothing.
     """
 
-    def __init__(self, cache_dir: str | None = None):
-        self.folder = sources.directory(cache_dir) / "tables"
+    def __init__(self, cache_dir: str | Path | None = None):
+        self.folder = directory(cache_dir) / "tables"
 
     def table(self, dataset: object, files: Sequence[Path], parse: Callable[[], Table]) -> Table:
         """The table that ``parse`` makes of ``files`` for a data set, whose attributes are its settings.

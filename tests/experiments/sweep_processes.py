@@ -35,6 +35,7 @@ def forked(folder: Path, *arguments: str, prepare=None) -> int:
     status = 70
     try:
         os.chdir(folder)
+        os.environ["SALUTARY_CACHE_DIR"] = str(folder / "cache")  # what is trained is trained here
         output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         os.dup2(output, 1), os.dup2(output, 2)
         sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
