@@ -40,6 +40,15 @@ def own_cache(tmp_path_factory) -> None:
 
 
 @pytest.fixture
+def no_new_modules(monkeypatch, tmp_path_factory) -> None:
+    """As in a process of its own: modules that other tests wrote and loaded are not there."""
+    written = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(written):
+            monkeypatch.delitem(sys.modules, name)
+
+
+@pytest.fixture
 def prepared():
     """A function from overrides to (problem, model, strategy, configuration)."""
     from salutary.experiments.problem import Problem

@@ -30,7 +30,7 @@ AVAILABLE = [
 
 
 @pytest.fixture(autouse=True)
-def every_table_is_worth_keeping(monkeypatch):
+def every_table_is_worth_keeping(monkeypatch, no_new_modules):
     monkeypatch.setattr(kept, "WORTH_SECONDS", 0)
 
 

@@ -150,7 +150,7 @@ class Mine(LogisticRegression):
 
 
 @pytest.fixture
-def mine(references, tmp_path, monkeypatch):
+def mine(references, tmp_path, monkeypatch, no_new_modules):
     """A model of one's own, loaded anew, from files that are old enough: overrides to reference lines."""
     (tmp_path / "conf" / "model" / "mine.yaml").write_text("_target_: mine.Mine\nfile: weights.txt\n")
 
