@@ -34,9 +34,16 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory) -> None:
-    """No test reads or fills the user's cache."""
-    os.environ["SALUTARY_CACHE_DIR"] = str(tmp_path_factory.mktemp("cache"))
+def own_cache(tmp_path_factory):
+    """No test reads or fills the user's cache: neither by the configuration nor by default."""
+    from salutary.datasets import kept
+    from salutary.system.files import directory
+
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALUTARY_CACHE_DIR", str(cache))
+        patch.setattr(kept, "directory", lambda folder: directory(folder or cache))
+        yield
 
 
 @pytest.fixture
