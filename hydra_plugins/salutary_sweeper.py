@@ -48,6 +48,7 @@ class GridSweeper(Sweeper):
         self.params = params or {}
         self.grids = grids or [{}]
         self._compositions: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
+        self._overrides: dict[str, Override] = {}
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self.hydra_context = hydra_context
@@ -68,10 +69,12 @@ class GridSweeper(Sweeper):
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
         watch = Watch(sweep_dir, len(jobs))
+        output_dir = Path(self.config.output_dir).expanduser()
+        skips = not self.config.force and any(output_dir.glob("*/run.json"))
         results, broken, launched = [], None, False
         with watch.watching(), _noticed_interrupt() as interrupted:
             try:
-                todo = [job for job in jobs if not self._is_finished(job, watch)]
+                todo = [job for job in jobs if not self._is_finished(job, watch, skips)]
                 if len(todo) < len(jobs):
                     print(f"{len(jobs) - len(todo)} of {len(jobs)} jobs were finished before")
                 launched = True
@@ -126,14 +129,23 @@ class GridSweeper(Sweeper):
         return choices
 
     def _parsed(self, texts: list[str]) -> list[Override]:
-        return OverridesParser.create(self.hydra_context.config_loader).parse_overrides(texts)
+        """The overrides; each text is parsed once, since jobs share theirs."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._overrides]
+        parser = OverridesParser.create(self.hydra_context.config_loader)
+        self._overrides |= dict(zip(new, parser.parse_overrides(new), strict=True))
+        return [self._overrides[text] for text in texts]
 
-    def _is_finished(self, job: list[str], watch: Watch) -> bool:
-        """Whether the job's run is finished, which is noted. Raises what Hydra raises for a bad override."""
+    def _is_finished(self, job: list[str], watch: Watch, skips: bool) -> bool:
+        """Whether the job's run is finished, which is noted. Raises what Hydra raises for a bad override.
+
+        ``skips``: whether there is a finished run at all; where there is none, jobs need no names.
+        """
         from salutary.experiments.journal import Note
         from salutary.experiments.records import RunDirectory
 
         cfg, choices = self._composed(job)
+        if not skips:
+            return False
         try:
             config = OmegaConf.to_container(cfg, resolve=True)
             directory = RunDirectory.of(config, choices)
@@ -148,7 +160,7 @@ class GridSweeper(Sweeper):
         """The job's configuration and its choices of the groups.
 
         Composing takes Hydra 50 ms, setting a value almost nothing: jobs that differ in values only, such as
-        seeds, are composed once.
+        seeds, are composed once. What is handed on, the launcher composes again, maybe in another process.
         """
         loader = self.hydra_context.config_loader
         overrides = self._parsed(job)

@@ -33,6 +33,28 @@ def data_dir() -> Path:
     return Path(folder).resolve()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test reads or fills the user's cache: neither by the configuration nor by default."""
+    from salutary.datasets import kept
+    from salutary.system.files import directory
+
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SALUTARY_CACHE_DIR", str(cache))
+        patch.setattr(kept, "directory", lambda folder: directory(folder or cache))
+        yield
+
+
+@pytest.fixture
+def no_new_modules(monkeypatch, tmp_path_factory) -> None:
+    """As in a process of its own: modules that other tests wrote and loaded are not there."""
+    written = str(tmp_path_factory.getbasetemp())
+    for name, module in list(sys.modules.items()):
+        if (getattr(module, "__file__", None) or "").startswith(written):
+            monkeypatch.delitem(sys.modules, name)
+
+
 @pytest.fixture
 def prepared():
     """A function from overrides to (problem, model, strategy, configuration)."""
@@ -51,9 +73,12 @@ def prepared():
 
 
 @pytest.fixture
-def command(monkeypatch, capsys, tmp_path):
-    """A command in this process, from an empty directory: function, name, arguments to (status, out, err)."""
+def command(monkeypatch, capsys, tmp_path, tmp_path_factory):
+    """A command in this process, from an empty directory, with an empty cache: function, name, arguments to
+    (status, out, err).
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SALUTARY_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
 
     def run(main, name: str, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])

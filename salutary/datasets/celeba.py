@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from salutary.datasets import Table
+from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
 from salutary.system import sources
 
@@ -23,11 +25,13 @@ class CelebA:
 
     ``list_attr_celeba.txt`` is free for non-commercial research but not for redistribution, so it
     is never downloaded: get it from MMLAB (https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html,
-    "Anno") and put it, plain or .gz, into ``<data_dir>/celeba/``.
+    "Anno") and put it, plain or .gz, into ``<data_dir>/celeba/``. ``cache_dir``: where the parsed table
+    is kept, by default the user's cache.
     """
 
-    def __init__(self, data_dir: str | None = None):
+    def __init__(self, data_dir: str | None = None, cache_dir: str | None = None):
         self.data_dir = data_dir
+        self.cache_dir = cache_dir
 
     def load(self) -> Table:
         """Raises SalutaryError, saying where the file comes from, when it is not there."""
@@ -38,6 +42,9 @@ class CelebA:
                 f" https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put it, plain or .gz,"
                 f" into {sources.directory(self.data_dir).resolve() / 'celeba'}, or set data_dir"
             )
+        return TableCache(self.cache_dir).table(self, [path], lambda: self._parsed(path))
+
+    def _parsed(self, path: Path) -> Table:
         content = sources.read(path, SHA256)
         frame = pd.read_csv(io.BytesIO(content), sep=r"\s+", skiprows=1, dtype=str)
         frame = frame.astype(np.int8)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.datasets import ROLES, Table
+from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
 from salutary.system.rules import Quoted, Texts, Unless, check
 from salutary.tables import UNLABELED
@@ -41,6 +42,7 @@ class OwnTable:
     to one of train, pool, validation and test; or ``validation`` and ``test``: files of their own. Neither
     leaves the parts to the protocol. ``numeric``, ``categorical``, ``ignore``: what columns hold, where it is
     not to be told from their values (:mod:`salutary.tables.schema`). ``separator``: of a .csv file.
+    ``cache_dir``: where a table that takes long to read is kept, by default the user's cache.
 
     Categories become one-hot features, gaps are filled and marked, numbers are standardised, all by a
     preprocessor fitted on the training part (:mod:`salutary.tables.features`).
@@ -57,6 +59,7 @@ class OwnTable:
         categorical: Sequence[str] = (),
         ignore: Sequence[str] = (),
         separator: str = ",",
+        cache_dir: str | None = None,
     ):
         self.path = path
         self.target = target
@@ -67,11 +70,18 @@ class OwnTable:
         self.categorical = categorical
         self.ignore = ignore
         self.separator = separator
+        self.cache_dir = cache_dir
 
     def load(self) -> Table:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
         fixed = [column for column in self._fixed().values() if column]
         files = self._files()
+        raw = [path for file in files.values() for path in _raw_files(file.path)]
+        table = TableCache(self.cache_dir).table(self, raw, lambda: self._read(files, fixed))
+        self._tell(files["train"].path, table)
+        return table
+
+    def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
         check_columns(main.path, main.columns, fixed)
         parts = {"train": main.read_all_but(self.ignore)}
@@ -87,11 +97,15 @@ class OwnTable:
         roles = self._roles(parts, main.path, y[0])
         used = [(files[name].path, schema.convert(frame, files[name].path)) for name, frame in parts.items()]
         columns = Columns(schema, used)
-        unasked = {name: why for name, why in schema.left_out.items() if name not in self.ignore}
+        return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
+
+    def _tell(self, path: Path, table: Table) -> None:
+        """Which columns are left out unasked, and why."""
+        left_out = table.columns.schema.left_out
+        unasked = {name: why for name, why in left_out.items() if name not in self.ignore}
         if unasked:
             reasons = "; ".join(f"{shown(name)} ({why})" for name, why in unasked.items())
-            log.info("%s: left out %s", main.path, reasons)
-        return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
+            log.info("%s: left out %s", path, reasons)
 
     def _fixed(self) -> dict[str, str | None]:
         """The columns with a task of their own, by setting; raises SalutaryError for settings that make no
@@ -133,3 +147,8 @@ class OwnTable:
             if not (roles == role).any():
                 raise SalutaryError(f"{where(path, self.split)}: no row is given to the {role} part")
         return roles.to_numpy(str)
+
+
+def _raw_files(path: Path) -> list[Path]:
+    """The file, or all files of a folder."""
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]

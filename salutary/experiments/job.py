@@ -9,9 +9,10 @@ from typing import Any, Protocol
 
 from salutary.datasets import Table, load
 from salutary.experiments import loop, terminal
+from salutary.experiments.kept_references import ReferenceCache, key_of
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
-from salutary.experiments.references import reference_lines
+from salutary.experiments.references import reference_lines, trained_lines
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.models import keeps_checkpoint
@@ -37,6 +38,7 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
         model = part("model", n_classes=table.n_classes)
+        references_key = key_of(problem, model, directory.config["model"], settings.seed, device.description)
         if keeps_checkpoint(model):
             model.checkpoint = directory.checkpoint
 
@@ -53,7 +55,10 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
             directory.add_tables(study.measure(problem, model, strategy, budget, settings.seed))
         if problem.features:
             directory.add_file("preprocessor.skops", problem.features.dumps())
-        references = reference_lines(problem, model, initial[0])
+        trained = ReferenceCache(settings.cache_dir).lines(
+            references_key, directory.identity, lambda: trained_lines(problem, model)
+        )
+        references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(references, table, device.description, time.perf_counter() - started, twins)
     return True

@@ -33,6 +33,7 @@ RULES = {
     "label_noise": Number(0, 1),
     "output_dir": Text("the name of a folder"),
     "data_dir": Text("the name of a folder") | NULL,
+    "cache_dir": Text("the name of a folder") | NULL,
     "baselines_use_validation": Flag(),
     "force": Flag(),
 }
@@ -56,6 +57,7 @@ class Settings:
     baselines_use_validation: bool
     output_dir: str
     data_dir: str | None
+    cache_dir: str | None
     force: bool
 
     def __post_init__(self) -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import importlib.metadata
+import json
 import platform
 import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from salutary.system import __version__
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
+PACKAGE = Path(__file__).parents[1]
+# Loaded, but not what a class from elsewhere is built on: the program itself, and how it was started.
+NEVER_BUILT_ON = (PACKAGE.name, "hydra_plugins", "__main__")
+# When the program was started, but for the first moments of it.
+STARTED = time.time()
 
 
 def environment() -> dict:
@@ -27,7 +39,7 @@ def environment() -> dict:
 
 def git_commit() -> str | None:
     """Commit of the checkout the program runs from, None when installed from a package."""
-    root = Path(__file__).parents[2]
+    root = PACKAGE.parent
     if not (root / ".git").exists():
         return None
     command = ["git", "-C", str(root), "rev-parse", "HEAD"]
@@ -35,3 +47,60 @@ def git_commit() -> str | None:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
+
+
+def code(packages: frozenset[str] = frozenset()) -> str | None:
+    """Checksum of the code that computes in this process; None where that cannot be told.
+
+    It is of the program's own source, the versions of Python and of everything installed, and, if a class
+    is from one of other top-level ``packages``, the files of these and of all else that is loaded without
+    being installed: what such a class may be built on. A file that changed since the program started may be
+    another than the one that was loaded, so then there is no telling; nor for a module without a file.
+    """
+    own = _program()
+    others = packages - {PACKAGE.name} - sys.stdlib_module_names
+    if not others or own is None:
+        return own
+    theirs = _checksum(_loaded(others))
+    return theirs and hashlib.sha256(f"{own} {theirs}".encode()).hexdigest()
+
+
+@functools.cache
+def _program() -> str | None:
+    """Of the program, and what it stands on; once, since a process does not load it twice."""
+    checksum = _checksum({str(path.relative_to(PACKAGE)): path for path in PACKAGE.rglob("*.py")})
+    folders = (Path(each) for each in sys.path if each and Path(each).is_dir())
+    installed = sorted({path.name for folder in folders for path in folder.glob("*-info")})
+    versions = json.dumps([sys.version, platform.machine(), installed])
+    return checksum and hashlib.sha256(f"{checksum} {versions}".encode()).hexdigest()
+
+
+def _loaded(packages: frozenset[str]) -> dict[str, Path]:
+    """Files of the modules of ``packages``, and of those that are neither installed nor the program's.
+
+    None at all if one of the packages has no file.
+    """
+    installed = tuple(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))
+    found, seen = {}, set()
+    for name, module in list(sys.modules.items()):
+        top, file = name.partition(".")[0], getattr(module, "__file__", None)
+        if not file or top in NEVER_BUILT_ON:
+            continue
+        # Some modules, as torch.ops, only say that they have a file.
+        if top in packages or (not file.startswith(installed) and Path(file).is_file()):
+            found[name] = Path(file)
+            seen |= {top} & packages
+    return found if seen == packages else {}
+
+
+def _checksum(files: Mapping[str, Path]) -> str | None:
+    """Of the names and contents of files; None for none, or if one changed since the program started."""
+    digest = hashlib.sha256()
+    try:
+        if not files or max(path.stat().st_mtime for path in files.values()) >= STARTED:
+            return None
+        for name, path in sorted(files.items()):
+            digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    except OSError:
+        return None
+    return digest.hexdigest()

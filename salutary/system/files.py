@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and one process writes at a time."""
+"""Where files are kept; writing them so that a reader never sees half, and one process writes at a time."""
 
 from __future__ import annotations
 
@@ -9,10 +9,16 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pooch
 from filelock import FileLock, Timeout
 
 # How often a lock is tried for in a folder that others take away.
 ATTEMPTS = 20
+
+
+def directory(folder: str | Path | None) -> Path:
+    """``folder`` if given, else the cache directory of this user and platform."""
+    return Path(folder).expanduser() if folder else Path(pooch.os_cache("salutary"))
 
 
 def write_atomic(path: Path, content: bytes) -> None:

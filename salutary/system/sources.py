@@ -22,14 +22,7 @@ import requests
 import ucimlrepo
 
 from salutary.errors import SalutaryError
-from salutary.system.files import write_atomic
-
-
-def directory(data_dir: str | None) -> Path:
-    """``data_dir`` if given, else the cache directory of this user and platform."""
-    if data_dir:
-        return Path(data_dir).expanduser()
-    return Path(pooch.os_cache("salutary"))
+from salutary.system.files import directory, write_atomic
 
 
 def find(data_dir: str | None, name: str) -> Path | None:

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import skops.io
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -79,6 +78,8 @@ class Features:
 
     def dumps(self) -> bytes:
         """The preprocessor in skops' format, which holds no pickle."""
+        import skops.io
+
         return skops.io.dumps(self.transformer)
 
     def _numbers(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
 from salutary.experiments import cli
@@ -161,3 +162,27 @@ hydra:
         "--config-dir", "conf", "experiment=two", "dataset=breast_cancer", "n_init=50"
     )
     assert "4 jobs: 2 run, 2 finished before" in out  # the command line wins; what is the same is run once
+
+
+def test_the_sweeper_composes_once_what_jobs_share(salutary_run, monkeypatch):
+    """Of 12 jobs it composes the two choices of groups; the launcher each job that it is handed."""
+    compositions = []
+    compose = ConfigLoaderImpl.load_sweep_config
+
+    def counted(self, master_config, overrides):
+        compositions.append(frozenset(overrides))
+        return compose(self, master_config, overrides)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", counted)
+    sweep = ("-m", "dataset=breast_cancer", "rounds=0", "strategy=random,margin", "n_init=40,50")
+    shared = [{"dataset=breast_cancer", f"strategy={name}"} for name in ("random", "margin")]
+    assert "12 jobs: 12 run" in salutary_run(*sweep, "seed=range(3)")[1]
+    assert compositions[:2] == shared
+    assert len(compositions) == 2 + 12 and len(set(compositions)) == 2 + 12
+    compositions.clear()
+    assert "16 jobs: 4 run, 12 finished before" in salutary_run(*sweep, "seed=range(4)")[1]
+    assert compositions[:2] == shared
+    assert len(compositions) == 2 + 4 and all("seed=3" in job for job in compositions[2:])
+    compositions.clear()
+    assert "16 jobs: 0 run, 16 finished before" in salutary_run(*sweep, "seed=range(4)")[1]
+    assert compositions == shared

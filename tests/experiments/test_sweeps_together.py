@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from salutary.experiments import cli
 
-from .sweep_processes import RUN, SWEEP, contents, forked, no_round_twice
+from .sweep_processes import CACHE, RUN, SWEEP, contents, forked, no_round_twice
 
 
 def test_two_processes_with_one_run(undisturbed_run, tmp_path):
@@ -44,7 +44,7 @@ def test_launchers_write_the_same_records(launcher, undisturbed, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), "SALUTARY_CACHE_DIR": CACHE},
     )
     assert finished.returncode == 0, finished.stderr
     assert contents(tmp_path) == undisturbed[0]
