@@ -122,18 +122,18 @@ class Factor:
         self.patience = max(
             3, int(iterations_of_a_factor(*hessian.shape) / (1 + 4 * p / (4 * n + 1.2e5 / p)))
         )
-        self._scale: Any = scale
-        if H.device.type == "cpu":
-            self._scale, self._lower = scale.numpy(), np.asfortranarray(self._factor.numpy())
+        self._scale = scale
+        self._lower = np.asfortranarray(self._factor.numpy()) if H.device.type == "cpu" else None
 
     def solve(self, G: Any) -> Any:
         """Product of the inverse with G (K, D), a NumPy array or, on a device, a tensor."""
-        scaled = G.reshape(-1) * self._scale
         if isinstance(G, Tensor):
-            solved = torch.cholesky_solve(scaled[:, None], self._factor)[:, 0]
+            scaled = (G.reshape(-1) * self._scale)[:, None]
+            solved = torch.cholesky_solve(scaled, self._factor)[:, 0] * self._scale
         else:
-            solved = lapack.dpotrs(self._lower, scaled, lower=1)[0]
-        return (solved * self._scale).reshape(G.shape)
+            scale = self._scale.numpy()
+            solved = lapack.dpotrs(self._lower, G.reshape(-1) * scale, lower=1)[0] * scale
+        return solved.reshape(G.shape)
 
 
 def conjugate_gradients(
