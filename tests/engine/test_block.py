@@ -43,7 +43,7 @@ def errors(hessian, G, S):
 @pytest.mark.parametrize("scale", [1, 1e4])
 def test_equals_a_dense_solve(n, d, n_classes, fit_intercept, l2, scale):
     hessian, G = system(n, d, n_classes, fit_intercept, l2, scale)
-    # Of many rows errors are small in the norm of H's diagonal, which a shift of all classes' weights exceeds.
+    # Of many rows errors are small in the norm of H's diagonal, which a shift of all classes exceeds.
     few = n < d
     for rtol in (1e-2, 1e-3, *([1e-8] if scale == 1 and (few or l2 >= 1) else [])):
         assert errors(hessian, G, BlockSolver(hessian).solve(G, rtol)).max() < rtol * (1 if few else 5)
