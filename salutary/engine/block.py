@@ -25,7 +25,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine.hessian import Hessian
-from salutary.engine.softmax import product, row_blocks, with_ones
+from salutary.engine.softmax import each_block, product, row_blocks, with_ones
 from salutary.engine.solvers import LOOK_EVERY, ratio
 from salutary.errors import SalutaryError
 
@@ -153,10 +153,14 @@ class _Columns(_System):
         m, K, D = V.shape
         flat, result = V.reshape(m * K, D), self.penalty * V
         result[:, :, -1] += self.shift * V[:, :, -1].sum(1, keepdim=True)
-        for rows in row_blocks(self.X, 3 * m * K):
+
+        def of_block(rows: slice) -> Tensor:
             x = with_ones(self.X[rows].to(V.dtype), D)
             U = product(flat, x.T).reshape(m, K, -1)
-            result += product(self._bent(U, rows).reshape(m * K, -1), x).reshape(V.shape)
+            return product(self._bent(U, rows).reshape(m * K, -1), x).reshape(V.shape)
+
+        for each in each_block(self.X, 3 * m * K, of_block):
+            result += each
         return result
 
     def _bent(self, U: Tensor, rows: slice) -> Tensor:

@@ -27,11 +27,11 @@ from salutary.engine.objective import Buckets
 from salutary.engine.optimum import Optimum
 from salutary.engine.scores import influence_of_logits
 from salutary.engine.softmax import (
+    each_block,
     linear,
     linear_of_each,
     product,
     residuals_of_every_label,
-    row_blocks,
     to_probabilities,
     with_ones,
 )
@@ -78,7 +78,8 @@ class ConfidentInfluence:
         K = len(self.W)
         influence, error = X.new_empty(2, len(X), max(K, 2))
         WS = torch.cat([self.W, self.S])
-        for rows in row_blocks(X, 2 * K * K * self.W.shape[1]):
+
+        def of_block(rows: slice) -> None:
             x = X[rows].double()
             Z = linear(x, WS)
             P, Q = to_probabilities(Z[:, :K]), self._spread(x)
@@ -89,6 +90,9 @@ class ConfidentInfluence:
                 variance = torch.einsum("mck,mkj,mcj->mc", R, Q, R)
             influence[rows] = influence_of_logits(P, Z[:, K:])
             error[rows] = (variance.clamp(min=0) / self.n_validation).sqrt()
+
+        for _ in each_block(X, 2 * K * K * self.W.shape[1], of_block):
+            pass
         return influence, error
 
     def _spread(self, X: Tensor) -> Tensor:

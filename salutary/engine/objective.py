@@ -12,6 +12,7 @@ from torch import Tensor
 
 from salutary.engine.hessian import Hessian
 from salutary.engine.softmax import (
+    each_block,
     gradient,
     linear_adjoint,
     linear_of_each,
@@ -20,7 +21,6 @@ from salutary.engine.softmax import (
     probabilities,
     product,
     residuals,
-    row_blocks,
     with_ones,
 )
 
@@ -134,10 +134,14 @@ class MeanLoss(Objective):
         K, D = W.shape
         products = torch.zeros(K * D, K * D, dtype=torch.float64, device=W.device)
         total = torch.zeros(K * D, dtype=torch.float64, device=W.device)
-        for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
+
+        def of_block(rows: slice) -> tuple[Tensor, Tensor]:
             G = _gradients(self.X[rows], self.y[rows], W)
-            products += product(G.T, G)
-            total += G.sum(0)
+            return product(G.T, G), G.sum(0)
+
+        for of_products, of_total in each_block(self.X, D if K == 1 else 12 * K * D, of_block):
+            products += of_products
+            total += of_total
         n = len(self.y)
         return total / n, (products - torch.outer(total, total) / n) / (n - 1)
 
