@@ -2,7 +2,7 @@
 
     python benchmarks/threads.py --threads 2
 
-Shapes of `influence.py`, and a pool of a million rows. Times are medians; one thread and auto are interleaved.
+Shapes of `influence.py`, and a pool of a million rows. Times are medians, one thread and auto interleaved.
 """
 
 from __future__ import annotations

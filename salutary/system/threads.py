@@ -2,8 +2,8 @@
 
 A block is as much as fits into a cache and takes milliseconds; what is smaller stays in the one thread that
 asks, and pays nothing. Each block is computed as it would be by itself, and results come in order: they are
-the same bytes for any number of threads. A thread that the machine delays holds up one block; the threads of a
-linear algebra library wait for each other at every product, and on a busy machine that is slow.
+the same bytes for any number of threads. A thread that the machine delays holds up one block; the threads of
+a linear algebra library wait for each other at every product, and on a busy machine that is slow.
 """
 
 from __future__ import annotations
