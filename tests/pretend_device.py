@@ -53,8 +53,8 @@ def _copy_from(source, target, non_blocking=False):
 class PretendDevice(Device):
     """``device._target_=pretend_device.PretendDevice``, inside of :class:`Pretending`."""
 
-    def __init__(self, name="cpu", dtype="float64", threads=1):
-        super().__init__("cpu", dtype, threads)
+    def __init__(self, name="cpu", dtype="float64", threads=1, cores=None):
+        super().__init__("cpu", dtype, threads, cores)
         self.name = pretend()
 
     description = "pretend"

@@ -2,6 +2,7 @@
 
 import contextlib
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -9,10 +10,12 @@ from oracles import blobs
 from pretend_device import Pretending, pretend
 from sklearn.datasets import load_wine
 
+from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.solvers import DENSE
 from salutary.labeling import cli
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
-from salutary.strategies.influence import real_fall
+from salutary.strategies.influence import optimum_of, real_fall
 from salutary.strategies.salutary import Salutary
 
 cuda = [
@@ -76,6 +79,23 @@ def test_same_refits(device):
     with on(device):
         theirs = falls(device)
     torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-9)
+
+
+@pytest.mark.parametrize("d, fit_intercept", [(8, True), (300, False), (300, True)])
+def test_same_standard_errors_of_a_sketch(d, fit_intercept, device, monkeypatch):
+    """Of many rows, and of fewer than there are features."""
+    monkeypatch.setitem(DENSE, "standard_error", 1)
+
+    def scores(where):
+        model, view = situation(3, d, fit_intercept, where)
+        scorer = ConfidentInfluence.at(optimum_of(model, view), np.random.default_rng(0))
+        return [each.cpu() for each in scorer.score(view.pool[:100])]
+
+    ours = scores("cpu")
+    with on(device):
+        theirs = scores(device)
+    torch.testing.assert_close(ours[0], theirs[0], rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(ours[1], theirs[1], rtol=1e-2, atol=1e-9)  # a device looks less often
 
 
 def queries(folder, salutary_run, *settings):

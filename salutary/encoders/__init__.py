@@ -14,7 +14,6 @@ import contextlib
 import hashlib
 import io
 import logging
-import os
 import re
 import shutil
 import time
@@ -29,6 +28,7 @@ from salutary.errors import SalutaryError
 from salutary.system import sources
 from salutary.system.files import locked, write_atomic
 from salutary.system.progress import counting_bar
+from salutary.system.threads import free_cores
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class FeatureCache:
 def all_threads() -> Iterator[None]:
     """Every core for a while: an encoder's batches are large, and only one process encodes."""
     before = torch.get_num_threads()
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch.set_num_threads(free_cores())
     try:
         yield
     finally:

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from salutary.engine.optimum import Optimum
 from salutary.engine.scores import score_labels
-from salutary.engine.softmax import linear, probabilities, residuals_of_every_label, row_blocks
+from salutary.engine.softmax import each_block, linear, probabilities, residuals_of_every_label
 from salutary.engine.solvers import DENSE, is_dense
 from salutary.errors import SalutaryError
 
@@ -73,8 +73,12 @@ class AddedPoint:
         """Predicted fall of the objective for each row of X (n, d) and label, (n, C)."""
         K = len(self.W)
         result = X.new_empty(len(X), max(K, 2))
-        for rows in row_blocks(X, (K + 2) * self.W.numel()):
+
+        def of_block(rows: slice) -> None:
             result[rows] = (self._two_classes if K == 1 else self._many_classes)(X[rows].double())
+
+        for _ in each_block(X, (K + 2) * self.W.numel(), of_block):
+            pass
         return result
 
     def best(self, X: Tensor) -> Tensor:

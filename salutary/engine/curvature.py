@@ -14,7 +14,7 @@ import functools
 import torch
 from torch import Tensor
 
-from salutary.engine.softmax import product, row_blocks, with_ones
+from salutary.engine.softmax import each_block, product, with_ones
 
 # With so many features for each class, a Gram matrix for each two classes beats one product for all of them.
 FEATURES_PER_CLASS = 6
@@ -43,22 +43,30 @@ def _by_features(X: Tensor, P: Tensor, D: int, weights: Tensor | None) -> Tensor
     """-H_ck of each pair of classes, (pairs, D D), from the products of every two features."""
     first, second, number = _pairs(D, 0, X.device)
     n_pairs = P.shape[1] * (P.shape[1] - 1) // 2
-    products = torch.zeros(n_pairs, len(first), dtype=torch.float64, device=X.device)
-    for rows in row_blocks(X, 16 * (len(first) + P.shape[1] ** 2)):
+
+    def of_block(rows: slice) -> Tensor:
         x = with_ones(X[rows], D).T.contiguous()
         x = x.index_select(0, first).mul_(x.index_select(0, second))
-        products += product(_curvatures(P, rows, weights), x.T)
+        return product(_curvatures(P, rows, weights), x.T)
+
+    products = torch.zeros(n_pairs, len(first), dtype=torch.float64, device=X.device)
+    for each in each_block(X, 16 * (len(first) + P.shape[1] ** 2), of_block):
+        products += each
     return products.index_select(1, number.flatten())
 
 
 def _by_classes(X: Tensor, P: Tensor, D: int, weights: Tensor | None) -> Tensor:
     """-H_ck of each pair of classes, (pairs, D D), as a Gram matrix."""
     C = P.shape[1]
-    blocks = torch.zeros(C * (C - 1) // 2, D, D, dtype=torch.float64, device=X.device)
-    for rows in row_blocks(X, 2 * D + C**2):
+
+    def of_block(rows: slice) -> list[Tensor]:
         x, roots = with_ones(X[rows], D), _curvatures(P, rows, weights).sqrt_()
-        for block, root in zip(blocks, roots, strict=True):
-            block += gram(x * root[:, None])
+        return [gram(x * root[:, None]) for root in roots]
+
+    blocks = torch.zeros(C * (C - 1) // 2, D, D, dtype=torch.float64, device=X.device)
+    for grams in each_block(X, 2 * D + C**2, of_block):
+        for block, each in zip(blocks, grams, strict=True):
+            block += each
     return blocks.flatten(1)
 
 

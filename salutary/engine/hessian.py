@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine.curvature import gram, softmax_curvature
-from salutary.engine.softmax import linear, linear_adjoint, probabilities, row_blocks, with_ones
+from salutary.engine.softmax import each_block, linear, linear_adjoint, probabilities, with_ones
 
 # Float32 rows up to this many numbers are taken in float64 when a Hessian is made of them.
 SMALL = 2**20
@@ -68,8 +68,8 @@ class Hessian:
 
     def curvature(self, V: Tensor) -> Tensor:
         """Product of the summed loss's Hessian, without the penalty, with V (K, D)."""
-        G = torch.zeros_like(V)
-        for rows in row_blocks(self.X, 6 * len(V)):
+
+        def of_block(rows: slice) -> Tensor:
             P, U = self.P[rows], linear(self._X_by_column[rows], V)
             if len(V) == 1:
                 R = P[:, :1] * P[:, 1:] * U
@@ -80,8 +80,9 @@ class Hessian:
                 R = U.sub_((P * U).sum(1, keepdim=True)).mul_(P)
             if self.weights is not None:
                 R = R * self.weights[rows, None]
-            G += linear_adjoint(self.X[rows], R, V.shape[1])
-        return G
+            return linear_adjoint(self.X[rows], R, V.shape[1])
+
+        return sum(each_block(self.X, 6 * len(V), of_block), start=torch.zeros_like(V))
 
     def __matmul__(self, V: Tensor) -> Tensor:
         """Product with V (K, D), shape (K, D)."""
@@ -116,10 +117,12 @@ class Hessian:
 
     def _dense_of_two_classes(self) -> Tensor:
         D = self.penalty.shape[1]
-        H = torch.zeros(D, D, dtype=torch.float64, device=self.X.device)
-        for rows in row_blocks(self.X, D):
+
+        def of_block(rows: slice) -> Tensor:
             curvature = self.P[rows, :1] * self.P[rows, 1:]
             if self.weights is not None:
                 curvature *= self.weights[rows, None]
-            H += gram(with_ones(self.X[rows], D) * curvature.sqrt_())
-        return H
+            return gram(with_ones(self.X[rows], D) * curvature.sqrt_())
+
+        zero = torch.zeros(D, D, dtype=torch.float64, device=self.X.device)
+        return sum(each_block(self.X, D, of_block), start=zero)

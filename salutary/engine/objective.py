@@ -12,6 +12,7 @@ from torch import Tensor
 
 from salutary.engine.hessian import Hessian
 from salutary.engine.softmax import (
+    each_block,
     gradient,
     linear_adjoint,
     linear_of_each,
@@ -20,7 +21,6 @@ from salutary.engine.softmax import (
     probabilities,
     product,
     residuals,
-    row_blocks,
     with_ones,
 )
 
@@ -64,13 +64,39 @@ class Objective(ABC):
         G = self.row_gradients(W)
         return G.mean(0), torch.cov(G.T).reshape(G.shape[1], -1)
 
-    def sketch(self, W: Tensor, rank: int, rng: np.random.Generator) -> list[Tensor]:
-        """Columns z_k (K, D) of G^T Omega / sqrt(rank (n - 1)), with the centred :meth:`row_gradients` G and
-        random signs Omega (n, rank): their sum of z z^T is the covariance in the mean."""
+    def sketch(self, W: Tensor, buckets: Buckets) -> tuple[Tensor, Tensor]:
+        """Mean (K, D) of :meth:`row_gradients`, and a sketch z_k (rank, K, D) of their covariance.
+
+        It is G^T Omega / sqrt(n - 1), with the centred gradients G and Omega of ``buckets``: the sum of
+        z_k z_k^T is the covariance in the mean.
+        """
         G = self.row_gradients(W)
-        signs = torch.as_tensor(rng.choice([-1.0, 1.0], (rank, len(G))), device=G.device)
-        scale = (rank * (len(G) - 1)) ** -0.5
-        return list((scale * signs @ (G - G.mean(0))).reshape(rank, *W.shape))
+        mean = G.mean(0)
+        z = (buckets.signs[:, :, None] * (G - mean)[buckets.rows]).sum(1) / (len(G) - 1) ** 0.5
+        return mean.reshape(W.shape), z.reshape(-1, *W.shape)
+
+
+@dataclass(frozen=True)
+class Buckets:
+    """Omega (n, rank): one random sign for each of n rows, in a random column, each holding as many rows.
+
+    ||Omega^T v||^2 is ||v||^2 in the mean, with the variance that a sign in every place would give it, at
+    most 2 ||v||^4 / rank, and G^T Omega costs no more than one sum over the rows. (Charikar, Chen &
+    Farach-Colton, "Finding frequent items in data streams", 2004.)
+
+    ``rows`` (rank, m): those of each column; ``signs`` (rank, m): theirs, 0 where a column is filled up.
+    """
+
+    rows: Tensor
+    signs: Tensor
+
+    @classmethod
+    def draw(cls, n: int, rank: int, rng: np.random.Generator, device: torch.device) -> Buckets:
+        m = -(-n // rank)
+        rows, signs = np.zeros(m * rank, np.int64), np.zeros(m * rank)
+        rows[:n], signs[:n] = rng.permutation(n), rng.choice([-1.0, 1.0], n)
+        columns = (each.reshape(m, rank).T.copy() for each in (rows, signs))
+        return cls(*(torch.as_tensor(each, device=device) for each in columns))
 
 
 @dataclass(frozen=True)
@@ -108,21 +134,29 @@ class MeanLoss(Objective):
         K, D = W.shape
         products = torch.zeros(K * D, K * D, dtype=torch.float64, device=W.device)
         total = torch.zeros(K * D, dtype=torch.float64, device=W.device)
-        for rows in row_blocks(self.X, D if K == 1 else 12 * K * D):
+
+        def of_block(rows: slice) -> tuple[Tensor, Tensor]:
             G = _gradients(self.X[rows], self.y[rows], W)
-            products += product(G.T, G)
-            total += G.sum(0)
+            return product(G.T, G), G.sum(0)
+
+        for of_products, of_total in each_block(self.X, D if K == 1 else 12 * K * D, of_block):
+            products += of_products
+            total += of_total
         n = len(self.y)
         return total / n, (products - torch.outer(total, total) / n) / (n - 1)
 
-    def sketch(self, W: Tensor, rank: int, rng: np.random.Generator) -> list[Tensor]:
+    def sketch(self, W: Tensor, buckets: Buckets) -> tuple[Tensor, Tensor]:
         """See :meth:`Objective.sketch`; G is never built."""
         X, n = self.X, len(self.y)
         R = residuals(probabilities(X, W), self.y, len(W))
-        signs = torch.as_tensor(rng.choice([-1.0, 1.0], (rank, n)), dtype=X.dtype, device=X.device)
-        signs -= signs.mean(1, keepdim=True)  # centres G
-        scale = (rank * (n - 1)) ** -0.5
-        return [scale * linear_adjoint(X, R * row[:, None], W.shape[1]) for row in signs]
+        mean, signs = linear_adjoint(X, R, W.shape[1]) / n, buckets.signs
+        signed = R[buckets.rows] * signs[:, :, None].to(R.dtype)
+        sums = [
+            linear_adjoint(X.index_select(0, rows), r, W.shape[1])
+            for rows, r in zip(buckets.rows, signed, strict=True)
+        ]
+        centred = torch.stack(sums).sub_(signs.sum(1)[:, None, None] * mean)
+        return mean, centred / (n - 1) ** 0.5
 
 
 def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:

@@ -1,8 +1,8 @@
 """What adding a point really does: the model refitted with it, for many candidates at once.
 
-Newton's method from the optimum W without the point, all candidates in step; each linear system is
-solved by conjugate gradients, preconditioned by the inverse Hessian that all of them share. A
-candidate changes that Hessian by little more than rank K, so that a handful of iterations suffice.
+Newton's method from the optimum without the point, all candidates in step; each linear system is solved by
+conjugate gradients, preconditioned by an inverse Hessian that all of them share. A candidate changes that
+Hessian by little more than rank K, so that a handful of iterations suffice.
 """
 
 from __future__ import annotations
@@ -14,86 +14,143 @@ import torch
 from torch import Tensor
 
 from salutary.engine.optimum import Optimum
-from salutary.engine.softmax import linear_of_each, loss_of_logits, product, residuals, to_probabilities
+from salutary.engine.softmax import (
+    linear_of_each,
+    loss_of_logits,
+    product,
+    residuals,
+    to_probabilities,
+    with_ones,
+)
 from salutary.engine.solvers import is_dense, ratio
+from salutary.errors import SalutaryError
 
 # Numbers in the largest array: candidates times classes times rows.
 CHUNK = 4 * 2**20
-NEWTON_STEPS = 20
-TOLERANCE = 1e-5
+NEWTON_STEPS = 100
+# What is left of a fall's error, as a share of the objective.
+TOLERANCE = 1e-11
 
 
 def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
     """Real fall of the objective when one point joins the optimum's rows and the model is refitted, (m,).
 
     ``optimum``: with the labels ``y``, without weights. ``X_new`` (m, d), ``y_new`` (m,): the candidates,
-    each added alone. Newton's method ends when every gradient is 1e-5 of what it was at W, or after 20 steps.
+    each added alone. Both models, without and with the point, are followed to their optimum: what is left
+    would move the objective by about 1e-11 of it, or is rounding. Raises SalutaryError where an optimum is
+    not reached.
     """
     if optimum.y is None or optimum.weights is not None:
         raise ValueError("refits need the labels of the rows, and no weights")
-    X, y, X_new, objective = optimum.X.double(), optimum.y, X_new.double(), optimum.objective
-    W, penalty = optimum.W, optimum.penalty
-    precondition = _preconditioner(replace(optimum, X=X))
+    optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
+    objective = optimum.objective
+    refits = _Refits.at(optimum)
+    # A model that is only nearly at its optimum would spoil every difference to it.
+    nothing = X_new.new_zeros(1, X_new.shape[1])
+    W = refits.of(optimum.W, nothing, y_new.new_zeros(1), weight=0.0)[0]
     before = objective.value(W)
-    size = max(1, CHUNK // (len(W) * max(len(X), len(objective))))
+    size = max(1, CHUNK // (len(W) * max(len(optimum.X), len(objective))))
     falls = [
-        before - objective.values(_Candidates(X, y, x, c, W, penalty).refit(precondition).W)
+        before - objective.values(refits.of(W, x, c))
         for x, c in zip(X_new.split(size), y_new.split(size), strict=True)
     ]
     return torch.cat(falls)
 
 
 def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
-    """Product with the inverse Hessian at W of (m, K, D); the identity if that matrix were too large."""
-    if not is_dense("precondition", optimum.W.numel()):
-        return lambda G: G
-    inverse = torch.cholesky_inverse(optimum.factor)
-    return lambda G: product(G.flatten(1), inverse).reshape(G.shape)
+    """Product of (m, K, D) with the inverse Hessian at W or, if that were too large, of its diagonal."""
+    if is_dense("precondition", optimum.W.numel()):
+        inverse = torch.cholesky_inverse(optimum.factor)
+        return lambda G: product(G.flatten(1), inverse).reshape(G.shape)
+    P, penalty = optimum.hessian.P, optimum.penalty
+    X = with_ones(optimum.X, penalty.shape[1])
+    curvatures = P[:, :1] * P[:, 1:] if len(penalty) == 1 else P * (1 - P)
+    scale = 1 / (product(curvatures.T, X * X) + penalty)
+    return lambda G: scale * G
 
 
-@dataclass
-class _Candidates:
-    """m candidates and the parameters of each, W (m, K, D). Logits are (m, n, K)."""
+@dataclass(frozen=True)
+class _Refits:
+    """What all refits share; ``tolerance``: of the error of W, in the norm of the Hessian."""
 
     X: Tensor
     y: Tensor
-    x: Tensor
-    c: Tensor
-    start: Tensor
     penalty: Tensor
+    precondition: Callable[[Tensor], Tensor]
+    tolerance: float
 
-    def __post_init__(self) -> None:
-        self.W = self.start.expand(len(self.x), -1, -1).clone()
+    @classmethod
+    def at(cls, optimum: Optimum) -> _Refits:
+        assert optimum.y is not None
+        # An error e of W moves the objective by at most |e| times its steepness, and by about |e|^2.
+        steepness = (optimum.gradient * optimum.direction()).sum().clamp(min=1e-300).sqrt()
+        allowed = TOLERANCE * optimum.objective.value(optimum.W).abs()
+        tolerance = float(torch.minimum(allowed / steepness, allowed.sqrt()))
+        return cls(optimum.X, optimum.y, optimum.penalty, _preconditioner(optimum), tolerance)
 
-    def refit(self, precondition: Callable[[Tensor], Tensor]) -> _Candidates:
-        """Newton's method to the optimum, each step halved until its own objective falls."""
-        Z, z, value = self._evaluate(self.W)
-        first = None
+    def of(self, W: Tensor, x: Tensor, c: Tensor, weight: float = 1.0) -> Tensor:
+        """Parameters (m, K, D) fitted with each of the points x (m, d), labels c (m,), from W (K, D) on.
+
+        ``weight``: of the added point's loss. Raises SalutaryError where Newton's method does not end.
+        """
+        start, left = W.expand(len(x), -1, -1), torch.arange(len(x), device=x.device)
+        fitted, fits = start.clone(), _Candidates(self, x, c, weight, start)
         for _ in range(NEWTON_STEPS):
-            P, p = to_probabilities(Z), to_probabilities(z)
-            G = self._adjoint(
-                residuals(P, self.y.expand(len(P), -1), len(self.start)),
-                residuals(p, self.c, len(self.start)),
-            )
-            G += self.penalty * self.W
-            size = G.flatten(1).norm(dim=1)
-            first = size if first is None else first
-            if (size <= TOLERANCE * first).all():
-                break
-            # Inexact far from the optimum, so that steps are cheap and the end is still fast.
-            rtol = (0.3 * (size / first).sqrt()).clamp(1e-3, 0.1)
-            step = self._solve(P, p, G, precondition, rtol)
-            slope = (G * step).flatten(1).sum(1)
-            t = torch.ones_like(value)
-            for _ in range(30):
-                candidate = self.W - t[:, None, None] * step
-                Z, z, new = self._evaluate(candidate)
-                rises = new > value - 1e-4 * t * slope + 1e-12 * value.abs()
-                if not rises.any():
-                    break
-                t = torch.where(rises, t / 2, t)
-            self.W, value = candidate, new
+            done = fits.step()
+            fitted[left] = fits.W
+            left = left[~done]
+            if not len(left):
+                return fitted
+            if done.any():
+                fits = fits.rest(~done)
+        raise SalutaryError("a refit with one more point did not reach its optimum: raise model.l2")
+
+
+class _Candidates:
+    """m candidates on their way, the parameters of each W (m, K, D). Logits are (m, n, K)."""
+
+    def __init__(self, refits: _Refits, x: Tensor, c: Tensor, weight: float, W: Tensor):
+        self.refits, self.x, self.c, self.weight, self.W = refits, x, c, weight, W
+        self.Z, self.z, self.value = self._evaluate(W)
+        self.first: Tensor | None = None
+        self.error = torch.full_like(self.value, torch.inf)
+
+    def rest(self, left: Tensor) -> _Candidates:
+        """Those that are ``left`` (m,)."""
+        for name in ("x", "c", "W", "Z", "z", "value", "first", "error"):
+            setattr(self, name, getattr(self, name)[left])
         return self
+
+    def step(self) -> Tensor:
+        """A Newton step, halved until the objective falls; whether each is at its optimum then, (m,)."""
+        K, y = self.W.shape[1], self.refits.y
+        P, p = to_probabilities(self.Z), to_probabilities(self.z)
+        G = self._adjoint(residuals(P, y.expand(len(P), -1), K), self.weight * residuals(p, self.c, K))
+        G += self.refits.penalty * self.W
+        M = self.refits.precondition(G)
+        size = _dot(G, M)[:, 0, 0].clamp(min=0).sqrt()
+        if (size <= self.refits.tolerance).all():
+            return size <= self.refits.tolerance
+        self.first = size if self.first is None else self.first
+        # Inexact far from the optimum, so that steps are cheap and the end is still fast.
+        rtol = (0.3 * ratio(size, self.first).sqrt()).clamp(1e-6, 0.1)
+        step, inexact = self._solve(P, p, G, M, rtol)
+        slope = _dot(G, step)[:, 0, 0]
+        t = torch.ones_like(slope)
+        for _ in range(50):
+            W = self.W - t[:, None, None] * step
+            Z, z, value = self._evaluate(W)
+            rises = value > self.value - 1e-4 * t * slope + 1e-12 * self.value.abs()
+            if not rises.any():
+                break
+            t = torch.where(rises, t / 2, t)
+        # A step of size e leaves an error of e times the change of the Hessian, which the logits' bounds.
+        change = torch.maximum((Z - self.Z).abs().amax((1, 2)), (z - self.z).abs().amax(1))
+        size = slope.clamp(min=0).sqrt()
+        error = torch.where(t == 1, size * (2 * change + inexact), torch.inf)
+        rounding = (change <= 1e-3) & (inexact <= rtol) & (size >= self.error / 2)
+        self.W, self.Z, self.z, self.value, self.error = W, Z, z, value, size
+        return (error <= self.refits.tolerance) | rounding
 
     def _own_logits(self, V: Tensor) -> Tensor:
         d = self.x.shape[1]
@@ -101,40 +158,42 @@ class _Candidates:
         return z + V[:, :, d] if V.shape[2] > d else z
 
     def _evaluate(self, W: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        Z, z = linear_of_each(self.X, W), self._own_logits(W)
-        value = loss_of_logits(Z, self.y.expand(len(W), -1)).sum(1) + loss_of_logits(z, self.c)
-        return Z, z, value + 0.5 * (self.penalty * W * W).flatten(1).sum(1)
+        X, y, penalty = self.refits.X, self.refits.y, self.refits.penalty
+        Z, z = linear_of_each(X, W), self._own_logits(W)
+        value = loss_of_logits(Z, y.expand(len(W), -1)).sum(1) + self.weight * loss_of_logits(z, self.c)
+        return Z, z, value + 0.5 * (penalty * W * W).flatten(1).sum(1)
 
     def _adjoint(self, R: Tensor, r: Tensor) -> Tensor:
         """Sum over rows of R (m, n, K) times x, and r (m, K) times the own point: (m, K, D)."""
-        flat = R.transpose(1, 2).reshape(-1, len(self.X))
-        G = product(flat, self.X).reshape(len(R), -1, self.X.shape[1]) + r[:, :, None] * self.x[:, None, :]
-        if self.penalty.shape[1] > self.X.shape[1]:
+        X = self.refits.X
+        flat = R.transpose(1, 2).reshape(-1, len(X))
+        G = product(flat, X).reshape(len(R), -1, X.shape[1]) + r[:, :, None] * self.x[:, None, :]
+        if self.W.shape[2] > X.shape[1]:
             G = torch.cat([G, (R.sum(1) + r)[:, :, None]], 2)
         return G
 
     def _hessian_product(self, P: Tensor, p: Tensor, V: Tensor) -> Tensor:
-        bent = (_bent(Q, U) for Q, U in ((P, linear_of_each(self.X, V)), (p, self._own_logits(V))))
-        return self._adjoint(*bent) + self.penalty * V
+        bent = _bent(P, linear_of_each(self.refits.X, V)), self.weight * _bent(p, self._own_logits(V))
+        return self._adjoint(*bent) + self.refits.penalty * V
 
-    def _solve(
-        self, P: Tensor, p: Tensor, G: Tensor, precondition: Callable[[Tensor], Tensor], rtol: Tensor
-    ) -> Tensor:
-        """Preconditioned conjugate gradients, to ``rtol`` (m,) of each right-hand side."""
-        S, residual = torch.zeros_like(G), G.clone()
-        target = rtol[:, None, None] ** 2 * _dot(G, G)
-        direction = M = precondition(residual)
-        energy = _dot(residual, M)
-        for _ in range(200):
+    def _solve(self, P: Tensor, p: Tensor, G: Tensor, M: Tensor, rtol: Tensor) -> tuple[Tensor, Tensor]:
+        """Preconditioned conjugate gradients, to ``rtol`` (m,) of each; and what is reached (m,).
+
+        ``M``: G, preconditioned.
+        """
+        S, residual, direction = torch.zeros_like(G), G, M
+        first = energy = _dot(residual, M)
+        target = rtol[:, None, None] ** 2 * energy
+        for _ in range(max(200, G[0].numel())):
             image = self._hessian_product(P, p, direction)
             step = ratio(energy, _dot(direction, image))
             S, residual = S + step * direction, residual - step * image
-            if (_dot(residual, residual) <= target).all():
-                break
-            M = precondition(residual)
+            M = self.refits.precondition(residual)
             previous, energy = energy, _dot(residual, M)
+            if (energy <= target).all():
+                break
             direction = M + ratio(energy, previous) * direction
-        return S
+        return S, ratio(energy, first)[:, 0, 0].clamp(min=0).sqrt()
 
 
 def _bent(P: Tensor, U: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from salutary.engine.softmax import linear, row_blocks, to_probabilities
+from salutary.engine.softmax import each_block, linear, to_probabilities
 
 
 def influence_of_logits(P: Tensor, U: Tensor) -> Tensor:
@@ -25,9 +25,13 @@ def score_labels(W: Tensor, S: Tensor, X: Tensor) -> Tensor:
     """
     K = len(W)
     scores = X.new_empty(max(K, 2), len(X)).T
-    for rows in row_blocks(X, 8 * K):
+
+    def score(rows: slice) -> None:
         Z = linear(X[rows], torch.cat([W, S]))
         scores[rows] = influence_of_logits(to_probabilities(Z[:, :K]), Z[:, K:])
+
+    for _ in each_block(X, 8 * K, score):
+        pass
     return scores
 
 
@@ -43,9 +47,13 @@ def best_influences(models: Sequence[tuple[Tensor, Tensor]], X: Tensor) -> Tenso
     """:func:`best_influence` for several (W, S) of one shape, (models, n), from one matrix product."""
     K, stacked = len(models[0][0]), torch.cat([each for model in models for each in model])
     best = X.new_empty(len(models), len(X))
-    for rows in row_blocks(X, 2 * len(stacked)):
+
+    def score(rows: slice) -> None:
         for Z, result in zip(linear(X[rows], stacked).split(2 * K, 1), best[:, rows], strict=True):
             _best_of_logits(Z[:, :K], Z[:, K:], result)
+
+    for _ in each_block(X, 2 * len(stacked), score):
+        pass
     return best
 
 

@@ -6,10 +6,15 @@ then runs along contiguous rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import torch
 from torch import Tensor
+
+from salutary.system.threads import in_order
+
+Result = TypeVar("Result")
 
 # Bytes of one block of rows and of what is built of it: on the CPU the size of its cache.
 BLOCK_BYTES = {"cpu": 8 * 2**20, "device": 256 * 2**20}
@@ -21,6 +26,12 @@ def row_blocks(X: Tensor, width: int) -> Iterator[slice]:
     row = (X.shape[1] + width) * X.element_size()
     size = max(MIN_ROWS, BLOCK_BYTES["cpu" if X.device.type == "cpu" else "device"] // row)
     return (slice(start, min(start + size, len(X))) for start in range(0, len(X), size))
+
+
+def each_block(X: Tensor, width: int, function: Callable[[slice], Result]) -> Iterator[Result]:
+    """``function`` of each of :func:`row_blocks`, in order; on the CPU some of them at once."""
+    blocks = row_blocks(X, width)
+    return map(function, blocks) if X.device.type != "cpu" else in_order(function, blocks)
 
 
 def product(A: Tensor, B: Tensor) -> Tensor:
@@ -111,8 +122,10 @@ def with_ones(X: Tensor, n_columns: int) -> Tensor:
 
 def gradient(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
     """Gradient of the **summed** loss over (X, y) at W, without the penalty: (K, D), float64."""
-    G = torch.zeros(W.shape, dtype=torch.float64, device=X.device)
-    for rows in row_blocks(X, 4 * len(W)):
+
+    def of_block(rows: slice) -> Tensor:
         R = residuals(probabilities(X[rows], W), y[rows], len(W))
-        G += linear_adjoint(X[rows], R, W.shape[1])
-    return G
+        return linear_adjoint(X[rows], R, W.shape[1])
+
+    zero = torch.zeros(W.shape, dtype=torch.float64, device=X.device)
+    return sum(each_block(X, 4 * len(W), of_block), start=zero)

@@ -13,12 +13,12 @@ from torch import Tensor
 
 from salutary.engine import (
     Hessian,
-    conjugate_gradients,
     linear,
     linear_adjoint,
     product,
     to_probabilities,
 )
+from salutary.engine.block import BlockSolver
 from salutary.engine.solvers import cholesky, is_dense
 from salutary.models import ConvexModel, Model
 from salutary.strategies import PoolView, Proposal, Strategy
@@ -98,15 +98,16 @@ def _laplace(model: ConvexModel, view: PoolView, draws: int, rng: np.random.Gene
     W, X = model.coef_.double(), view.labeled.double()
     hessian = Hessian.at(W, X, model.penalty_.double())
     if not is_dense("posterior", W.numel()):
-        return W + torch.stack([_matrix_free_draw(hessian, rng) for _ in range(draws)])
+        noise = torch.stack([_noise(hessian, rng) for _ in range(draws)])
+        return W + BlockSolver(hessian).solve(noise, rtol=1e-6)
     factor = cholesky(hessian)
     z = torch.as_tensor(rng.standard_normal((W.numel(), draws)), dtype=W.dtype, device=W.device)
     offsets = torch.linalg.solve_triangular(factor.T, z, upper=True)
     return W + offsets.T.reshape(draws, *W.shape)
 
 
-def _matrix_free_draw(hessian: Hessian, rng: np.random.Generator) -> Tensor:
-    """H^-1 b with b ~ N(0, H), which is a draw of N(0, H^-1), (K, D).
+def _noise(hessian: Hessian, rng: np.random.Generator) -> Tensor:
+    """b ~ N(0, H), (K, D): H^-1 b is a draw of N(0, H^-1).
 
     b is a sum over the rows, and the penalty, of normal draws with the covariance of each: a row's block of
     the Hessian is F F^T with F = diag(sqrt p) - p sqrt(p)^T or, of two classes, sqrt(p (1 - p)).
@@ -117,8 +118,7 @@ def _matrix_free_draw(hessian: Hessian, rng: np.random.Generator) -> Tensor:
     if len(penalty) == 1:
         noise = noise[:, 1:]
     z = torch.as_tensor(rng.standard_normal(penalty.shape), device=P.device)
-    b = linear_adjoint(hessian.X, noise, penalty.shape[1]) + penalty.sqrt() * z
-    return conjugate_gradients(hessian, b, rtol=1e-6)
+    return linear_adjoint(hessian.X, noise, penalty.shape[1]) + penalty.sqrt() * z
 
 
 def _bootstrap(model: ConvexModel, view: PoolView, rng: np.random.Generator) -> Tensor:

@@ -26,6 +26,7 @@ from yaml import YAMLError
 
 from salutary.errors import SalutaryError
 from salutary.system.conf import config_dir
+from salutary.system.threads import free_cores
 
 MISTAKES = (
     SalutaryError,
@@ -62,13 +63,17 @@ def resolved(cfg: DictConfig) -> dict[str, Any]:
 def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
     """Keyword argument for the device: CPU threads such that workers times threads fit the cores.
 
+    With ``device.threads=auto`` it is the most that auto may take.
+
     Nothing for one process; with ``hydra/launcher=joblib`` its ``n_jobs`` share the cores.
     """
     workers = OmegaConf.select(HydraConfig.get().launcher, "n_jobs")
     if workers is None:
         return {}
-    cores = os.cpu_count() or 1
+    cores = free_cores()
     share = max(1, cores // (workers if workers > 0 else cores))
+    if cfg.device.threads == "auto":
+        return {"cores": share}
     return {"threads": min(share, cfg.device.threads or share)}
 
 

@@ -12,19 +12,31 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from salutary.errors import SalutaryError, require_whole
+from salutary.errors import SalutaryError
+from salutary.system.rules import Unless, Whole, check
+from salutary.system.threads import free_cores, set_side_by_side, side_by_side
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
 
 class Device:
     """``name``: ``cpu``, ``cuda``, ``cuda:<n>`` or ``auto`` (cuda if there is one);
-    ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all of them.
+    ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all of them,
+    or ``auto``: one, but many rows are worked on block by block in as many threads as there are cores
+    (:mod:`salutary.system.threads`), at most ``cores`` of them; results are the same bytes as with one.
 
     Raises SalutaryError for a device that is not there.
     """
 
-    def __init__(self, name: str = "auto", dtype: str = "float64", threads: int | None = 1):
+    RULES = {"threads": Unless("auto", Unless(None, Whole(1)))}
+
+    def __init__(
+        self,
+        name: str = "auto",
+        dtype: str = "float64",
+        threads: int | str | None = "auto",
+        cores: int | None = None,
+    ):
         if name == "auto":
             name = "cuda" if torch.cuda.is_available() else "cpu"
         if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
@@ -35,16 +47,21 @@ class Device:
             raise SalutaryError(f"device.dtype must be {' or '.join(DTYPES)}, not {dtype!r}")
         self.name = name
         self.dtype = DTYPES[dtype]
+        self.threads = threads
+        check(self, self.RULES, "device.")
+        set_side_by_side(min(free_cores(), cores or free_cores()) if threads == "auto" else 1)
         if threads is not None:
-            require_whole("device.threads", threads, 1)
-            torch.set_num_threads(threads)
-            threadpool_limits(threads)
+            n = threads if isinstance(threads, int) else 1
+            torch.set_num_threads(n)
+            threadpool_limits(n)
 
     @property
     def description(self) -> str:
         """The device as the records name it."""
         hardware = torch.cuda.get_device_name(self.name) if self.name != "cpu" else "cpu"
-        return f"{hardware}, {str(self.dtype).removeprefix('torch.')}, {torch.get_num_threads()} threads"
+        n, most = torch.get_num_threads(), side_by_side()
+        threads = f"1 to {most}" if most > 1 else str(n)
+        return f"{hardware}, {str(self.dtype).removeprefix('torch.')}, {threads} threads"
 
     def features(self, X: np.ndarray) -> Tensor:
         return torch.as_tensor(X, dtype=self.dtype, device=self.name)
@@ -55,14 +72,16 @@ class Device:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """As the commands compute by default: on a busy machine more threads make small problems far slower."""
-    n_threads = torch.get_num_threads()
+    """On a busy machine more threads make small problems far slower, and others may compute here, too."""
+    n_threads, n_blocks = torch.get_num_threads(), side_by_side()
     torch.set_num_threads(1)
+    set_side_by_side(1)
     try:
         with threadpool_limits(1):
             yield
     finally:
         torch.set_num_threads(n_threads)
+        set_side_by_side(n_blocks)
 
 
 @contextlib.contextmanager

@@ -8,6 +8,7 @@ from oracles import blobs
 from salutary.engine import MeanLoss, Objective, Optimum
 from salutary.engine.added_point import AddedPoint
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.objective import Buckets
 from salutary.engine.refit import refitted_fall
 from salutary.models.logistic import LogisticRegression
 
@@ -60,10 +61,10 @@ def test_estimates_of_an_objective_of_ones_own(situation):
 
 
 def test_sketch_of_an_objective_of_ones_own(situation):
-    """It draws the same signs; their own mean is taken off instead of the gradients'."""
     ours, own, *_ = situation
-    sketches = (each.objective.sketch(each.W, 16, np.random.default_rng(0)) for each in (own, ours))
-    close(*(torch.stack(list(columns)) for columns in sketches))
+    buckets = Buckets.draw(60, 16, np.random.default_rng(0), "cpu")
+    for a, b in zip(*(each.objective.sketch(each.W, buckets) for each in (own, ours)), strict=True):
+        close(a, b)
 
 
 def test_mean_loss_of_many_models_is_that_of_each(situation):

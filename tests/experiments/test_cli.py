@@ -85,6 +85,8 @@ def test_records_are_told_apart_and_complete(tmp_path):
     )
     single = {**config, "device": {**config["device"], "dtype": "float32"}}
     elsewhere = {**config, "device": {**config["device"], "name": "cuda", "threads": 4}, "output_dir": "x"}
+    auto = {**config, "device": {**config["device"], "threads": "auto"}}
+    assert run_name(identity, auto) == run_name(identity, config)
     assert run_name(identity, single) != run_name(identity, config) == run_name(identity, elsewhere)
     own = [{**config, "dataset": {"data_dir": folder}, "data_dir": "x"} for folder in ("A", "B", "x")]
     assert len({run_name(identity, c) for c in own}) == 3

@@ -76,7 +76,7 @@ def test_a_worker_that_dies_is_one_line(salutary_run, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
     )
     assert ended.returncode == 1, ended.stderr
     assert ended.stderr.splitlines()[-1].startswith("salutary-run: the launcher broke down (TerminatedWorker")

@@ -174,7 +174,7 @@ def test_interrupted_by_hand(launcher, tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2])},
         start_new_session=True,
     )
     assert any("finished digits-salutary_greedy" in line for line in process.stdout)

@@ -44,7 +44,7 @@ def test_launchers_write_the_same_records(launcher, undisturbed, tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[1]), "SALUTARY_CACHE_DIR": CACHE},
+        env={**os.environ, "PYTHONPATH": str(Path(cli.__file__).parents[2]), "SALUTARY_CACHE_DIR": CACHE},
     )
     assert finished.returncode == 0, finished.stderr
     assert contents(tmp_path) == undisturbed[0]
@@ -53,7 +53,7 @@ def test_launchers_write_the_same_records(launcher, undisturbed, tmp_path):
 def test_workers_share_the_cores(monkeypatch):
     from salutary.system import commands as config
 
-    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(config, "free_cores", lambda: 8)
     cfg = OmegaConf.create({"device": {"threads": None}})
     launchers = {"none": {}, "two": {"n_jobs": 2}, "all": {"n_jobs": -1}, "many": {"n_jobs": 100}}
     found = {}
@@ -65,3 +65,5 @@ def test_workers_share_the_cores(monkeypatch):
     cfg.device.threads = 1
     fake.launcher.n_jobs = 2
     assert config.threads_per_worker(cfg) == {"threads": 1}
+    cfg.device.threads = "auto"
+    assert config.threads_per_worker(cfg) == {"cores": 4}

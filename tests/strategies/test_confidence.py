@@ -12,7 +12,7 @@ from situations import problem
 
 from salutary import engine
 from salutary.analysis.sections.confidence import FEW as FEW_IN_THE_STUDY
-from salutary.engine import confidence
+from salutary.engine import softmax
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.solvers import DENSE
 from salutary.errors import SalutaryError
@@ -113,7 +113,7 @@ def test_blocks_of_rows_change_nothing(case, monkeypatch):
     model, view = case
     whole = scorer(model, view).score(view.pool)
     monkeypatch.setattr("salutary.engine.softmax.MIN_ROWS", 7)
-    monkeypatch.setitem(confidence.row_blocks.__globals__["BLOCK_BYTES"], "cpu", 1)
+    monkeypatch.setitem(softmax.BLOCK_BYTES, "cpu", 1)
     for blocked, expected in zip(scorer(model, view).score(view.pool), whole, strict=True):
         torch.testing.assert_close(blocked, expected)
 

@@ -1,0 +1,116 @@
+"""Refits with one more point, against Newton's method with dense matrices, to the end, one by one."""
+
+import numpy as np
+import pytest
+import torch
+from oracles import blobs, gradient
+
+from salutary.engine import Hessian, MeanLoss, Optimum, loss, refit
+from salutary.engine.refit import refitted_fall
+from salutary.engine.solvers import DENSE
+from salutary.errors import SalutaryError
+from salutary.models.logistic import LogisticRegression
+
+KINDS = ("blobs", "separable", "scales", "far")
+
+
+def situation(n_classes, intercept, kind, l2, m=6):
+    """An optimum, and points to be added with labels at random: mostly wrong ones."""
+    spread = 0.15 if kind == "separable" else 1.0
+    X, y = blobs(60, 5, n_classes, seed=1, spread=spread)
+    validation = blobs(50, 5, n_classes, seed=3, spread=spread)
+    x, _ = blobs(m, 5, n_classes, seed=2, spread=spread)
+    rng = np.random.default_rng(0)
+    labels = torch.as_tensor(rng.integers(n_classes, size=m))
+    if kind == "far":
+        x = x * torch.as_tensor(10 ** rng.uniform(0, 2, size=(m, 1)))
+    if kind == "scales":
+        for rows in (X, x, validation[0]):
+            rows[:, 0] *= 1e4
+            rows[:, 1] *= 1e-3
+    model = LogisticRegression(n_classes, l2, intercept != "none")
+    model.penalise_intercept_ = intercept == "penalised"
+    model.fit(X, y)
+    return Optimum(model.coef_, model.penalty_, X, MeanLoss(*validation), y), x, labels
+
+
+def exact_optimum(X, y, penalty, W):
+    """By Newton's method with a dense, scaled matrix, until its steps are rounding."""
+
+    def objective(W):
+        return float(loss(X, y, W).sum() + 0.5 * (penalty * W * W).sum())
+
+    size = np.inf
+    for _ in range(300):
+        G = gradient(W, X, y) + penalty * W
+        H = Hessian.at(W, X, penalty).dense()
+        scale = H.diagonal().rsqrt()
+        inverse = torch.linalg.pinv(scale[:, None] * H * scale, hermitian=True, rtol=1e-15)
+        step = (inverse @ (scale * G.flatten()) * scale).reshape(W.shape)
+        slope, before = float((G * step).sum()), size
+        size = max(slope, 0) ** 0.5
+        if size < 1e-14 or (size < 1e-6 and size > before / 2):
+            return W
+        t, now = 1.0, objective(W)
+        while t > 1e-10 and objective(W - t * step) > now - 1e-4 * t * slope + 1e-13 * abs(now):
+            t /= 2
+        W = W - t * step
+    raise AssertionError("the oracle did not reach the optimum")
+
+
+def exact_falls(optimum, x, labels):
+    X, y, penalty = optimum.X, optimum.y, optimum.penalty
+    W = exact_optimum(X, y, penalty, optimum.W)
+    grown = [
+        exact_optimum(torch.cat([X, row[None]]), torch.cat([y, label[None]]), penalty, W)
+        for row, label in zip(x, labels, strict=True)
+    ]
+    before = optimum.objective.value(W)
+    return before - torch.stack([optimum.objective.value(each) for each in grown]), before
+
+
+def error(found, exact, before):
+    """In units of the fall, or of a millionth of the loss."""
+    return float(((found - exact).abs() / torch.maximum(exact.abs(), 1e-6 * before)).max())
+
+
+@pytest.mark.parametrize("n_classes", [2, 3, 10])
+@pytest.mark.parametrize("intercept", ["none", "free", "penalised"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("l2", [1e-3, 1])
+def test_fall_is_that_of_the_optimum(n_classes, intercept, kind, l2):
+    optimum, x, labels = situation(n_classes, intercept, kind, l2)
+    assert error(refitted_fall(optimum, x, labels), *exact_falls(optimum, x, labels)) < 1e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("l2", [1e-3, 1])
+def test_without_a_matrix_it_still_ends_at_the_optimum(kind, l2, monkeypatch):
+    optimum, x, labels = situation(3, "free", kind, l2)
+    exact = exact_falls(optimum, x, labels)
+    monkeypatch.setitem(DENSE, "precondition", 0)
+    assert error(refitted_fall(optimum, x, labels), *exact) < 1e-4
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_a_model_beside_its_optimum_spoils_nothing(n_classes):
+    optimum, x, labels = situation(n_classes, "free", "blobs", 0.01)
+    rng = np.random.default_rng(0)
+    beside = optimum.W + 1e-3 * torch.as_tensor(rng.normal(size=optimum.W.shape))
+    near = Optimum(beside, optimum.penalty, optimum.X, optimum.objective, optimum.y)
+    found = refitted_fall(near, x, labels)
+    torch.testing.assert_close(found, refitted_fall(optimum, x, labels), rtol=1e-6, atol=1e-10)
+
+
+def test_chunks_of_candidates_change_nothing(monkeypatch):
+    optimum, x, labels = situation(3, "none", "blobs", 0.1)
+    expected = refitted_fall(optimum, x, labels)
+    monkeypatch.setattr(refit, "CHUNK", 1)
+    torch.testing.assert_close(refitted_fall(optimum, x, labels), expected, rtol=1e-8, atol=1e-12)
+
+
+def test_an_optimum_that_is_not_reached_is_an_error(monkeypatch):
+    optimum, x, labels = situation(3, "free", "far", 1e-3)
+    monkeypatch.setattr(refit, "NEWTON_STEPS", 2)
+    with pytest.raises(SalutaryError, match=r"did not reach its optimum: raise model\.l2"):
+        refitted_fall(optimum, x, labels)
