@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from salutary.engine.curvature import gram, softmax_curvature
-from salutary.engine.softmax import each_block, linear, linear_adjoint, probabilities, with_ones
+from salutary.engine.softmax import (
+    each_block,
+    linear,
+    linear_adjoint,
+    probabilities,
+    row_blocks,
+    with_ones,
+)
 
 # Float32 rows up to this many numbers are taken in float64 when a Hessian is made of them.
 SMALL = 2**20

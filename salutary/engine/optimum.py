@@ -7,6 +7,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from salutary.engine.block import BlockSolver
 from salutary.engine.hessian import Hessian
 from salutary.engine.objective import MeanLoss, Objective
 from salutary.engine.scores import score_labels
@@ -50,6 +51,8 @@ class Optimum:
         """H^-1 G (K, D); ``solver`` and errors are those of :func:`salutary.engine.solve`."""
         if by_factor(solver, self.hessian):
             return substituted(self.factor, G)
+        if solver == "auto" and len(self.X) < self.X.shape[1]:
+            return BlockSolver(self.hessian).solve(G[None])[0]
         return solve(self.hessian, G, solver)
 
     def direction(self, solver: str = "auto") -> Tensor:

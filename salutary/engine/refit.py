@@ -43,18 +43,48 @@ def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
     if optimum.y is None or optimum.weights is not None:
         raise ValueError("refits need the labels of the rows, and no weights")
     optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
-    objective = optimum.objective
-    refits = _Refits.at(optimum)
+    objective, tolerance = optimum.objective, _tolerance(optimum)
+    optimum, X_new, basis = _spanned(optimum, X_new)
+    refits = _Refits(optimum, _preconditioner(optimum), tolerance)
     # A model that is only nearly at its optimum would spoil every difference to it.
     nothing = X_new.new_zeros(1, X_new.shape[1])
-    W = refits.of(optimum.W, nothing, y_new.new_zeros(1), weight=0.0)[0]
-    before = objective.value(W)
-    size = max(1, CHUNK // (len(W) * max(len(optimum.X), len(objective))))
+    W = refits.of(optimum.W, nothing, y_new.new_zeros(1), weight=0.0)
+    before = objective.values(_outwards(W, basis))
+    size = max(1, CHUNK // (W.shape[1] * max(len(optimum.X), len(objective))))
     falls = [
-        before - objective.values(refits.of(W, x, c))
+        before - objective.values(_outwards(refits.of(W[0], x, c), basis))
         for x, c in zip(X_new.split(size), y_new.split(size), strict=True)
     ]
     return torch.cat(falls)
+
+
+def _tolerance(optimum: Optimum) -> float:
+    """What the error of W may be, in the norm of the Hessian."""
+    # An error e of W moves the objective by at most |e| times its steepness, and by about |e|^2.
+    steepness = (optimum.gradient * optimum.direction()).sum().clamp(min=1e-300).sqrt()
+    allowed = TOLERANCE * optimum.objective.value(optimum.W).abs()
+    return float(torch.minimum(allowed / steepness, allowed.sqrt()))
+
+
+def _spanned(optimum: Optimum, X_new: Tensor) -> tuple[Optimum, Tensor, Tensor | None]:
+    """The optimum and the candidates in a basis (d, r) of the space that all rows span, where all the optima
+    are if features have one penalty; as they are, and None, where that space is no smaller."""
+    W, penalty, d = optimum.W, optimum.penalty, X_new.shape[1]
+    rows = torch.cat([optimum.X, X_new])
+    if len(rows) >= d or not (penalty[:, :d] == penalty[:, :1]).all():
+        return optimum, X_new, None
+    basis = torch.linalg.qr(rows.T)[0]
+    W = torch.cat([W[:, :d] @ basis, W[:, d:]], 1)
+    penalty = torch.cat([penalty[:, : len(rows)], penalty[:, d:]], 1)
+    X, X_new = (product(each, basis) for each in (optimum.X, X_new))
+    return Optimum(W, penalty, X, optimum.objective, optimum.y), X_new, basis
+
+
+def _outwards(W: Tensor, basis: Tensor | None) -> Tensor:
+    """Parameters (m, K, D) of the features themselves."""
+    if basis is None:
+        return W
+    return torch.cat([W[:, :, : basis.shape[1]] @ basis.T, W[:, :, basis.shape[1] :]], 2)
 
 
 def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
@@ -73,20 +103,14 @@ def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
 class _Refits:
     """What all refits share; ``tolerance``: of the error of W, in the norm of the Hessian."""
 
-    X: Tensor
-    y: Tensor
-    penalty: Tensor
+    optimum: Optimum
     precondition: Callable[[Tensor], Tensor]
     tolerance: float
 
-    @classmethod
-    def at(cls, optimum: Optimum) -> _Refits:
-        assert optimum.y is not None
-        # An error e of W moves the objective by at most |e| times its steepness, and by about |e|^2.
-        steepness = (optimum.gradient * optimum.direction()).sum().clamp(min=1e-300).sqrt()
-        allowed = TOLERANCE * optimum.objective.value(optimum.W).abs()
-        tolerance = float(torch.minimum(allowed / steepness, allowed.sqrt()))
-        return cls(optimum.X, optimum.y, optimum.penalty, _preconditioner(optimum), tolerance)
+    @property
+    def y(self) -> Tensor:
+        assert self.optimum.y is not None
+        return self.optimum.y
 
     def of(self, W: Tensor, x: Tensor, c: Tensor, weight: float = 1.0) -> Tensor:
         """Parameters (m, K, D) fitted with each of the points x (m, d), labels c (m,), from W (K, D) on.
@@ -126,7 +150,7 @@ class _Candidates:
         K, y = self.W.shape[1], self.refits.y
         P, p = to_probabilities(self.Z), to_probabilities(self.z)
         G = self._adjoint(residuals(P, y.expand(len(P), -1), K), self.weight * residuals(p, self.c, K))
-        G += self.refits.penalty * self.W
+        G += self.refits.optimum.penalty * self.W
         M = self.refits.precondition(G)
         size = _dot(G, M)[:, 0, 0].clamp(min=0).sqrt()
         if (size <= self.refits.tolerance).all():
@@ -158,14 +182,15 @@ class _Candidates:
         return z + V[:, :, d] if V.shape[2] > d else z
 
     def _evaluate(self, W: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        X, y, penalty = self.refits.X, self.refits.y, self.refits.penalty
+        optimum = self.refits.optimum
+        X, y, penalty = optimum.X, self.refits.y, optimum.penalty
         Z, z = linear_of_each(X, W), self._own_logits(W)
         value = loss_of_logits(Z, y.expand(len(W), -1)).sum(1) + self.weight * loss_of_logits(z, self.c)
         return Z, z, value + 0.5 * (penalty * W * W).flatten(1).sum(1)
 
     def _adjoint(self, R: Tensor, r: Tensor) -> Tensor:
         """Sum over rows of R (m, n, K) times x, and r (m, K) times the own point: (m, K, D)."""
-        X = self.refits.X
+        X = self.refits.optimum.X
         flat = R.transpose(1, 2).reshape(-1, len(X))
         G = product(flat, X).reshape(len(R), -1, X.shape[1]) + r[:, :, None] * self.x[:, None, :]
         if self.W.shape[2] > X.shape[1]:
@@ -173,8 +198,8 @@ class _Candidates:
         return G
 
     def _hessian_product(self, P: Tensor, p: Tensor, V: Tensor) -> Tensor:
-        bent = _bent(P, linear_of_each(self.refits.X, V)), self.weight * _bent(p, self._own_logits(V))
-        return self._adjoint(*bent) + self.refits.penalty * V
+        bent = _bent(P, linear_of_each(self.refits.optimum.X, V)), self.weight * _bent(p, self._own_logits(V))
+        return self._adjoint(*bent) + self.refits.optimum.penalty * V
 
     def _solve(self, P: Tensor, p: Tensor, G: Tensor, M: Tensor, rtol: Tensor) -> tuple[Tensor, Tensor]:
         """Preconditioned conjugate gradients, to ``rtol`` (m,) of each; and what is reached (m,).
