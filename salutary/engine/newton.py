@@ -18,10 +18,13 @@ from torch import Tensor
 from salutary.engine.solvers import Factor, is_dense, iterate, iterations_of_a_factor
 from salutary.engine.summed_loss import Array, Iterate, SummedLoss
 
-# So many steps without a new factor are a sign that one is needed.
-LONG = 20
-# After so many steps in a row that do not halve a small gradient, what is left of it is rounding.
-PATIENCE = 3
+# A step of this length or less says that its direction was a poor one; the next is solved to EXACT.
+SHORT = 0.2
+EXACT = 1e-3
+# Steps that neither halve the gradient nor lower J by this share do not get on. After so many in a row what
+# is left of a small gradient is rounding, and after so many others there is no hope.
+MOVES = 1e-8
+ROUNDED, HOPELESS = 3, 20
 # By rounding, J may seem to rise by this share of it.
 ROUNDING = 1e-14
 
@@ -63,7 +66,7 @@ class _Descent:
         n, K, D = loss.shape
         self.averaged = n * D * D + D**3 + 6e5 <= 12 * (4 * n * K * D + 20 * n * K + 1.2e5)
         self.factor: Factor | None = None
-        self.steps = 0
+        self.in_trouble = False
         self.shift_free = loss.intercept and loss.n_rows > 1 and not penalty[:, -1].any()
 
     def run(self, start: Tensor | None, max_iter: int) -> Minimum:
@@ -72,26 +75,28 @@ class _Descent:
         G = self.gradient(at)
         scale = max(_norm(G), 1e-30)
         if start is not None:
-            at = loss.at(loss.array(loss.inwards(start)), self.penalty)
-            G = self.gradient(at)
+            near = loss.at(loss.array(loss.inwards(start)), self.penalty)
+            if near.value < at.value:
+                at, G = near, self.gradient(near)
         norm, excess, stalled = _norm(G), float("inf"), 0
         for _ in range(max_iter):
             small = norm <= self.tol * scale
-            at_rounding = norm <= self.tol * self.weakest * scale or stalled >= PATIENCE
-            if (small and at_rounding and excess <= self.tol**2) or stalled >= LONG:
+            at_rounding = norm <= self.tol * self.weakest * scale or stalled >= ROUNDED
+            if (small and at_rounding and excess <= self.tol**2) or stalled >= HOPELESS:
                 break
-            tolerance = min(0.5, (norm / scale) ** 0.5)
+            tolerance = min(EXACT if self.in_trouble else 0.5, (norm / scale) ** 0.5)
             S = self.direction(at, G, tolerance)
             slope = _dot(G, S)
             following = self.step(at, S, slope)
             if following is at:
                 break
-            at, previous = following, norm
+            at, before, previous = following, at.value, norm
             # Of a quadratic an inexact step leaves so much.
             excess = tolerance**2 * slope / max(abs(at.value), 1e-300)
             G = self.gradient(at)
             norm = _norm(G)
-            stalled = stalled + 1 if norm > previous / 2 else 0
+            moves = norm <= previous / 2 or before - at.value > MOVES * abs(before)
+            stalled = 0 if moves else stalled + 1
         return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale, excess)
 
     def gradient(self, at: Iterate) -> Array:
@@ -103,14 +108,13 @@ class _Descent:
         def product(V: Array) -> Array:
             return self.loss.curvature(at.P, V) + self.penalty * V
 
-        self.steps += 1
-        patience = self.factor.patience if self.factor else self.patience
-        S, found = iterate(product, G, self.precondition(at), tolerance, patience)
-        if not found or (self.steps > LONG and is_dense("factor", self.given_penalty.numel())):
-            self.steps = 0
+        patience, S, found = self.factor.patience if self.factor else self.patience, None, False
+        if not self.in_trouble:
+            S, found = iterate(product, G, self.precondition(at), tolerance, patience)
+        if not found:
             self.factor = self.loss.factor(at.W, self.given_penalty) or self.factor
-            if self.factor:
-                S, _ = iterate(product, G, self.precondition(at), tolerance, self.factor.patience, S)
+            patience = self.factor.patience if self.factor else self.patience
+            S, _ = iterate(product, G, self.precondition(at), tolerance, patience, S)
         return S
 
     def precondition(self, at: Iterate) -> Callable[[Array], Array]:
@@ -132,11 +136,15 @@ class _Descent:
         return V
 
     def step(self, at: Iterate, S: Array, slope: float) -> Iterate:
-        """The step -S, halved until the objective falls; ``at`` where no length of it does."""
+        """The step -S, halved until the objective falls; ``at`` where no length of it does.
+
+        After one that had to be short the next direction is exact, with a factor of its own.
+        """
         t = 1.0
         while t > 1e-8:
             candidate = self.loss.at(at.W - t * S, self.penalty)
             if candidate.value <= at.value - 1e-4 * t * slope + ROUNDING * abs(at.value):
+                self.in_trouble = t < SHORT and is_dense("factor", self.given_penalty.numel())
                 return candidate
             t /= 2
         return at

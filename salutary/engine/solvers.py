@@ -16,6 +16,7 @@ from salutary.errors import SalutaryError
 # Up to so many parameters K D each of these takes a matrix of their square, and beyond it a way without one.
 DENSE = {
     "factor": 6_000,  # a factor of the Hessian (0.3 GB), where conjugate gradients take as long
+    "fitted": 2_000,  # a factor in any case: it tells whether a Hessian that need not be definite is
     "estimate": 2_000,  # leverages of a pool; beyond it they are refused
     "standard_error": 2_000,  # the covariance of the influences, or a sketch of it
     "precondition": 2_000,  # the inverse Hessian that all refits share, or none

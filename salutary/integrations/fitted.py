@@ -271,7 +271,7 @@ def _solved(optimum: Optimum, G: Tensor) -> Tensor:
     """H^-1 G (K, D). Raises SalutaryError, which says what to change of scikit-learn's model."""
     dense = is_dense("fitted", G.numel())
     try:
-        return optimum.solve(G, "cholesky" if dense else "cg")
+        return optimum.solve(G, "cholesky" if dense else "auto")
     except SalutaryError as error:
         raise SalutaryError(NOT_DEFINITE if dense else NOT_CONVERGED) from error
 

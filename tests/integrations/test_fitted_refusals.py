@@ -134,9 +134,10 @@ def test_columns_of_any_scale():
 
 
 def test_conjugate_gradients_that_stall_say_what_to_do(monkeypatch):
-    monkeypatch.setitem(DENSE, "fitted", 0)
+    for purpose in ("fitted", "factor"):
+        monkeypatch.setitem(DENSE, purpose, 0)
     once = partial(engine.conjugate_gradients, max_iter=1)
-    monkeypatch.setattr("salutary.engine.optimum.conjugate_gradients", once)
+    monkeypatch.setattr("salutary.engine.solvers.conjugate_gradients", once)
     with pytest.raises(SalutaryError, match="conjugate gradients did not converge: scale the features"):
         Case.of().influence()
 
