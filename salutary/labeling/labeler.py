@@ -92,7 +92,8 @@ class Labeler:
         self.strategy.check(self.model)
         self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop = ""
-        self.tracks = [self._start(self.validation, np.empty(0, np.int64))]
+        self._initial = self._start(self.validation, np.empty(0, np.int64))
+        self.tracks = [self._initial]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
 
     def _start(self, seen: Rows, held_out: np.ndarray) -> FittedTrack:
@@ -150,7 +151,7 @@ class Labeler:
 
     def kept(self, rounds: tuple[LabelRound, ...], number: int) -> FittedTrack:
         """The result as it was after round ``number``."""
-        track = self._start(self.validation, np.empty(0, np.int64))
+        track = self._initial
         for record in rounds[1 : number + 1]:
             track = self._grown(track, record.picks[0])
         return track

@@ -23,7 +23,7 @@ from salutary.system.rules import Choice, Flag, Number, Whole, Worded
 L2_GRID = tuple(10.0**k for k in range(-3, 5))
 STRONGEST_FIRST = L2_GRID[::-1]
 # Gradient at which fits that are only compared end, relative to that at W = 0.
-TUNING_TOLERANCE = 1e-5
+TUNING_TOLERANCE = 1e-4
 PENALTY = Number(0, excluded=True)
 L2 = "a positive number, cv or validation"
 # Rows to fit to and rows to measure on: X, y, X, y.
