@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections.abc import Iterator
 from typing import Self
 
 import numpy as np
@@ -25,6 +28,18 @@ from salutary.system.rules import Choice, Number, Worded, check
 
 TUNED = Choice("cv", "validation")
 RULES = {"C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"')}
+
+
+@contextlib.contextmanager
+def _own_words() -> Iterator[None]:
+    """Errors of the model name its settings, which are ``C`` here."""
+    try:
+        yield
+    except SalutaryError as error:
+        text = str(error).replace(" or model.max_iter", "").replace("raise model.l2", "lower C")
+        raise SalutaryError(
+            re.sub(r"model\.l2=(\S+)\)", lambda l2: f"C={1 / float(l2[1]):g})", text)
+        ) from error
 
 
 class SalutaryClassifier(ClassifierMixin, BaseEstimator):
@@ -104,6 +119,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     @one_thread()
+    @_own_words()
     def fit(
         self,
         X: ArrayLike,

@@ -25,17 +25,16 @@ class SalutaryGreedy(Strategy[ConvexModel]):
     """One point after the other, each the best for the model that the ones before it make; no human.
 
     score(x) = max over c of I(x, c) - confidence * se(x, c), label(x) = the c of that maximum. The b best
-    points at once, as the paper takes them, are near-copies of each other; here the model takes Newton
-    steps after each pick, usually one (on the whole objective, so that errors do not add up), and the
-    validation gradient and all scores are computed anew. se is the standard error of I over the
-    validation points (:mod:`salutary.engine.confidence`): the highest of many uncertain
-    influences is likely an overestimate, the more so the smaller the validation set.
+    points at once, as the paper takes them, are near-copies of each other; here the model is refitted after
+    each pick, from where it was, and the validation gradient and all scores are computed anew. se is the
+    standard error of I over the validation points (:mod:`salutary.engine.confidence`): the highest of many
+    uncertain influences is likely an overestimate, the more so the smaller the validation set.
 
     Picks nothing more when no candidate has a positive bound, and says so. The Hessian is that of the
     labelled set, whatever the protocol says: it is a refit of that set whose effect is wanted.
 
     ``confidence``: 0 trusts the validation set; ``auto`` is 1, and 2 if that set has fewer than 300 rows
-    (docs/confidence.md). ``exact``: refit after every pick. ``rerank``: with each of the best
+    (docs/confidence.md). ``exact``: refit from the start after every pick. ``rerank``: with each of the best
     so many candidates the model is really refitted, and the one of the largest real fall, less its
     uncertainty, is picked; where the penalty is weak, the influence alone can be far from that.
     """

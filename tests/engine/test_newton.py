@@ -5,7 +5,7 @@ import pytest
 import torch
 from oracles import blobs, objective
 
-from salutary.engine import newton
+from salutary.engine import Hessian, newton, solvers
 from salutary.engine.newton import minimise
 from salutary.engine.summed_loss import SummedLoss
 from salutary.errors import SalutaryError
@@ -196,3 +196,29 @@ def test_too_few_steps_are_told():
     X, y = blobs(50, 3, 3, seed=1)
     with pytest.raises(SalutaryError, match=r"not at its optimum.*raise model\.l2 or model\.max_iter"):
         LogisticRegression(3, 1e-3, max_iter=2).fit(100 * X, y)
+
+
+@pytest.mark.parametrize("fit_intercept", [False, True])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_diagonal_of_the_hessian(n_classes, fit_intercept):
+    X, y = blobs(50, 4, n_classes, seed=6)
+    model = LogisticRegression(n_classes, 0.3, fit_intercept).fit(X, y)
+    weights = torch.rand(50, dtype=torch.float64)
+    hessian = Hessian.at(model.coef_, X, model.penalty_, weights)
+    torch.testing.assert_close(hessian.diagonal().flatten(), hessian.dense().diagonal())
+
+
+def test_what_conjugate_gradients_do_not_find_a_factor_does(monkeypatch):
+    """Columns of any scale, mixed, so that no diagonal helps."""
+    X, y = blobs(60, 12, 4, seed=7, spread=3.0)
+    mixed = X * 10.0 ** torch.linspace(-3, 3, 12) @ torch.linalg.qr(X[:12])[0]
+    model = LogisticRegression(4, 1e-4, fit_intercept=False).fit(mixed, y)
+    hessian = Hessian.at(model.coef_, mixed, model.penalty_)
+    G = torch.as_tensor(np.random.default_rng(0).normal(size=model.coef_.shape))
+    H = hessian.dense()
+    expected = torch.cholesky_solve(G.reshape(-1, 1), torch.linalg.cholesky(H)).reshape(G.shape)
+    monkeypatch.setattr(solvers, "FEW_ITERATIONS", 0)
+    monkeypatch.setattr(solvers, "iterations_of_a_factor", lambda n, K, D: 5)
+    torch.testing.assert_close(solvers.solve(hessian, G), expected, rtol=1e-6, atol=0)
+    with pytest.raises(SalutaryError, match="conjugate gradients did not converge"):
+        solvers.conjugate_gradients(hessian, G, max_iter=5)

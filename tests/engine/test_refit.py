@@ -92,6 +92,25 @@ def test_without_a_matrix_it_still_ends_at_the_optimum(kind, l2, monkeypatch):
     assert error(refitted_fall(optimum, x, labels), *exact) < 1e-4
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("intercept", ["none", "free", "penalised"])
+def test_fewer_rows_than_features(n_classes, intercept):
+    """All is computed in the space of the rows and candidates; not if penalties are of several sizes."""
+    X, y = blobs(20, 40, n_classes, seed=1)
+    x, labels = blobs(5, 40, n_classes, seed=2)
+    model = LogisticRegression(n_classes, 0.1, intercept != "none")
+    model.penalise_intercept_ = intercept == "penalised"
+    model.fit(X, y)
+    objective = MeanLoss(*blobs(50, 40, n_classes, seed=3))
+    optimum = Optimum(model.coef_, model.penalty_, X, objective, y)
+    assert error(refitted_fall(optimum, x, labels), *exact_falls(optimum, x, labels)) < 1e-4
+    uneven = model.penalty_.clone()
+    uneven[:, 0] *= 2
+    W = exact_optimum(X, y, uneven, model.coef_)
+    optimum = Optimum(W, uneven, X, objective, y)
+    assert error(refitted_fall(optimum, x, labels), *exact_falls(optimum, x, labels)) < 1e-4
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_a_model_beside_its_optimum_spoils_nothing(n_classes):
     optimum, x, labels = situation(n_classes, "free", "blobs", 0.01)

@@ -10,7 +10,7 @@ import pytest
 import sklearn
 import torch
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_digits, load_wine
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -198,3 +198,26 @@ def test_a_fit_takes_one_thread_and_leaves_the_number_as_it_was(monkeypatch):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("C", [1.0, "validation"])
+def test_columns_of_unequal_scale(C):
+    """410 parameters, one column a thousand times the others: the optimum, as scikit-learn has it."""
+    X, y = load_digits(return_X_y=True)
+    X = X[:, 10:50].copy()
+    X[:, 3] *= 1000
+    parts = {"X_pool": X[600:700], "X_val": X[300:600], "y_val": y[300:600]}
+    model = SalutaryClassifier(C, rounds=1, budget=2, rerank=0, confidence=0).fit(X[:300], y[:300], **parts)
+    assert model.coef_.size + model.intercept_.size == 410
+    rows, labels = np.r_[np.arange(300), 600 + model.indices_], np.r_[y[:300], model.labels_]
+    same = LogisticRegression(C=model.model_.C, solver="newton-cholesky", tol=1e-10)
+    theirs = same.fit(X[rows], labels).predict_proba(X[700:])
+    np.testing.assert_allclose(model.predict_proba(X[700:]), theirs, atol=1e-6)
+
+
+def test_what_cannot_be_fitted_is_told_in_the_words_of_the_classifier():
+    X, y, X_val, y_val, X_pool, _ = (part[:, :2] if part.ndim == 2 else part for part in data())
+    X, X_val, X_pool = (np.c_[part, part] for part in (X, X_val, X_pool))
+    y = np.roll(y, 7)  # classes that are not separable
+    with pytest.raises(SalutaryError, match=r"not positive definite to working precision: lower C$"):
+        SalutaryClassifier(C=1e15).fit(X, y, X_pool=X_pool, X_val=X_val, y_val=y_val)
