@@ -7,6 +7,7 @@ take half as long; on a device they are torch's.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -19,6 +20,7 @@ from salutary.engine.hessian import SMALL, Hessian
 from salutary.engine.softmax import row_blocks
 from salutary.engine.solvers import RIDGE, Factor
 from salutary.errors import SalutaryError
+from salutary.system.threads import in_order
 
 # NumPy's or torch's: what is used here has the same name and meaning in both.
 Array = Any
@@ -92,14 +94,20 @@ class SummedLoss:
         return len(self._X), self.n_rows, self._X.shape[1] + self.intercept
 
     @cached_property
-    def _squares(self) -> list[Array] | None:
-        """The squared features, if that is little."""
-        return [x * x for _, x, _ in self._blocks] if self._X.numel() <= SMALL else None
+    def _squares(self) -> Array | None:
+        """The squared features, if there are few."""
+        return self._blocks[0][1] ** 2 if len(self._blocks) == 1 else None
+
+    def _each(self, function: Callable[[slice, Array, Array], Array]) -> list[Array]:
+        """``function`` of the numbers of each block's rows, its rows, and the same by column."""
+        if len(self._blocks) == 1:
+            return [function(*self._blocks[0])]
+        return list(in_order(lambda block: function(*block), self._blocks))
 
     def logits(self, V: Array) -> Array:
         """V (K, D) times the rows, (K, n)."""
         d = self._X.shape[1]
-        parts = [V[:, :d] @ by_column for _, _, by_column in self._blocks]
+        parts = self._each(lambda rows, x, by_column: V[:, :d] @ by_column)
         U = parts[0] if len(parts) == 1 else self.xp.concatenate(parts, 1)
         if self.intercept:
             U += V[:, d:]
@@ -107,11 +115,10 @@ class SummedLoss:
 
     def adjoint(self, R: Array) -> Array:
         """R (K, n) times the rows, (K, D)."""
-        return self._summed(R, [x for _, x, _ in self._blocks])
+        return self._with_intercept(R, sum(self._each(lambda rows, x, _: R[:, rows] @ x)))
 
-    def _summed(self, R: Array, features: list[Array]) -> Array:
-        parts = [R[:, rows] @ x for (rows, _, _), x in zip(self._blocks, features, strict=True)]
-        G = parts[0] if len(parts) == 1 else sum(parts)
+    def _with_intercept(self, R: Array, G: Array) -> Array:
+        """G (K, d), with the sums of R (K, n) over the rows as the column of an intercept."""
         return self.xp.concatenate([G, R.sum(1)[:, None]], 1) if self.intercept else G
 
     def at(self, W: Array, penalty: Array) -> Iterate:
@@ -155,8 +162,11 @@ class SummedLoss:
 
     def diagonal(self, P: Array) -> Array:
         """Diagonal of the Hessian of the losses, (K, D)."""
-        features = self._squares or [x * x for _, x, _ in self._blocks]
-        return self._summed(P if len(P) == 1 else P * (1 - P), features)
+        curvature = P if len(P) == 1 else P * (1 - P)
+        if self._squares is not None:
+            return self._with_intercept(curvature, curvature @ self._squares)
+        squared = self._each(lambda rows, x, _: curvature[:, rows] @ (x * x))
+        return self._with_intercept(curvature, sum(squared))
 
     def hessian(self, W: Array, penalty: Tensor) -> Hessian:
         """The Hessian at W, of the coordinates in use."""
@@ -166,9 +176,10 @@ class SummedLoss:
         """Inverse (D, D) of the Hessian's block of one class, the average of all; of two classes H^-1."""
         xp = self.xp
         weights = P[0] if len(P) == 1 else (P * (1 - P)).sum(0) / len(P)
-        M = sum((by_column * weights[rows]) @ x for rows, x, by_column in self._blocks)
+        M = sum(self._each(lambda rows, x, by_column: (by_column * weights[rows]) @ x))
         if self.intercept:
-            border = sum(by_column @ weights[rows] for rows, _, by_column in self._blocks)[None]
+            border: Array = sum(self._each(lambda rows, _, by_column: by_column @ weights[rows]))
+            border = border[None]
             M = xp.concatenate([M, border], 0)
             M = xp.concatenate([M, xp.concatenate([border, weights.sum()[None, None]], 1).T], 1)
         diagonal = xp.diagonal(M) + penalty[0]
