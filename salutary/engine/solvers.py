@@ -149,7 +149,7 @@ def conjugate_gradients(
     S, found = _by_diagonal(hessian, G, rtol, max_iter or 10 * G.numel())
     if found:
         return S
-    raise SalutaryError("conjugate gradients did not converge: use a stronger penalty, or a factor")
+    raise SalutaryError("conjugate gradients did not converge: raise model.l2, or set strategy.solver=auto")
 
 
 def _by_diagonal(hessian: Hessian, G: Tensor, rtol: float, limit: int) -> tuple[Tensor, bool]:

@@ -36,7 +36,12 @@ def _own_words() -> Iterator[None]:
     try:
         yield
     except SalutaryError as error:
-        text = str(error).replace(" or model.max_iter", "").replace("raise model.l2", "lower C")
+        text = (
+            str(error)
+            .replace(" or model.max_iter", "")
+            .replace(", or set strategy.solver=auto", "")
+            .replace("raise model.l2", "lower C")
+        )
         raise SalutaryError(
             re.sub(r"model\.l2=(\S+)\)", lambda l2: f"C={1 / float(l2[1]):g})", text)
         ) from error

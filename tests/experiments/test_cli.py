@@ -173,7 +173,7 @@ MISTAKES = {
     "threads": (["device.threads=0"], "device.threads must be a whole number >= 1, not 0"),
     "generator": (["dataset=waveform_generated", "dataset.draw=-1"], "generated: ValueError"),
     "rows to generate": (["dataset=waveform_generated", "dataset.n=true"], "must be a positive whole number"),
-    "penalty beyond the solver": (["model.l2=1e-7", "strategy.solver=cg"], "set strategy.solver=cholesky"),
+    "penalty beyond the solver": (["model.l2=1e-7", "strategy.solver=cg"], "set strategy.solver=auto"),
     "Hydra's own folder": (["hydra.run.dir=/proc/none"], "/proc/none: No such file or directory"),
     "sweep into a file": (["-m", "output_dir=file.txt"], "file.txt"),
     "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),

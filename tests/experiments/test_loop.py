@@ -59,7 +59,7 @@ def test_added_points_are_trained_on_with_the_assigned_labels():
     record = records(Scripted([5, 0, 99], [0, 1, 2]), rounds=1, budget=3)[1]
     rows = np.concatenate([data.split.initial, [45, 40, 139]])
     y = torch.cat([data.part("initial")[1], torch.tensor([0, 1, 2])])
-    fitted = LogisticRegression(3, 1.0).fit(data.X[rows], y)
+    fitted = LogisticRegression(3, 1.0).fit(*data.part("initial")).update(data.X[rows], y)
     X_test, y_test = data.part("test")
     assert record.test == evaluate(fitted, X_test, y_test)
 
@@ -118,8 +118,11 @@ def test_strategy_cannot_change_the_training_labels():
     strategy = Noted()
     after = records(strategy)
     data = problem()
-    rows = np.concatenate([data.split.initial, [q.sample_id for r in after for q in r.queries]])
+    rows = data.split.initial
     fitted = LogisticRegression(3, 1.0).fit(data.X[rows], data.y[rows])
+    for record in after[1:]:
+        rows = np.concatenate([rows, [query.sample_id for query in record.queries]])
+        fitted.update(data.X[rows], data.y[rows])
     assert after[-1].test == evaluate(fitted, *data.part("test"))
 
 
