@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 
 from salutary.engine.optimum import Optimum
-from salutary.engine.scores import score_labels
+from salutary.engine.scores import influence_of_logits
 from salutary.engine.softmax import each_block, linear, probabilities, residuals_of_every_label
 from salutary.engine.solvers import DENSE, is_dense
 from salutary.errors import SalutaryError
@@ -89,7 +89,7 @@ class AddedPoint:
         P = probabilities(X, self.W)
         squares = linear(X, self.T[0].T).square_().T  # (D, m)
         shrink = 1 / (1 + P[:, 0] * P[:, 1] * squares.sum(0))[:, None]
-        fall = score_labels(self.W, self.S, X) * shrink
+        fall = influence_of_logits(P, linear(X, self.S)) * shrink
         if self.bend is None:
             return fall
         V = P.flip(1) * shrink

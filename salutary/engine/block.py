@@ -109,7 +109,7 @@ class _System(ABC):
         look_every = 1 if residual.device.type == "cpu" else LOOK_EVERY
         S, direction = torch.zeros_like(residual), self.precondition(residual)
         energy = self.dot(residual, direction)
-        for iteration in range(1, 10 * residual.numel()):
+        for iteration in range(1, 10 * residual.numel() // goal.numel()):
             image = self.product(direction)
             step = ratio(energy, self.dot(direction, image))
             S.addcmul_(step, direction)
@@ -198,7 +198,8 @@ class _Rows(_System):
         if hessian.penalty.shape[1] > hessian.X.shape[1]:  # sum over i of F_i b_i = J^T b
             self.J = self.adjoint.flatten(0, 1)
             bent = (roots @ roots.transpose(1, 2)).sum(0) + hessian._free_shift
-            self.inverse = torch.linalg.inv(bent).to(dtype)
+            inverse, singular = torch.linalg.inv_ex(bent)
+            self.inverse = inverse.where(singular == 0, torch.nan).to(dtype)  # then nothing is precise enough
 
     def solve(self, G: Tensor, rtol: float) -> Tensor | None:
         (m, K), n, d = G.shape[:2], len(self.X), self.X.shape[1]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,14 +34,12 @@ ROUNDING = 1e-14
 class Minimum:
     """Where the minimisation ended: ``W`` (K, D).
 
-    ``gradient_norm``: of J at W, and ``scale``: at W = 0. ``excess``: estimate of what J is above its
-    minimum, relative to J; infinite if the steps allowed did not suffice to tell.
+    ``gradient_norm``: of J at W, and ``scale``: at W = 0.
     """
 
     W: Tensor
     gradient_norm: float
     scale: float
-    excess: float
 
 
 def minimise(
@@ -52,7 +51,8 @@ def minimise(
     ``tol`` times the penalty as long as that pays, since an error in the gradient is one of 1 / penalty in W;
     and when what is left of J above its minimum is ``tol``^2 of J. ``max_iter``: steps allowed.
     """
-    return _Descent(loss, loss.rotated(penalty), tol).run(start, max_iter)
+    with np.errstate(invalid="ignore", over="ignore"):  # a gradient that is no number is what tells
+        return _Descent(loss, loss.rotated(penalty), tol).run(start, max_iter)
 
 
 class _Descent:
@@ -60,14 +60,15 @@ class _Descent:
 
     def __init__(self, loss: SummedLoss, penalty: Tensor, tol: float):
         self.loss, self.tol = loss, tol
-        self.penalty, self.given_penalty = loss.array(penalty), penalty
+        self.penalty, self.penalty_tensor = loss.array(penalty), penalty
+        self.may_have_factor = is_dense("factor", penalty.numel())
         self.weakest = float(penalty[:, 0].min()) if penalty.numel() else 1.0
         self.patience = iterations_of_a_factor(*loss.shape)
         n, K, D = loss.shape
         self.averaged = n * D * D + D**3 + 6e5 <= 12 * (4 * n * K * D + 20 * n * K + 1.2e5)
         self.factor: Factor | None = None
         self.in_trouble = False
-        self.shift_free = loss.intercept and loss.n_rows > 1 and not penalty[:, -1].any()
+        self.shift_free = loss.intercept and loss.n_outputs > 1 and not penalty[:, -1].any()
 
     def run(self, start: Tensor | None, max_iter: int) -> Minimum:
         loss = self.loss
@@ -97,7 +98,7 @@ class _Descent:
             norm = _norm(G)
             moves = norm <= previous / 2 or before - at.value > MOVES * abs(before)
             stalled = 0 if moves else stalled + 1
-        return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale, excess)
+        return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale)
 
     def gradient(self, at: Iterate) -> Array:
         return self.loss.adjoint(at.R) + self.penalty * at.W
@@ -111,8 +112,8 @@ class _Descent:
         patience, S, found = self.factor.patience if self.factor else self.patience, None, False
         if not self.in_trouble:
             S, found = iterate(product, G, self.precondition(at), tolerance, patience)
-        if not found:
-            self.factor = self.loss.factor(at.W, self.given_penalty) or self.factor
+        if not found and self.may_have_factor:
+            self.factor = self.loss.factor(at.W, self.penalty_tensor) or self.factor
             patience = self.factor.patience if self.factor else self.patience
             S, _ = iterate(product, G, self.precondition(at), tolerance, patience, S)
         return S
@@ -144,7 +145,7 @@ class _Descent:
         while t > 1e-8:
             candidate = self.loss.at(at.W - t * S, self.penalty)
             if candidate.value <= at.value - 1e-4 * t * slope + ROUNDING * abs(at.value):
-                self.in_trouble = t < SHORT and is_dense("factor", self.given_penalty.numel())
+                self.in_trouble = t < SHORT and self.may_have_factor
                 return candidate
             t /= 2
         return at

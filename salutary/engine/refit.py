@@ -42,6 +42,8 @@ def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
     """
     if optimum.y is None or optimum.weights is not None:
         raise ValueError("refits need the labels of the rows, and no weights")
+    if not len(X_new):
+        return optimum.W.new_zeros(0)
     optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
     objective, tolerance = optimum.objective, _tolerance(optimum)
     optimum, X_new, basis = _spanned(optimum, X_new)
@@ -137,11 +139,11 @@ class _Candidates:
         self.refits, self.x, self.c, self.weight, self.W = refits, x, c, weight, W
         self.Z, self.z, self.value = self._evaluate(W)
         self.first: Tensor | None = None
-        self.error = torch.full_like(self.value, torch.inf)
+        self.previous = torch.full_like(self.value, torch.inf)
 
     def rest(self, left: Tensor) -> _Candidates:
         """Those that are ``left`` (m,)."""
-        for name in ("x", "c", "W", "Z", "z", "value", "first", "error"):
+        for name in ("x", "c", "W", "Z", "z", "value", "first", "previous"):
             setattr(self, name, getattr(self, name)[left])
         return self
 
@@ -172,8 +174,8 @@ class _Candidates:
         change = torch.maximum((Z - self.Z).abs().amax((1, 2)), (z - self.z).abs().amax(1))
         size = slope.clamp(min=0).sqrt()
         error = torch.where(t == 1, size * (2 * change + inexact), torch.inf)
-        rounding = (change <= 1e-3) & (inexact <= rtol) & (size >= self.error / 2)
-        self.W, self.Z, self.z, self.value, self.error = W, Z, z, value, size
+        rounding = (change <= 1e-3) & (inexact <= rtol) & (size >= self.previous / 2)
+        self.W, self.Z, self.z, self.value, self.previous = W, Z, z, value, size
         return (error <= self.refits.tolerance) | rounding
 
     def _own_logits(self, V: Tensor) -> Tensor:

@@ -43,22 +43,22 @@ class Iterate:
 class SummedLoss:
     """Sum of the log-losses of rows X (n, d) with class numbers y (n,), to be minimised with a penalty.
 
-    ``n_rows``: K, 1 for two classes, else C. ``intercept``: whether W has one more column, for a constant.
+    ``n_outputs``: K, 1 for two classes, else C. ``intercept``: whether W has one more column, for a constant.
     """
 
-    def __init__(self, X: Tensor, y: Tensor, n_rows: int, intercept: bool):
+    def __init__(self, X: Tensor, y: Tensor, n_outputs: int, intercept: bool):
         X = X.double()
         self._basis: Array | None = None
         if X.shape[1] > len(X) > 0:
             self._basis, triangle = torch.linalg.qr(X.T)
             X = triangle.T.contiguous()
-        self._X, self.n_rows, self.intercept = X, n_rows, intercept
+        self._X, self.n_outputs, self.intercept = X, n_outputs, intercept
         x, self._labels = self.array(X), self.array(y)
         self._row_numbers = self.array(torch.arange(len(y), device=y.device))
         self._signs = self.array(1 - 2 * y.double())  # of the margin: negative where the label is 1
         self.xp: Any = np if isinstance(x, np.ndarray) else torch
         # Rows are read in blocks that stay in cache; a small X is one, and stored by column too.
-        blocks = [slice(None)] if X.numel() <= SMALL else list(row_blocks(X, 6 * n_rows))
+        blocks = [slice(None)] if X.numel() <= SMALL else list(row_blocks(X, 6 * n_outputs))
         by_column = self.array(X.T.contiguous()) if X.numel() <= SMALL else x.T
         self._blocks = [(rows, x[rows], by_column[:, rows]) for rows in blocks]
 
@@ -91,7 +91,7 @@ class SummedLoss:
     @property
     def shape(self) -> tuple[int, int, int]:
         """n, K and D of the coordinates in use."""
-        return len(self._X), self.n_rows, self._X.shape[1] + self.intercept
+        return len(self._X), self.n_outputs, self._X.shape[1] + self.intercept
 
     @cached_property
     def _squares(self) -> Array | None:
@@ -168,10 +168,6 @@ class SummedLoss:
         squared = self._each(lambda rows, x, _: curvature[:, rows] @ (x * x))
         return self._with_intercept(curvature, sum(squared))
 
-    def hessian(self, W: Array, penalty: Tensor) -> Hessian:
-        """The Hessian at W, of the coordinates in use."""
-        return Hessian.at(torch.as_tensor(W), self._X, penalty)
-
     def averaged_inverse(self, P: Array, penalty: Array) -> Array:
         """Inverse (D, D) of the Hessian's block of one class, the average of all; of two classes H^-1."""
         xp = self.xp
@@ -191,6 +187,6 @@ class SummedLoss:
     def factor(self, W: Array, penalty: Tensor) -> Factor | None:
         """Factor of the dense Hessian at W; None if that is not positive definite to working precision."""
         try:
-            return Factor(self.hessian(W, penalty))
+            return Factor(Hessian.at(torch.as_tensor(W), self._X, penalty))
         except SalutaryError:
             return None

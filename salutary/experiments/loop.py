@@ -14,7 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
-from salutary.models import Model, is_convex
+from salutary.models import Model, warm_starts
 from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.surrogate import Guide, guide_of
 from salutary.strategies.track import Rows, Track
@@ -120,12 +120,12 @@ class _Course:
     def refit(self, done: tuple[Round, ...]) -> None:
         """Fit the model as the rounds ``done`` did, one after the other: each fit started at the one before,
         to which it owes its last digits."""
-        sizes = [record.n_labeled for record in done] if is_convex(self.model) else []
+        sizes = [record.n_labeled for record in done] if warm_starts(self.model) else []
         for n in sizes or [len(self.track.labeled)]:
             self._fit(Rows(self.track.labeled.X[:n], self.track.labeled.y[:n]))
 
     def _fit(self, rows: Rows) -> None:
-        if self.fitted and is_convex(self.model):
+        if self.fitted and warm_starts(self.model):
             self.model.update(rows.X, rows.y)
         else:
             self.model.fit(rows.X, rows.y, self.pool.X)

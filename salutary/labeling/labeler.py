@@ -182,7 +182,7 @@ class Labeler:
             return track.described(S, X, near, near, np.empty(0))
         size = min(size, len(near))
         rng = stream(self.seed, "strategy", number)
-        proposal = self.strategy.propose(track.model, track.view(X), size, rng)
+        proposal = self.strategy.propose(copy.copy(track.model), track.view(X), size, rng)
         check_proposal(proposal, len(near), size, self.n_classes)
         if proposal.labels is None or proposal.influence is None:
             raise SalutaryError("the strategy must give each point a label and an influence: nobody is asked")

@@ -64,7 +64,10 @@ class ConvexModel(Model, Protocol):
     penalty_: Tensor
 
     def update(self, X: Tensor, y: Tensor) -> Self:
-        """Fit to (X, y), which differ little from what was fitted last: from there, to the optimum."""
+        """Follow a small change of the fitted set (X, y).
+
+        Where ``update_is_exact`` is True, to the optimum: a run then uses it from round to round.
+        """
 
 
 class NetworkModel(Model, Protocol):
@@ -93,6 +96,11 @@ class KeepsCheckpoint(Protocol):
 def is_convex(model: object) -> TypeGuard[ConvexModel]:
     """Whether the model says that it is convex."""
     return getattr(model, "is_convex", False)
+
+
+def warm_starts(model: object) -> TypeGuard[ConvexModel]:
+    """Whether the model says that its ``update`` ends where ``fit`` does."""
+    return is_convex(model) and getattr(model, "update_is_exact", False)
 
 
 def is_network(model: object) -> TypeGuard[NetworkModel]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from salutary import engine
 from salutary.engine.newton import Minimum, minimise
+from salutary.engine.solvers import cholesky, is_dense
 from salutary.engine.summed_loss import SummedLoss
 from salutary.errors import SalutaryError
 from salutary.models import require_features
@@ -57,6 +58,7 @@ class LogisticRegression:
     """
 
     is_convex = True
+    update_is_exact = True
     RULES = {
         "fit_intercept": Flag(),
         "tol": Worded(Number(0, 1e-4, excluded=True), "in (0, 1e-4]"),
@@ -125,7 +127,7 @@ class LogisticRegression:
         rounding = (
             16 * torch.finfo(torch.float64).eps * float(X.double().norm())
         )  # all, where W = 0 is optimal
-        if self.gradient_norm_ > max(1e3 * self.tol * minimum.scale, rounding):
+        if not self.gradient_norm_ <= max(1e3 * self.tol * minimum.scale, rounding):  # nor if it is no number
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
@@ -163,7 +165,8 @@ class LogisticRegression:
     def _choose_l2(self, X: Tensor, y: Tensor, folds: list[Fold]) -> None:
         """Settle on the penalty of the lowest log-loss on what is held out; of equals the strongest.
 
-        Of those with which (X, y) has an optimum to working precision: raises SalutaryError if none has.
+        Of those with which (X, y) has an optimum, and a Hessian that is definite to working precision, as far
+        as a factor can tell: raises SalutaryError if none has.
         """
         losses = sum(self._held_out_losses(fold) for fold in folds)
         refused: SalutaryError | None = None
@@ -171,11 +174,15 @@ class LogisticRegression:
             self.l2_ = STRONGEST_FIRST[place]
             try:
                 self.fit(X, y)
-                engine.Optimum(self.coef_, self.penalty_, X, engine.MeanLoss(X, y)).direction()
+                self._require_definite(X)
                 return
             except SalutaryError as error:
                 refused = refused or error
         raise refused or SalutaryError("model.l2: there is no penalty to choose")
+
+    def _require_definite(self, X: Tensor) -> None:
+        if is_dense("fitted", self.coef_.numel()):
+            cholesky(engine.Hessian.at(self.coef_, X, self.penalty_))
 
     def _held_out_losses(self, fold: Fold) -> np.ndarray:
         """Log-loss of a fold's held-out rows for each penalty of the grid, the strongest first.

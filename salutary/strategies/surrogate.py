@@ -69,7 +69,7 @@ def _fits(X: Tensor, y: Tensor, n_classes: int, penalties: Sequence[float]) -> l
     fitted: dict[float, LogisticRegression] = {}
     model = LogisticRegression(n_classes, fit_intercept=True)
     for model.l2 in sorted(penalties, reverse=True):
-        model.l2_ = float(model.l2)
+        model.l2_ = model._given_l2()
         (model.update if fitted else model.fit)(X, y)
         fitted[model.l2] = copy.copy(model)
     return [fitted[l2] for l2 in penalties]

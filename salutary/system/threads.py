@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _side_by_side = 1
+_worker = threading.local()  # says of a thread whether it is one of the pool's
 
 
 def free_cores() -> int:
@@ -41,10 +43,11 @@ def set_side_by_side(n: int) -> None:
 def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """``function`` of each item, in their order; of so many at once as :func:`side_by_side` says.
 
-    ``function`` must not call this again. At most twice as many results as threads wait to be taken.
+    Called within ``function``, it works in the same thread: the others may all be waiting for this one. At
+    most twice as many results as threads wait to be taken.
     """
     items = list(items)
-    if _side_by_side == 1 or len(items) < 2:
+    if _side_by_side == 1 or len(items) < 2 or getattr(_worker, "is_one", False):
         yield from map(function, items)
         return
     pool = _pool(_side_by_side)
@@ -63,7 +66,7 @@ def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Itera
 
 @functools.cache
 def _pool(n: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n, "salutary")
+    return ThreadPoolExecutor(n, "salutary", lambda: setattr(_worker, "is_one", True))
 
 
 if hasattr(os, "register_at_fork"):  # a forked process has none of its parent's threads

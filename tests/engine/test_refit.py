@@ -121,6 +121,11 @@ def test_a_model_beside_its_optimum_spoils_nothing(n_classes):
     torch.testing.assert_close(found, refitted_fall(optimum, x, labels), rtol=1e-6, atol=1e-10)
 
 
+def test_no_candidates():
+    optimum, x, labels = situation(3, "free", "blobs", 0.01)
+    assert refitted_fall(optimum, x[:0], labels[:0]).shape == (0,)
+
+
 def test_chunks_of_candidates_change_nothing(monkeypatch):
     optimum, x, labels = situation(3, "none", "blobs", 0.1)
     expected = refitted_fall(optimum, x, labels)

@@ -200,3 +200,22 @@ def test_reference_lines():
     assert lines["labeled_and_validation"] == evaluate(both, X_test, y_test)
     full = LogisticRegression(3, 1.0).fit(*data.part("training"))
     assert lines["fully_supervised"] == evaluate(full, X_test, y_test)
+
+
+@pytest.mark.parametrize("exact", [True, False])
+def test_only_an_exact_update_is_used_from_round_to_round(exact, monkeypatch):
+    calls = []
+
+    class Noting(LogisticRegression):
+        update_is_exact = exact
+
+        def fit(self, X, y, unlabeled=None):
+            calls.append("fit")
+            return super().fit(X, y)
+
+        def update(self, X, y):
+            calls.append("update")
+            return super().update(X, y)
+
+    list(loop.run(problem(), Noting(3, 1.0), Scripted([5, 0, 99], [0, 1, 2]), rounds=1, budget=3, seed=0))
+    assert calls == ["fit", "update" if exact else "fit"]

@@ -78,6 +78,15 @@ def test_no_optimum_no_model():
         LogisticRegression(2, 1.0, max_iter=1).fit(100 * X, y)
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_rows_that_are_no_numbers_have_no_optimum(value, n_classes):
+    X, y = blobs(50, 3, n_classes, seed=1)
+    X[0, 0] = value
+    with pytest.raises(SalutaryError, match="not at its optimum"):
+        LogisticRegression(n_classes, 1.0).fit(X, y)
+
+
 def test_cross_validation_takes_the_best_of_the_grid():
     X, y = blobs(60, 20, 2, seed=5, spread=4.0)
     model = LogisticRegression(2, "cv").tune(X, y, np.random.default_rng(0))

@@ -115,3 +115,11 @@ def test_free_cores_are_those_that_the_process_may_use(monkeypatch):
     assert threads.free_cores() == 2
     monkeypatch.setenv("OMP_NUM_THREADS", "16")
     assert threads.free_cores() == 3
+
+
+def test_blocks_within_blocks_do_not_wait_for_each_other():
+    def outer(i):
+        return list(threads.in_order(lambda j: (i, j), range(3)))
+
+    threads.set_side_by_side(2)
+    assert list(threads.in_order(outer, range(8))) == [[(i, j) for j in range(3)] for i in range(8)]
