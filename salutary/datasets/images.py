@@ -82,7 +82,10 @@ class ImageData(ABC):
 
     def _features(self) -> Table:
         images, encoder = self.read(), self._encoder()
-        content = f"{images.pixels.shape}".encode() + hashlib.sha256(images.pixels.data).digest()
+        content = (
+            f"{images.pixels.shape}".encode()
+            + hashlib.sha256(np.ascontiguousarray(images.pixels).data).digest()
+        )
         cache = FeatureCache(self.cache_dir, self.device)
         X = cache.features(encoder, images.pixels, content, self.name)
         return Table(X, images.y, images.class_names, encoder.fingerprint)

@@ -14,6 +14,7 @@ from salutary.datasets.cifar10 import Cifar10, parse_batch, parse_sheet
 from salutary.datasets.image_folder import ImageFolder
 from salutary.datasets.images import Images
 from salutary.datasets.mnist import Mnist, parse_idx
+from salutary.encoders import FeatureCache
 from salutary.errors import SalutaryError
 from salutary.system import sources
 from salutary.system.commands import build
@@ -239,3 +240,13 @@ def test_image_classes_are_those_of_the_sources(data_dir):
     assert isinstance(images, Images)
     assert images.class_names[images.y[0]] == "frog"  # the training part's first picture, as is well known
     assert torch.as_tensor(images.pixels).float().mean() > 100
+
+
+def test_features_of_any_number_of_images(data_dir, tmp_path, monkeypatch):
+    """Pixels of PNG sheets are not stored image by image."""
+    monkeypatch.setattr(
+        FeatureCache, "features", lambda self, encoder, pixels, content, name: pixels[:, 0, 0]
+    )
+    few = {"n_train": 30, "n_test": 10, "data_dir": str(data_dir), "cache_dir": str(tmp_path)}
+    table = Cifar10(encoder="efficientnet_lite0", **few).load()
+    assert table.X.shape == (40, 32) and len(table.y) == 40
