@@ -23,7 +23,8 @@ hence *all labels of all points cost one matrix product*, and sum over c of p_c 
 device; they are read in blocks, and nothing larger than (n, C) is built of them.
 
 - ``softmax``: predictions, loss, gradient. ``hessian``: the Hessian as an operator and a matrix,
-  which for more than two classes is ``curvature``'s. ``solvers``: H^-1 g. ``scores``: the influences.
+  which for more than two classes is ``curvature``'s. ``solvers``: H^-1 g, ``block``: of many g at once.
+  ``summed_loss`` and ``newton``: the optimum of J. ``scores``: the influences.
 - ``objective``: what is to fall. ``optimum``: a model, the rows of its Hessian and the objective, in one
   object, which the following take. ``added_point``: estimates that see the added point's own curvature.
   ``confidence``: standard errors. ``refit``: what the estimates estimate. ``selection``: the best points.
