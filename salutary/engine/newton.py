@@ -2,9 +2,9 @@
 
 Each step solves H S = G by conjugate gradients, preconditioned by the average block of a class or by the
 diagonal, and no more exactly than the step deserves (Dembo, Eisenstat & Steihaug, 1982). Once a step has cost
-as much as a Cholesky factor of H, that is made, and preconditions this step and the next ones, until one
-costs as much again. So no problem takes much more than twice the cheaper way, and the scale of columns hardly
-matters.
+as much as a Cholesky factor of H, that is made, if memory allows, and preconditions this step and the next
+ones, until one costs as much again. So no problem takes much more than twice the cheaper way, and the scale
+of columns hardly matters.
 """
 
 from __future__ import annotations
@@ -47,9 +47,10 @@ def minimise(
 ) -> Minimum:
     """Minimise J, the loss plus 1/2 sum(penalty * W^2), from ``start`` (K, D), by default 0.
 
-    ``penalty`` (K, D): the same for all features. Ends when the gradient is ``tol`` of that at W = 0, and
-    ``tol`` times the penalty as long as that pays, since an error in the gradient is one of 1 / penalty in W;
-    and when what is left of J above its minimum is ``tol``^2 of J. ``max_iter``: steps allowed.
+    ``penalty`` (K, D): the same for all features where there are more of them than rows, else ValueError.
+    Ends when the gradient is ``tol`` of that at W = 0, and ``tol`` times the penalty as long as that pays,
+    since an error in the gradient is one of 1 / penalty in W; and when what is left of J above its minimum
+    is ``tol``^2 of J. ``max_iter``: steps allowed.
     """
     with np.errstate(invalid="ignore", over="ignore"):  # a gradient that is no number is what tells
         return _Descent(loss, loss.rotated(penalty), tol).run(start, max_iter)

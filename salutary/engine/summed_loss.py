@@ -71,8 +71,10 @@ class SummedLoss:
         """The penalty of the coordinates in use, (K, D)."""
         if self._basis is None:
             return penalty
-        features = penalty[:, :1].expand(-1, self._X.shape[1])
-        return torch.cat([features, penalty[:, self._basis.shape[0] :]], 1)
+        d, r = self._basis.shape
+        if not (penalty[:, :d] == penalty[:, :1]).all():
+            raise ValueError("with more features than rows, all need the same penalty")
+        return torch.cat([penalty[:, :r], penalty[:, d:]], 1)
 
     def inwards(self, W: Tensor) -> Tensor:
         """W (K, D) in the coordinates in use."""

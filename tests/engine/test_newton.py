@@ -161,6 +161,13 @@ def test_more_columns_than_rows(n_classes, arrays):
     assert model.coef_.shape[1] == 61
 
 
+def test_more_columns_than_rows_need_one_penalty():
+    X, y = blobs(10, 20, 2, seed=4)
+    penalty = torch.linspace(1, 2, 20, dtype=torch.float64)[None]
+    with pytest.raises(ValueError, match="all need the same penalty"):
+        minimise(SummedLoss(X, y, 1, False), penalty)
+
+
 @pytest.mark.parametrize("method", ["averaged", "diagonal", "factor"])
 def test_every_way_leads_to_the_optimum(method, arrays, monkeypatch):
     """Whatever preconditions; so that no way is right only where it is chosen."""
