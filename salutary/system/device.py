@@ -59,8 +59,8 @@ class Device:
     def description(self) -> str:
         """The device as the records name it."""
         hardware = torch.cuda.get_device_name(self.name) if self.name != "cpu" else "cpu"
-        n, most = torch.get_num_threads(), side_by_side()
-        threads = f"1 to {most}" if most > 1 else str(n)
+        # With auto results do not depend on how many there are.
+        threads = "auto" if self.threads == "auto" else torch.get_num_threads()
         return f"{hardware}, {str(self.dtype).removeprefix('torch.')}, {threads} threads"
 
     def features(self, X: np.ndarray) -> Tensor:

@@ -88,7 +88,7 @@ def test_auto_computes_products_in_one_thread_and_blocks_on_all_cores(monkeypatc
     monkeypatch.setattr("salutary.system.device.free_cores", lambda: 8)
     device = Device("cpu")
     assert (torch.get_num_threads(), threads.side_by_side()) == (1, 8)
-    assert device.description == "cpu, float64, 1 to 8 threads"
+    assert device.description == "cpu, float64, auto threads"
     Device("cpu", cores=3)
     assert threads.side_by_side() == 3
     with one_thread():
