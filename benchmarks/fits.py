@@ -214,6 +214,8 @@ def tuning(names: list[str], repeats: int) -> Iterator[dict]:
 
 
 def cross_validated(rows: Rows, solver: str, tol: float) -> Callable[[], float]:
+    """A call that gives the penalty chosen by LogisticRegressionCV."""
+
     def tune() -> float:
         grid = sorted(1 / l2 for l2 in L2_GRID)
         settings = {"l1_ratios": (0.0,), "use_legacy_attributes": False, "scoring": "neg_log_loss"}
@@ -256,6 +258,7 @@ def label(names: list[str], repeats: int) -> Iterator[dict]:
 
 
 def write_parts(rows: Rows, folder: Path) -> None:
+    """CSV files of labelled, validation and pool rows."""
     parts = {
         "labeled": (rows.X, rows.y),
         "validation": (rows.X_more[:N_ROWS], rows.y_more[:N_ROWS]),

@@ -124,9 +124,8 @@ class LogisticRegression:
     def _ended(self, minimum: Minimum, X: Tensor) -> Self:
         """With the parameters at a minimum of the objective over X. Raises SalutaryError if it is none."""
         self.gradient_norm_ = minimum.gradient_norm
-        rounding = (
-            16 * torch.finfo(torch.float64).eps * float(X.double().norm())
-        )  # all, where W = 0 is optimal
+        # Where W = 0 is optimal, rounding is all of the gradient.
+        rounding = 16 * torch.finfo(torch.float64).eps * float(X.double().norm())
         if not self.gradient_norm_ <= max(1e3 * self.tol * minimum.scale, rounding):  # nor if it is no number
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
