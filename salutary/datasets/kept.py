@@ -145,6 +145,7 @@ def packed(table: Table) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
             "schema": [schema.numeric, schema.categorical, schema.left_out],
             "texts": texts,
             "parts": [[str(path), len(part)] for path, part in columns.parts],
+            "findings": columns.findings,
         }
     return about, arrays
 
@@ -165,5 +166,5 @@ def unpacked(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Tabl
         for path, n in told["parts"]:
             parts.append((Path(path), frame.iloc[start : start + n].reset_index(drop=True)))
             start += n
-        columns = Columns(schema, parts)
+        columns = Columns(schema, parts, tuple(told["findings"]))
     return Table(X, arrays["y"], tuple(about["class_names"]), about["encoder"], columns, arrays.get("roles"))

@@ -12,13 +12,18 @@ import pandas as pd
 from salutary.datasets import ROLES, Table
 from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
-from salutary.system.rules import Quoted, Texts, Unless, check
+from salutary.system.files import files_in
+from salutary.system.rules import Character, Quoted, Texts, Unless, check
 from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
-from salutary.tables.files import TableFile, check_columns, open_table
+from salutary.tables.features import Features
+from salutary.tables.files import TableFile, open_table
+from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
 from salutary.tables.labels import Classes
-from salutary.tables.messages import first_row, quoted, shown, where
-from salutary.tables.schema import Schema, require_apart, to_texts
+from salutary.tables.messages import first_row, quoted, where
+from salutary.tables.reading import READING_RULES, Reading
+from salutary.tables.schema import Schema, require_apart
+from salutary.tables.texts import to_texts
 
 TEXT = Quoted("text")
 COLUMNS = Texts("a list of columns such as [age,city]")
@@ -31,6 +36,8 @@ RULES = {
     "numeric": COLUMNS,
     "categorical": COLUMNS,
     "ignore": COLUMNS,
+    "separator": Character(),
+    **READING_RULES,
 }
 log = logging.getLogger(__name__)
 
@@ -42,6 +49,7 @@ class OwnTable:
     to one of train, pool, validation and test; or ``validation`` and ``test``: files of their own. Neither
     leaves the parts to the protocol. ``numeric``, ``categorical``, ``ignore``: what columns hold, where it is
     not to be told from their values (:mod:`salutary.tables.schema`). ``separator``: of a .csv file.
+    ``decimal``, ``thousands``, ``units``, ``missing``: what texts mean (:mod:`salutary.tables.reading`).
     ``cache_dir``: where a table that takes long to read is kept, by default the user's cache.
 
     Categories become one-hot features, gaps are filled and marked, numbers are standardised, all by a
@@ -59,6 +67,10 @@ class OwnTable:
         categorical: Sequence[str] = (),
         ignore: Sequence[str] = (),
         separator: str = ",",
+        decimal: str = ".",
+        thousands: str | None = None,
+        units: Sequence[str] = (),
+        missing: Sequence[str | float] = (),
         cache_dir: str | None = None,
     ):
         self.path = path
@@ -70,23 +82,28 @@ class OwnTable:
         self.categorical = categorical
         self.ignore = ignore
         self.separator = separator
+        self.decimal = decimal
+        self.thousands = thousands
+        self.units = units
+        self.missing = missing
         self.cache_dir = cache_dir
 
     def load(self) -> Table:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
         fixed = [column for column in self._fixed().values() if column]
         files = self._files()
-        raw = [path for file in files.values() for path in _raw_files(file.path)]
+        raw = [path for file in files.values() for path in files_in(file.path)]
         table = TableCache(self.cache_dir).table(self, raw, lambda: self._read(files, fixed))
-        self._tell(files["train"].path, table)
+        for line in table.columns.findings:
+            log.info("%s", line)
         return table
 
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
-        check_columns(main.path, main.columns, fixed)
+        main.check(fixed)
         parts = {"train": main.read_all_but(self.ignore)}
-        features = parts["train"].drop(columns=fixed)
-        schema = Schema.of(features, main.path, self.numeric, self.categorical, self.ignore)
+        features, lists = parts["train"].drop(columns=fixed), (self.numeric, self.categorical, self.ignore)
+        schema = Schema.of(features, main.path, *lists, main.reading, main.unusable)
         classes = Classes.of(parts["train"][self.target], main.path)
         for name in list(files)[1:]:
             parts[name] = files[name].read([*schema.used, self.target])
@@ -95,17 +112,33 @@ class OwnTable:
             for name, frame in parts.items()
         ]
         roles = self._roles(parts, main.path, y[0])
-        used = [(files[name].path, schema.convert(frame, files[name].path)) for name, frame in parts.items()]
-        columns = Columns(schema, used)
+        used = [
+            (files[name].path, schema.convert(frame, files[name].path, files[name].reading))
+            for name, frame in parts.items()
+        ]
+        columns = Columns(schema, used, tuple(self._findings(schema, files, parts, used)))
         return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
 
-    def _tell(self, path: Path, table: Table) -> None:
-        """Which columns are left out unasked, and why."""
-        left_out = table.columns.schema.left_out
-        unasked = {name: why for name, why in left_out.items() if name not in self.ignore}
-        if unasked:
-            reasons = "; ".join(f"{shown(name)} ({why})" for name, why in unasked.items())
-            log.info("%s: left out %s", path, reasons)
+    def _findings(
+        self,
+        schema: Schema,
+        files: dict[str, TableFile],
+        parts: dict[str, pd.DataFrame],
+        used: list[tuple[Path, pd.DataFrame]],
+    ) -> list[str]:
+        """What is to be told of the files, of the columns first."""
+        main, named = files["train"], [*self.numeric, *self.categorical, *self.ignore]
+        lines = left_out_findings(schema, main.path, self.ignore)
+        lines += column_findings(parts["train"], schema, main.path, main.reading, named)
+        known = Features.fit(schema, used[0][1])
+        for (name, raw), (path, converted) in zip(parts.items(), used, strict=True):
+            found, features = Findings(path, files[name].reading), known.fresh()
+            found.add(raw, converted, schema)
+            lines += class_findings(raw[self.target], path, files[name].reading) + found.lines()
+            if name != "train":  # of parts of one file the training rows may lack much
+                features.transform(converted, path)
+                lines += features.findings(path)
+        return lines
 
     def _fixed(self) -> dict[str, str | None]:
         """The columns with a task of their own, by setting; raises SalutaryError for settings that make no
@@ -125,7 +158,8 @@ class OwnTable:
                 "set dataset.validation and dataset.test, two files, or dataset.split, a column"
             )
         paths = {"train": self.path, "validation": self.validation, "test": self.test}
-        return {name: open_table(path, self.separator) for name, path in paths.items() if path}
+        reading = Reading.of(self, "dataset.")
+        return {name: open_table(path, self.separator, reading) for name, path in paths.items() if path}
 
     def _roles(self, parts: dict[str, pd.DataFrame], path: Path, y: np.ndarray) -> np.ndarray | None:
         """The part of each row, if the files say so; raises SalutaryError, naming the row, if it is none."""
@@ -147,8 +181,3 @@ class OwnTable:
             if not (roles == role).any():
                 raise SalutaryError(f"{where(path, self.split)}: no row is given to the {role} part")
         return roles.to_numpy(str)
-
-
-def _raw_files(path: Path) -> list[Path]:
-    """The file, or all files of a folder."""
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]

@@ -17,7 +17,7 @@ from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
-from salutary.tables.schema import as_text
+from salutary.tables.texts import as_text, to_texts
 
 log = logging.getLogger(__name__)
 
@@ -136,10 +136,9 @@ class TextFile(TextData):
             )
         path = Path(self.path).expanduser()
         used = [self.text, self.label, *([self.second] if self.second else [])]
-        columns = {
-            name: [as_text(each) for each in values] for name, values in open_table(path).read(used).items()
-        }
-        labels = [label.strip() for label in columns[self.label]]
+        frame = open_table(path).read(used)
+        columns = {name: [as_text(each) for each in frame[name]] for name in used}
+        labels = to_texts(frame[self.label]).fillna("").tolist()
         names = tuple(sorted({label for label in labels if label}))
         if len(names) < 2:
             present = f"{len(names)} classes" if not names else f"the single class {names[0]}"

@@ -32,6 +32,7 @@ def audit_labels(
     """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
     outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
+    terminal.tell(inputs.findings)
     model = model_of(len(inputs.classes.names))
     labeled, validation = inputs.labeled.rows, inputs.validation.rows
     seen = (validation.X, validation.y)
@@ -99,5 +100,5 @@ def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
         "n_validation": len(inputs.validation.rows),
         "hurting": int((table["harm"] > 2 * table["standard_error"]).sum()),
         "doubted": int((table["label"] != table["prediction"]).sum()),
-        "columns": outputs.columns(inputs.features.schema),
+        "columns": {**outputs.columns(inputs.features.schema), "findings": inputs.findings},
     }

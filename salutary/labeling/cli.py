@@ -33,7 +33,18 @@ audit.csv and audit/: which labelled rows hurt the validation loss, and what lab
 Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
-TEXTS = ("labeled", "validation", "pool", "test", "target", "id", "output", "separator")
+TEXTS = (
+    "labeled",
+    "validation",
+    "pool",
+    "test",
+    "target",
+    "id",
+    "output",
+    "separator",
+    "decimal",
+    "thousands",
+)
 
 
 def main() -> None:

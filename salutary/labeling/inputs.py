@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,12 @@ from salutary.labeling.settings import LabelSettings
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
-from salutary.tables.files import check_columns, open_table
+from salutary.tables.files import TableFile, open_table
+from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, shown, where
-from salutary.tables.schema import Schema, require_apart, to_texts
+from salutary.tables.schema import Schema, require_apart
+from salutary.tables.texts import each_to_text
 
 # The columns of the tables that are written, which an id cannot be called.
 WRITTEN = (
@@ -41,13 +43,14 @@ class LabelledFile:
 
 @dataclass
 class Inputs:
-    """All that is read but for the pool."""
+    """All that is read but for the pool. ``findings``: what is to be told of it."""
 
     features: Features
     classes: Classes
     labeled: LabelledFile
     validation: LabelledFile
     test: LabelledFile | None
+    findings: list[str]
 
     @property
     def parts(self) -> dict[str, LabelledFile]:
@@ -62,22 +65,31 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     Raises SalutaryError, naming file, column and row, for whatever is wrong in them.
     """
     files = {name: path for name, path in settings.files.items() if name != "pool"}
-    tables = {name: open_table(path, settings.separator) for name, path in files.items()}
-    labeled = tables.pop("labeled")
+    tables = {name: open_table(path, settings.separator, settings.reading) for name, path in files.items()}
+    labeled = tables["labeled"]
     require_apart(settings.fixed, settings.lists)
     fixed = [column for column in settings.fixed.values() if column]
-    check_columns(labeled.path, labeled.columns, fixed)
+    labeled.check(fixed)
     frame = labeled.read_all_but(settings.ignore)
     classes = Classes.of(frame[settings.target], labeled.path)
     _check_id_name(settings.id, classes)
-    schema = Schema.of(frame.drop(columns=fixed), labeled.path, **settings.lists)
-    features = Features.fit(schema, schema.convert(frame, labeled.path))
+    schema = Schema.of(
+        frame.drop(columns=fixed),
+        labeled.path,
+        **settings.lists,
+        reading=labeled.reading,
+        unusable=labeled.unusable,
+    )
+    features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading))
     reader = _Reader(settings.target, settings.id, classes, features, device)
-    parts = {"labeled": reader.part(frame, labeled.path)}
-    features.unseen.clear()
-    for name, table in tables.items():
-        parts[name] = reader.part(table.read([*schema.used, *fixed]), table.path)
-    inputs = Inputs(features, classes, parts["labeled"], parts["validation"], parts.get("test"))
+    parts = {
+        name: reader.part(frame if table is labeled else table.read([*schema.used, *fixed]), table)
+        for name, table in tables.items()
+    }
+    findings = left_out_findings(schema, labeled.path, settings.ignore)
+    findings += column_findings(frame, schema, labeled.path, labeled.reading, settings.named)
+    findings += reader.findings
+    inputs = Inputs(features, classes, parts["labeled"], parts["validation"], parts.get("test"), findings)
     _check_classes(inputs, settings.target)
     _check_apart(inputs, settings.id)
     return inputs
@@ -85,20 +97,33 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
 
 @dataclass(frozen=True)
 class _Reader:
-    """Makes rows of features and class numbers of the columns of a file."""
+    """Makes rows of features and class numbers of the columns of a file, and notes what is to be told."""
 
     target: str
     id: str | None
     classes: Classes
     features: Features
     device: Device
+    findings: list[str] = field(default_factory=list)
 
-    def part(self, frame: pd.DataFrame, path: Path) -> LabelledFile:
+    def part(self, frame: pd.DataFrame, table: TableFile) -> LabelledFile:
         """Raises SalutaryError, naming the row, for a label, an id or a number that is none."""
+        path, features = table.path, self.features.fresh()
         y = self.classes.encode(frame[self.target], path)
-        X = self.features.transform(self.features.schema.convert(frame, path), path)
+        converted = features.schema.convert(frame, path, table.reading)
+        X = features.transform(converted, path)
         ids = checked_ids(frame[self.id], path) if self.id else None
+        self._note(frame, converted, features, table)
+        self.features.unseen.update(features.unseen)
         return LabelledFile(Rows(self.device.features(X).double(), self.device.labels(y)), ids, path)
+
+    def _note(
+        self, frame: pd.DataFrame, converted: pd.DataFrame, features: Features, table: TableFile
+    ) -> None:
+        found = Findings(table.path, table.reading)
+        found.add(frame, converted, features.schema)
+        self.findings.extend(class_findings(frame[self.target], table.path, table.reading))
+        self.findings.extend([*found.lines(), *features.findings(table.path)])
 
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
@@ -111,7 +136,7 @@ def _check_id_name(name: str | None, classes: Classes) -> None:
 
 def checked_ids(values: pd.Series, path: Path) -> np.ndarray:
     """Ids as text; raises SalutaryError, naming the row, for one that is missing or there twice."""
-    ids = to_texts(values)
+    ids = each_to_text(values)
     if ids.isna().any():
         raise SalutaryError(f"{where(path, values.name, first_row(ids.isna()))}: there is no id")
     twice = ids.duplicated()

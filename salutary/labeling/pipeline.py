@@ -23,8 +23,8 @@ from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.progress import counting_bar
-from salutary.tables.files import TableFile, open_table
-from salutary.tables.schema import to_texts
+from salutary.tables.files import TableFile, check_columns, open_table
+from salutary.tables.texts import to_texts
 
 # Columns of the table whose values the page shows beside a label.
 SHOWN_COLUMNS = 6
@@ -58,8 +58,9 @@ def label_pool(
     Raises SalutaryError for whatever is wrong in the files; then nothing is written.
     """
     outputs.require_parquet(settings.path)
-    table = open_table(settings.files["pool"], settings.separator)
+    table = open_table(settings.files["pool"], settings.separator, settings.reading)
     inputs = read_inputs(settings, device)
+    check_columns(table.path, table.columns, [name for name in [settings.target] if name in table.columns])
     model = model_of(len(inputs.classes.names))
     with outputs.locked(settings.path):
         state = State(settings.partial, command, settings.chosen_by)
@@ -88,10 +89,16 @@ class Labelling:
     table: TableFile
     pool: EncodedPool
 
+    @property
+    def findings(self) -> list[str]:
+        """What is to be told of the files."""
+        return [*self.inputs.findings, *self.pool.findings]
+
     def label(self, model: LogisticRegression, strategy: Strategy, state: State) -> Result:
         """Go on with the rounds where ``state`` left them, and compare what came of them."""
         started, done, stopping = time.perf_counter(), state.rounds(), self.settings.stopping
         labeler = self._labeler(model, strategy)
+        terminal.tell(self.findings)
         rounds = self._rounds(labeler, done, state)
         kept = stopping.kept([record.loss for record in rounds])
         models, held_out = three_models(labeler, rounds, stopping)
@@ -164,7 +171,7 @@ class Labelling:
     def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:
         """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
         named = [self.settings.id, self.settings.target, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
-        columns = [name for name in named if name in self.table.columns]
+        columns = [name for name in named if name in self.table.columns and name not in self.table.unusable]
         if not len(labels):
             return pd.DataFrame(columns=columns)
         return rows_of(self.table, columns, labels["row"].to_numpy(np.int64))
@@ -229,4 +236,5 @@ class Labelling:
             **outputs.columns(features.schema),
             "features": len(features.names),
             "unseen_categories": unseen,
+            "findings": self.findings,
         }

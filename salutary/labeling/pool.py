@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,11 @@ from salutary.labeling.inputs import Inputs
 from salutary.system.files import write_atomic
 from salutary.system.progress import counting_bar
 from salutary.tables.arrow_files import ArrowFiles
-from salutary.tables.features import Features
-from salutary.tables.files import TableFile, check_columns
+from salutary.tables.files import TableFile
+from salutary.tables.findings import Findings
 from salutary.tables.messages import first_row, quoted, where
-from salutary.tables.schema import each_to_text, to_texts
+from salutary.tables.table_file import joined
+from salutary.tables.texts import each_to_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -141,6 +141,7 @@ class ParquetPool(FilePool):
     def __init__(self, path: str | Path):
         super().__init__(path)
         self._table = ArrowFiles(self.path)
+        self._table.require_alike()
 
     def __len__(self) -> int:
         return self._table.n_rows
@@ -185,10 +186,13 @@ def open_pool(path: str | Path) -> FilePool:
 
 @dataclass(frozen=True)
 class EncodedPool:
-    """``matrix``: float32 features. ``unseen``: rows of a category the labelled rows lack, by column."""
+    """``matrix``: float32 features. ``unseen``: rows of a category the labelled rows lack, by column.
+    ``findings``: what is to be told.
+    """
 
     matrix: NpyPool
     unseen: dict[str, int]
+    findings: list[str]
 
 
 def encode_pool(
@@ -201,7 +205,8 @@ def encode_pool(
     matrix, facts = folder / "pool.npy", folder / "pool.json"
     if not facts.exists():
         _write(table, inputs, id_column, matrix, facts, progress)
-    return EncodedPool(NpyPool(matrix), json.loads(facts.read_text())["unseen"])
+    found = json.loads(facts.read_text())
+    return EncodedPool(NpyPool(matrix), found["unseen"], found["findings"])
 
 
 def _write(
@@ -209,14 +214,15 @@ def _write(
 ) -> None:
     schema = inputs.features.schema
     columns = [*schema.used, *([id_column] if id_column else [])]
-    check_columns(table.path, table.columns, [*columns, *table.columns])
-    features = Features(schema, inputs.features.transformer, Counter())
+    table.check(columns)
+    features, found = inputs.features.fresh(), Findings(table.path, table.reading)
     width, n, hashes = len(features.names), 0, []
     with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
         _write_header(file, 0, width)
         for block in table.blocks(columns):
-            X = features.transform(schema.convert(block, table.path), table.path, np.float32)
-            file.write(X.data)
+            converted = schema.convert(block, table.path, table.reading)
+            file.write(features.transform(converted, table.path, np.float32).data)
+            found.add(block, converted, schema)
             if id_column:
                 hashes.append(_hashes(block[id_column], table.path))
             n += len(block)
@@ -229,7 +235,9 @@ def _write(
         os.fsync(file.fileno())
     if id_column:
         _check_ids(np.concatenate(hashes), table, inputs, id_column)
-    write_atomic(facts, json.dumps({"rows": n, "unseen": dict(features.unseen)}).encode())
+    findings = [*found.lines(), *features.findings(table.path)]
+    about = {"rows": n, "unseen": dict(features.unseen), "findings": findings}
+    write_atomic(facts, json.dumps(about).encode())
 
 
 def _write_header(file: IO[bytes], n: int, width: int) -> None:
@@ -272,7 +280,7 @@ def _first_twice(hashes: np.ndarray) -> int:
 
 
 def _id(table: TableFile, column: str, row: int) -> str:
-    return to_texts(rows_of(table, [column], np.array([row]))[column]).iloc[0]
+    return each_to_text(rows_of(table, [column], np.array([row]))[column]).iloc[0]
 
 
 def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFrame:
@@ -281,4 +289,4 @@ def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFr
     for block in table.blocks(columns):
         start, stop = np.searchsorted(ascending, (block.index[0], block.index[-1] + 1))
         parts.append(block.loc[ascending[start:stop]])
-    return pd.concat(parts).loc[rows]
+    return joined(parts).loc[rows]

@@ -10,6 +10,7 @@ from typing import Any
 from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
 from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, check
+from salutary.tables.reading import READING_RULES, Reading
 
 FORMATS = (".parquet", ".csv")
 FILES = {
@@ -33,6 +34,7 @@ RULES = {
     "categorical": COLUMNS,
     "ignore": COLUMNS,
     "separator": Character(),
+    **READING_RULES,
     "budget": Whole(1),
     "folds": Whole(0),
     "seed": Whole(0),
@@ -54,6 +56,10 @@ class LabelSettings:
     categorical: list[str]
     ignore: list[str]
     separator: str
+    decimal: str
+    thousands: str | None
+    missing: list[str | float]
+    units: list[str]
     audit: bool
     budget: int
     rounds: int | str
@@ -83,7 +89,7 @@ class LabelSettings:
         if self.path.suffix.lower() not in FORMATS:
             raise SalutaryError(f"output must end in {' or '.join(FORMATS)}, not {self.output!r}")
         self._check_places()
-        _ = self.stopping
+        _ = self.stopping, self.reading
 
     def _check_places(self) -> None:
         """Raises SalutaryError if a file is to serve twice, or is where something is written."""
@@ -98,6 +104,11 @@ class LabelSettings:
                 raise SalutaryError(f"{name}={path} is where output={self.path} writes: write elsewhere")
 
     @property
+    def reading(self) -> Reading:
+        """What the texts of the files mean."""
+        return Reading.of(self)
+
+    @property
     def stopping(self) -> Stopping:
         return Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
 
@@ -110,6 +121,11 @@ class LabelSettings:
     def lists(self) -> dict[str, list[str]]:
         """The columns whose values are said to be of a kind, by setting."""
         return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
+
+    @property
+    def named(self) -> list[str]:
+        """The columns of the lists."""
+        return [column for columns in self.lists.values() for column in columns]
 
     @property
     def files(self) -> dict[str, Path]:

@@ -15,7 +15,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.labeler import LabelRound
 from salutary.labeling.track import Picks
 from salutary.system import __version__
-from salutary.system.files import write_atomic
+from salutary.system.files import files_in, write_atomic
 
 FIELDS = tuple(Picks.__dataclass_fields__)
 
@@ -77,6 +77,6 @@ def _read(file: Path, number: int) -> LabelRound:
 
 def _fingerprint(command: dict, files: list[Path]) -> str:
     """Of a command's settings and, by size and time, of the files; a folder stands for those in it."""
-    inside = [each for file in files for each in (sorted(file.iterdir()) if file.is_dir() else [file])]
+    inside = [each for file in files for each in files_in(file)]
     stats = [(str(each.resolve()), each.stat().st_size, each.stat().st_mtime_ns) for each in inside]
     return hashlib.sha256(json.dumps([command, stats], sort_keys=True).encode()).hexdigest()

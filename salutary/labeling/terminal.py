@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from salutary.labeling.pipeline import Result
 
 
+def tell(findings: list[str]) -> None:
+    """What was found in the files, a line each."""
+    screen = console(soft_wrap=True)
+    for line in findings:
+        screen.print(line, style="yellow")
+
+
 def summarise(result: Result, path: Path, folder: Path) -> None:
     """Labels, the three models beside each other, the verdict, and where everything is."""
     screen = console()

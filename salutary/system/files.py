@@ -95,3 +95,8 @@ def _acquire(lock: FileLock, wait: Callable[[], object]) -> None:
         except FileNotFoundError:  # another process has just taken away a folder that it had made
             if not left:
                 raise
+
+
+def files_in(path: Path) -> list[Path]:
+    """The file, or all files below a folder."""
+    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]

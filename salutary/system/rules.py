@@ -163,18 +163,36 @@ class Character(Rule):
 
 
 @dataclass(frozen=True)
-class Texts(Rule):
-    """A list of texts; ``what`` it is."""
+class ListOf(Rule):
+    """A list of what another rule accepts; ``what`` it is."""
 
+    rule: Rule
     what: str
 
     def accepts(self, value: object) -> bool:
         if not isinstance(value, Sequence) or isinstance(value, str):
             return False
-        return all(isinstance(each, str) for each in value)
+        return all(self.rule.accepts(each) for each in value)
 
     def __str__(self) -> str:
         return self.what
+
+
+class Texts(ListOf):
+    """A list of texts; ``what`` it is."""
+
+    def __init__(self, what: str):
+        super().__init__(_Any(), what)
+
+
+class _Any(Rule):
+    """Any text, the empty one too."""
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str)
+
+    def __str__(self) -> str:
+        return "a text"
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ import pandas as pd
 from salutary.errors import SalutaryError, needs
 from salutary.tables import table_file
 from salutary.tables.messages import one_line, where
+from salutary.tables.parquet_folder import parquet_files, partition
+from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
+from salutary.tables.texts import as_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -24,58 +27,97 @@ FLOAT_DIGITS = 15
 
 
 class ArrowFiles(TableFile):
-    """A Parquet or Feather file, or a folder of Parquet files in the order of their names.
+    """A Parquet or Feather file, or a folder of Parquet files (:mod:`salutary.tables.parquet_folder`).
 
-    Raises SalutaryError for a file that is not whole, or has other columns than the first, or columns of
-    other things.
+    Folders named ``column=value`` are columns, too. Columns that not all files have, or that hold something
+    else in some, are unusable. Raises SalutaryError for a file that is not whole.
     """
 
     n_rows: int
 
-    def __init__(self, path: Path):
-        super().__init__(path)
+    def __init__(self, path: Path, reading: Reading | None = None):
+        super().__init__(path, reading)
         try:
             import pyarrow  # noqa: F401
         except ImportError as error:
             raise needs("pyarrow", "parquet") from error
-        inside = sorted(file for file in path.glob("*.parquet") if file.is_file())
-        paths = inside if path.is_dir() else [path]
-        if not paths:
-            raise SalutaryError(f"{path} holds no .parquet file")
-        is_feather = path.suffix.lower() in (".feather", ".arrow")
-        self._files = [(_Feather if is_feather else _Parquet)(each) for each in paths]
-        for file in self._files[1:]:
-            _check_alike(self._files[0], file)
+        paths = parquet_files(path) if path.is_dir() else [path]
+        kind = _Feather if path.suffix.lower() in (".feather", ".arrow") else _Parquet
+        self._files = [kind(each, partition(each, path) if path.is_dir() else {}) for each in paths]
         self.n_rows = sum(file.n_rows for file in self._files)
+        self._columns = [*self._files[0].columns]
+        for file in self._files:
+            self._columns += [name for name in file.columns if name not in self._columns]
+        for name in self._columns:
+            if why := self._why_unusable(name):
+                self.unusable[name] = why
 
     @property
     def columns(self) -> list[str]:
-        return self._files[0].columns
+        return self._columns
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         for file in self._files:
             for batch in file.batches(table_file.BLOCK_ROWS, columns):
-                yield _to_pandas(batch, columns, file.path)
+                yield _to_pandas(batch, columns, file.partition)
 
     def batches(self, n: int) -> Iterator[pyarrow.RecordBatch]:
         """All columns as they are, two of which may have one name, in pieces of at most ``n`` rows."""
         for file in self._files:
-            yield from file.batches(n)
+            in_order = file.columns == self.columns
+            yield from file.batches(n) if in_order else file.batches(n, self.columns)
+
+    def require_alike(self) -> None:
+        """Raises SalutaryError for a file that has other columns than the first, or folders that are some."""
+        first = self._files[0]
+        for file in self._files:
+            if sorted(file.columns) != sorted(first.columns):
+                raise SalutaryError(f"{file.path} has other columns than {first.path}")
+            for name in file.partition:
+                raise SalutaryError(f"{where(self.path, name)}: it is a folder's name, which is no number")
+
+    def _why_unusable(self, name: str) -> str:
+        """What is wrong with a column, if anything."""
+        forms: dict[str, str] = {}
+        for file in self._files:
+            if name not in file.columns:
+                return f"{file.path} has none"
+            kind, form = file.holds(name)
+            if form is None:
+                return f"it holds {kind}, not numbers or text"
+            if form != "nothing":
+                forms.setdefault(form, f"{kind} in {file.path}")
+        if len(forms) > 1:
+            first, other, *_ = forms.values()
+            return f"it holds {other}, but {first}"
+        return ""
 
 
 class _ArrowFile(ABC):
-    """One file of PyArrow's. ``form``: how messages call it."""
+    """One file of PyArrow's. ``form``: how messages call it; ``partition``: columns that its folders are."""
 
     form: str
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, partition: dict[str, str | None]):
         self.path = path
         with _whole(path, self.form):
             self.schema, self.n_rows = self._open()
-        self.columns: list[str] = self.schema.names
+        # What is in the file as well is the same there.
+        self.partition = {name: value for name, value in partition.items() if name not in self.schema.names}
+        self.columns: list[str] = [*self.schema.names, *self.partition]
+
+    def holds(self, name: str) -> tuple[str, str | None]:
+        """The type of a column, and what it is: one of the words of :func:`_form`."""
+        if name in self.partition:
+            return "text", "text" if self.partition[name] is not None else "nothing"
+        kind = self.schema.field(self.schema.names.index(name)).type
+        return str(kind), _form(kind)
 
     def batches(self, n: int, columns: list[str] | None = None) -> Iterator[pyarrow.RecordBatch]:
-        """The columns, or all of them, in pieces of at most ``n`` rows."""
+        """The columns that are in the file, or all of them, in pieces of at most ``n`` rows."""
+        if columns is not None:
+            inside = [name for name in columns if name not in self.partition]
+            columns = inside or self.schema.names[:1]  # where only partitions are asked for, for the rows
         with _whole(self.path, self.form):
             for batch in self._read(n, columns):
                 batch.validate(full=True)  # else damaged text comes to light as it is used
@@ -121,16 +163,6 @@ class _Feather(_ArrowFile):
                 yield batch.slice(start, n)
 
 
-def _check_alike(first: _ArrowFile, other: _ArrowFile) -> None:
-    if other.columns != first.columns:
-        raise SalutaryError(f"{other.path} has other columns than {first.path}")
-    for field, before in zip(other.schema, first.schema, strict=True):
-        forms = {_form(field.type), _form(before.type)} - {"nothing"}
-        if len(forms) > 1:
-            types = f"it holds {field.type}, but {before.type} in {first.path}"
-            raise SalutaryError(f"{where(other.path, field.name)}: {types}")
-
-
 class _whole:
     """Turns what PyArrow says of a damaged file into one line that names it."""
 
@@ -149,26 +181,42 @@ class _whole:
             raise SalutaryError(f"{self.path} is not a whole {self.form} file: {text}") from error
 
 
-def _to_pandas(batch: pyarrow.RecordBatch, columns: list[str], path: Path) -> pd.DataFrame:
-    """Numbers, text, dates and truth values; raises SalutaryError for a column of anything else."""
+def _to_pandas(
+    batch: pyarrow.RecordBatch, columns: list[str], partition: dict[str, str | None]
+) -> pd.DataFrame:
+    """Numbers, text, dates and truth values; no value changes its digits."""
     values = {}
     for name in columns:
-        column = batch.column(name)
-        if _form(column.type) is None:
-            raise SalutaryError(f"{where(path, name)}: it holds {column.type}, not numbers or text")
-        values[name] = _plain(column).to_pandas()
+        if name in partition:
+            values[name] = pd.Series([partition[name]] * batch.num_rows, dtype=object)
+        else:
+            column = _plain(batch.column(name))
+            values[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
     return pd.DataFrame(values, index=range(batch.num_rows))
+
+
+def _nullable(kind: pyarrow.DataType) -> pd.api.extensions.ExtensionDtype | None:
+    """For integers and truth values with gaps; pandas makes real numbers, or objects, of them otherwise."""
+    from pyarrow import types
+
+    if types.is_boolean(kind):
+        return pd.BooleanDtype()
+    if not types.is_integer(kind):
+        return None
+    return getattr(pd, f"{'U' if types.is_unsigned_integer(kind) else ''}Int{kind.bit_width}Dtype")()
 
 
 def _plain(column: pyarrow.Array) -> pyarrow.Array:
     """The column in a type that pandas holds without loss; dates and times of day, never used, as text."""
-    from pyarrow import float64, string, types
+    from pyarrow import array, float64, string, types
 
     kind = column.type
     if types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
     if types.is_decimal(kind):
-        return column.cast(float64() if kind.precision <= FLOAT_DIGITS else string())
+        if kind.precision <= FLOAT_DIGITS:
+            return column.cast(float64())
+        return array([as_text(value) or None for value in column.to_pylist()], string())
     return column.cast(string()) if types.is_date(kind) or types.is_time(kind) else column
 
 
@@ -184,6 +232,18 @@ def _form(kind: pyarrow.DataType) -> str | None:
         return "numbers"
     if types.is_boolean(kind):
         return "truth values"
-    if types.is_temporal(kind) and not types.is_interval(kind):
+    if types.is_temporal(kind) and not types.is_interval(kind) and _has_known_zone(kind):
         return "times"
     return "nothing" if types.is_null(kind) else None
+
+
+def _has_known_zone(kind: pyarrow.DataType) -> bool:
+    """Whether pandas knows the time zone, if there is one."""
+    from pyarrow import types
+
+    if not (types.is_timestamp(kind) and kind.tz):
+        return True
+    try:
+        return bool(pd.DatetimeTZDtype(tz=kind.tz))
+    except (TypeError, ValueError, KeyError):  # by what the zone is called
+        return False

@@ -16,11 +16,12 @@ from salutary.tables.schema import Schema
 @dataclass(frozen=True)
 class Columns:
     """``parts``: each file and its used columns, as :meth:`Schema.convert` gives them, indexed by row number
-    from 0. Together they are n rows.
+    from 0. Together they are n rows. ``findings``: what is to be told of them.
     """
 
     schema: Schema
     parts: list[tuple[Path, pd.DataFrame]]
+    findings: tuple[str, ...] = ()
 
     @cached_property
     def frame(self) -> pd.DataFrame:

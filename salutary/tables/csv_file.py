@@ -17,11 +17,14 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
 from salutary.tables.messages import quoted, where
+from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
 
 UNNAMED = "(unnamed)"
 # Rows that are turned into columns at a time: few enough to be in the cache still.
 PIECE_ROWS = 1024
+# Of a field, in characters: Python's own limit, 131,072, is below what notes or pictures in text take up.
+csv.field_size_limit(2**31 - 1)
 
 
 class CsvFile(TableFile):
@@ -30,8 +33,8 @@ class CsvFile(TableFile):
     Raises SalutaryError for a separator that cannot be one.
     """
 
-    def __init__(self, path: Path, separator: str = ","):
-        super().__init__(path)
+    def __init__(self, path: Path, separator: str = ",", reading: Reading | None = None):
+        super().__init__(path, reading)
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
             raise SalutaryError(f"separator must be one character, such as ; and no quote, not {separator!r}")
         self.separator = separator
@@ -46,7 +49,7 @@ class CsvFile(TableFile):
                 f"{self.path} has the single column {quoted(header[0])}: is it separated by {marks[0]!r}?"
                 " Set separator"
             )
-        return [name.strip() or UNNAMED for name in header]
+        return _names(header)
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         lines = self._lines()
@@ -63,14 +66,22 @@ class CsvFile(TableFile):
         end = start + table_file.BLOCK_ROWS
         while rows := list(itertools.islice(lines, min(PIECE_ROWS, end - start))):
             if set(map(len, rows)) != {len(self.columns)}:
-                number, values = next(each for each in enumerate(rows) if len(each[1]) != len(self.columns))
-                sizes = f"{len(values)} values for {len(self.columns)} columns"
-                raise SalutaryError(f"{where(self.path, row=start + number)}: it has {sizes}")
+                rows = [self._fitting(row, start + number) for number, row in enumerate(rows)]
             start += len(rows)
             by_column = list(zip(*rows, strict=True))
             for values, place in zip(block, picked, strict=True):
                 values.extend(by_column[place])
         return block if block[0] else []
+
+    def _fitting(self, row: list[str], number: int) -> list[str]:
+        """The row without empty values beyond the last column, as spreadsheets write them.
+
+        Raises SalutaryError, naming the row, if it has too few values or too many.
+        """
+        n = len(self.columns)
+        if len(row) < n or any(row[n:]):
+            raise SalutaryError(f"{where(self.path, row=number)}: it has {len(row)} values for {n} columns")
+        return row[:n]
 
     def _lines(self) -> Iterator[list[str]]:
         """Lines that are not empty. Raises SalutaryError, naming the row, for what is no whole CSV file."""
@@ -103,6 +114,17 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{self.path} is truncated or corrupt: {error}") from error
         except OSError as error:
             raise SalutaryError(f"{self.path} cannot be read: {error.strerror}") from error
+
+
+def _names(header: list[str]) -> list[str]:
+    """The names of columns; those without one are told apart."""
+    names = [name.strip() for name in header]
+    numbers = itertools.count(2)
+    first = names.index("") if "" in names else None
+    return [
+        name or (UNNAMED if place == first else f"{UNNAMED[:-1]} {next(numbers)})")
+        for place, name in enumerate(names)
+    ]
 
 
 def _text(lines: Iterable[str]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
-from salutary.tables.messages import where
+from salutary.tables.messages import as_setting, listed, quoted, where
 from salutary.tables.schema import LARGEST, Schema
 
 # Categories of a column beyond this many share one feature, the rarest ones.
@@ -23,6 +23,9 @@ MAX_CATEGORIES = 50
 NO_VALUE = "(missing)"
 # Numbers that differ by less than this share of them are equal but for rounding, not to be scaled up.
 ROUNDING = 1e-10
+# Rows from which on a column of nothing but unseen categories is a mistake; and the share that is told.
+ENOUGH_ROWS = 20
+MANY_UNSEEN = 0.1
 
 
 def preprocessor(schema: Schema) -> ColumnTransformer:
@@ -42,11 +45,18 @@ def preprocessor(schema: Schema) -> ColumnTransformer:
 
 @dataclass
 class Features:
-    """A fitted preprocessor. ``unseen``: rows so far of a category its training rows lack, by column."""
+    """A fitted preprocessor.
+
+    Of the ``n_rows`` that were transformed so far, by column: ``values``, those with a value; ``unseen``,
+    those with a category that the training rows lack, the first of which is in ``examples``.
+    """
 
     schema: Schema
     transformer: ColumnTransformer
     unseen: Counter = field(default_factory=Counter)
+    values: Counter = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    n_rows: int = 0
 
     @classmethod
     def fit(cls, schema: Schema, frame: pd.DataFrame) -> Features:
@@ -62,12 +72,64 @@ class Features:
         """Of the features; two may have the same name, as a column ``city_a`` and the ``a`` of ``city``."""
         return [name.split("__", 1)[1] for name in self.transformer.get_feature_names_out()]
 
+    def fresh(self) -> Features:
+        """The same preprocessor, which has seen no rows yet."""
+        return Features(self.schema, self.transformer)
+
+    def findings(self, path: str | Path) -> list[str]:
+        """A line for every column of which more than a tenth is unseen, or has no value though all training
+        rows have one.
+
+        Raises SalutaryError for a column of which all values are unseen, if there are enough to tell: it was
+        read otherwise, or means something else.
+        """
+        lines = []
+        for name in [*self.schema.numeric, *self.schema.categorical] if self.n_rows else ():
+            place, n = where(path, name), self.n_rows
+            if self.unseen[name] == self.values[name] > 0 and n >= ENOUGH_ROWS:
+                raise SalutaryError(f"{place}: {self._all_unseen(name)}")
+            if name in self._without_gaps and (gaps := n - self.values[name]) > MANY_UNSEEN * n:
+                lines.append(f"{place}: {gaps:,} of {n:,} rows have no value, as no row with a label has")
+            if self.unseen[name] > MANY_UNSEEN * n:
+                lines.append(
+                    f"{place}: {self.unseen[name]:,} of {n:,} rows have a category that the rows with labels"
+                    f" lack, such as {quoted(self.examples[name])}"
+                )
+        return lines
+
+    @property
+    def _categories(self) -> dict[str, np.ndarray]:
+        """Those of each column, of the training rows."""
+        if not self.schema.categorical:
+            return {}
+        encoder = self.transformer.named_transformers_["categories"][-1]
+        return dict(zip(self.schema.categorical, encoder.categories_, strict=True))
+
+    @property
+    def _without_gaps(self) -> set[str]:
+        """The columns that have a value in all training rows."""
+        full = {name for name, categories in self._categories.items() if NO_VALUE not in categories}
+        if not self.schema.numeric:
+            return full
+        indicator = self.transformer.named_transformers_["numbers"][0].indicator_
+        with_gaps = {self.schema.numeric[place] for place in indicator.features_}
+        return full | {*self.schema.numeric} - with_gaps
+
+    def _all_unseen(self, name: str) -> str:
+        known = listed([*self._categories[name]], 5)
+        return (
+            f"not one of its {self.values[name]:,} values, such as {quoted(self.examples[name])}, is known"
+            f" from the rows with labels ({known}); {as_setting('ignore', [name])} does without it"
+        )
+
     def transform(self, frame: pd.DataFrame, path: str | Path, dtype: type = np.float64) -> np.ndarray:
         """Features (n, d) of ``dtype``. Raises SalutaryError, naming the row, for a value that is too large
         for float32 once it is standardised.
         """
         X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
         start = 0
+        self.n_rows += len(frame)
+        self.values.update({name: int(frame[name].notna().sum()) for name in self.schema.used})
         if self.schema.numeric:
             numbers = self._numbers(frame, path)
             start = numbers.shape[1]
@@ -108,9 +170,11 @@ class Features:
         ):
             X[:, start : start + width] = table[: len(different), start : start + width][codes]
             start += width
-            unseen = ~pd.Series(different, dtype=object).fillna(NO_VALUE).isin(categories).to_numpy()
+            texts = pd.Series(different, dtype=object)
+            unseen = (texts.notna() & ~texts.isin(categories)).to_numpy()
             if unseen.any():
                 self.unseen[name] += int(unseen[codes].sum())
+                self.examples.setdefault(name, texts[unseen].iloc[0])
 
 
 def _widths(encoder: OneHotEncoder) -> list[int]:

@@ -18,27 +18,31 @@ from salutary.errors import SalutaryError
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.csv_file import CsvFile
 from salutary.tables.npz_file import NpzFile
+from salutary.tables.parquet_folder import PARQUET
+from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile, check_columns
 
 __all__ = ["TableFile", "check_columns", "open_table"]
 
 
-def open_table(path: str | Path, separator: str = ",") -> TableFile:
+def open_table(path: str | Path, separator: str = ",", reading: Reading | None = None) -> TableFile:
     """The table in a .csv, .tsv, .parquet, .feather or .npz file, or in a folder of .parquet files.
 
-    ``separator``: of the values in a .csv file. Raises SalutaryError if it is none of these, or is not there.
+    ``separator``: of the values in a .csv file; ``reading``: what texts mean. A file that has nulls has no
+    markers beside them. Raises SalutaryError if it is none of these, or is not there.
     """
+    reading = reading or Reading()
     path = Path(os.path.expanduser(path))
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]
     form = suffixes[0] if suffixes else ""
-    if path.is_dir() or form in (".parquet", ".feather", ".arrow"):
+    if path.is_dir() or form in (*PARQUET, ".feather", ".arrow"):
         if path.is_file() and not path.stat().st_size:
             raise SalutaryError(f"{path} is empty")
-        return ArrowFiles(path)
+        return ArrowFiles(path, reading.with_nulls)
     if form in (".csv", ".tsv", ".txt"):
-        return CsvFile(path, "\t" if form == ".tsv" else separator)
+        return CsvFile(path, "\t" if form == ".tsv" else separator, reading)
     if form == ".npz":
-        return NpzFile(path)
+        return NpzFile(path, reading.with_nulls)
     raise SalutaryError(f"{path} is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet")

@@ -12,7 +12,7 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.messages import first_row, listed, quoted, shown, where
-from salutary.tables.schema import to_texts
+from salutary.tables.texts import to_texts
 
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # of 64 bits
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Hashable
 from pathlib import Path
 
@@ -9,6 +11,8 @@ import pandas as pd
 
 # Characters of a name or value that are shown.
 LONGEST = 60
+# A text that neither a shell nor Hydra takes for anything else.
+PLAIN = r"(?!(?i:null|true|false|nan|inf)$)[A-Za-z_%/@][A-Za-z0-9_./%@+-]*|[?-]"
 
 
 def where(path: str | Path, column: Hashable = None, row: int | None = None) -> str:
@@ -40,6 +44,15 @@ def quoted(value: object) -> str:
 def listed(names: list[str], most: int) -> str:
     """The first names of a list."""
     return ", ".join(map(shown, names[:most])) + (", ..." if len(names) > most else "")
+
+
+def as_setting(name: str, texts: list[str]) -> str:
+    """``missing=[?]``, as a shell and Hydra take it."""
+    if all(re.fullmatch(PLAIN, text) for text in texts):
+        return f"{name}=[{','.join(texts)}]"
+    escaped = [re.sub(r"(\\*)(\"|$)", lambda m: 2 * m[1] + ('\\"' if m[2] else ""), text) for text in texts]
+    together = ",".join(f'"{text}"' for text in escaped)
+    return shlex.quote(f"{name}=[{together}]")
 
 
 def one_line(text: object) -> str:

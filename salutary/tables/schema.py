@@ -8,32 +8,34 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.messages import as_setting, listed, quoted, shown, where
+from salutary.tables.reading import LARGEST as LARGEST
+from salutary.tables.reading import MISSING as MISSING
+from salutary.tables.reading import Reading, not_a_number, to_numbers
+from salutary.tables.texts import as_text, is_time, to_texts
 
-# Texts that mean "no value", as pandas reads them.
-MISSING = frozenset(
-    ["", "NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"]
-)
 # From this share of numbers on, a column of text is one of numbers with mistakes in it.
 MOSTLY_NUMBERS = 0.9
 # More different texts than this, and than half of the values, are ids or free text, not categories.
 MANY_TEXTS = 20
+FREE_TEXT = "ids or free text"
+DATES = "dates: make numbers of them yourself"
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
 CODE = re.compile(r"[-+]?0\d")  # 00501 is a name, not the number 501
-WHOLE_AS_REAL = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # 4.0 is 4, since gaps make numbers floats
 ID_NAME = re.compile(r"((^|[^a-zA-Z])(?i:id|uuid|guid)|[a-z](Id|ID|Uuid|UUID|Guid|GUID))$")
 # What the row numbers are called that pandas and R write with a table.
-INDEX_NAME = re.compile(r"\(unnamed\)|unnamed: \d+|index|__index_level_\d+__|row_?names", re.IGNORECASE)
-# The squares of larger numbers, and of features of them, have no sum.
-LARGEST = float(np.finfo(np.float32).max)
+INDEX_NAME = re.compile(
+    r"\(unnamed( \d+)?\)|unnamed: \d+|index|__index_level_\d+__|row_?names", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -56,30 +58,35 @@ class Schema:
         numeric: Iterable[str] = (),
         categorical: Iterable[str] = (),
         ignore: Iterable[str] = (),
+        reading: Reading | None = None,
+        unusable: Mapping[str, str] = MappingProxyType({}),
     ) -> Schema:
         """What the columns of ``frame`` hold; those named are what they are said to be. Those to ``ignore``
-        need not be in it.
+        need not be in it. ``reading``: of the frame's texts; ``unusable``: columns that it lacks, and why.
 
         Raises SalutaryError for a column that mixes numbers and text, and if none can be used.
         """
         numeric, categorical, ignore = list(numeric), list(categorical), list(ignore)
+        reading = reading or Reading()
         named = [*numeric, *categorical, *ignore]
         for column in named:
             if named.count(column) > 1:
                 raise SalutaryError(
                     f"column {quoted(column)} is named twice in numeric, categorical and ignore"
                 )
+            if column in unusable and column not in ignore:
+                raise SalutaryError(f"{where(path, column)}: {unusable[column]}")
             if column not in frame and column not in ignore:
                 raise SalutaryError(f"{path} has no column {quoted(column)} to use as numeric or categorical")
-        left_out = dict.fromkeys(ignore, "as asked")
+        left_out = {**unusable, **dict.fromkeys(ignore, "as asked")}
         for column in frame.columns.difference(named, sort=False):
-            kind, why = _kind(frame[column], path)
+            kind, why = _kind(frame[column], path, reading)
             if kind is None:
                 left_out[column] = why
             else:
                 (numeric if kind == "number" else categorical).append(column)
         for column in [*numeric, *categorical]:
-            if column not in named and _is_constant(frame[column], column in numeric, path):
+            if column not in named and _is_constant(frame[column], column in numeric, path, reading):
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
         if not any(used):
@@ -89,118 +96,60 @@ class Schema:
             )
         return cls(tuple(used[0]), tuple(used[1]), left_out)
 
-    def convert(self, frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    def convert(self, frame: pd.DataFrame, path: str | Path, reading: Reading | None = None) -> pd.DataFrame:
         """The used columns, as float64 (NaN where missing) and text (NaN where missing).
 
-        ``frame`` is indexed by row number from 0. Raises SalutaryError, naming column and row, for a number
-        that is none, or is infinite.
+        ``frame`` is indexed by row number from 0; ``reading``: of its texts. Raises SalutaryError, naming
+        column and row, for a number that is none, or is infinite.
         """
-        columns = {name: to_numbers(frame[name], path) for name in self.numeric}
-        columns |= {name: to_texts(frame[name]) for name in self.categorical}
+        reading = reading or Reading()
+        columns = {name: to_numbers(frame[name], path, reading) for name in self.numeric}
+        columns |= {name: to_texts(frame[name], reading.missing_texts) for name in self.categorical}
         return pd.DataFrame(columns, index=frame.index)
 
 
-def is_missing(values: pd.Series) -> pd.Series:
-    """Whether there is no value, or a text that says so."""
-    missing = values.isna()
-    if not _is_text(values):
-        return missing
-    return missing | values.astype(str).str.strip().isin(MISSING)
-
-
-def to_numbers(values: pd.Series, path: str | Path) -> pd.Series:
-    """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
-    if _is_time(values):
-        raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
-    if _is_text(values):
-        numbers = _by_value(values, _texts_to_numbers)
-        wrong = numbers.isna()
-        if wrong.any() and (wrong := wrong & ~is_missing(values)).any():
-            raise SalutaryError(_not_a_number(values, wrong, path))
-    else:
-        numbers = values.astype(float)
-    too_large = numbers.abs() > LARGEST
-    if too_large.any():
-        row = first_row(too_large)
-        problem = "is not finite" if np.isinf(numbers[row]) else "is too large"
-        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {problem}")
-    return numbers
-
-
-def to_texts(values: pd.Series) -> pd.Series:
-    """Categories as text without spaces around it, NaN where missing; 4 also for 4.0."""
-    return _by_value(values, each_to_text)
-
-
-def each_to_text(values: pd.Series) -> pd.Series:
-    """:func:`to_texts` of values that are nearly all different, such as ids."""
-    missing = is_missing(values)
-    if not _is_text(values):
-        return values.map(as_text).astype(object).where(~missing, np.nan)
-    texts = values.astype(str).str.strip()
-    whole = (texts.str.endswith(".0", na=False) | texts.str.endswith("00", na=False)).astype(bool) & ~missing
-    texts = texts.astype(object).where(~missing, np.nan)
-    if whole.any():
-        texts[whole] = texts[whole].map(_as_whole)
-    return texts
-
-
-def _texts_to_numbers(values: pd.Series) -> pd.Series:
-    """float64, NaN for what is missing or no number."""
-    present = values.where(~is_missing(values))
-    bare = present.map(lambda value: value.strip() if isinstance(value, str) else value)
-    return pd.to_numeric(bare, errors="coerce").astype(float)
-
-
-def _by_value(values: pd.Series, convert: Callable[[pd.Series], pd.Series]) -> pd.Series:
-    """``convert(values)``, but each of the different values is converted once."""
-    if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
-        return convert(values)  # 1 and True are equal, but not alike
-    codes, different = pd.factorize(values, use_na_sentinel=False)
-    converted = convert(pd.Series(different, dtype=values.dtype, name=values.name)).to_numpy()
-    return pd.Series(converted[codes], values.index, converted.dtype, values.name)
-
-
-def _as_whole(text: str) -> str:
-    match = WHOLE_AS_REAL.fullmatch(text)
-    return match[1] if match else text
-
-
-def as_text(value: object) -> str:
-    """A value as a CSV file would have it: "" for none; 4 also for 4.0, since gaps make numbers floats."""
-    if value is None or value is pd.NA or value != value:
-        return ""
-    if isinstance(value, (float, np.floating)) and float(value).is_integer():
-        return str(int(value))
-    return str(value)
-
-
-def _kind(values: pd.Series, path: str | Path) -> tuple[str | None, str]:
+def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:
     """``number``, ``category``, or None and why the column is left out."""
-    missing = is_missing(values)
-    present = values[~missing]
+    present = values[~reading.is_missing(values)]
     if not len(present):
         return None, "no values"
-    if _is_time(values):
-        return None, "dates: make numbers of them yourself"
+    if is_time(values):
+        return None, DATES
     if pd.api.types.is_bool_dtype(values):
         return "category", ""  # as the texts True and False are
     if pd.api.types.is_numeric_dtype(values):
-        return _number_or_id(present)
+        return _number_or_id(reading.numbers(present))
+    return _kind_of_texts(present, path, reading)
+
+
+def _kind_of_texts(present: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:
     texts = to_texts(present)
-    numbers = pd.to_numeric(texts, errors="coerce")
+    if set(texts) <= {"True", "False"}:
+        return "category", ""
+    no_marker = ~reading.is_marker(present)
+    numbers = reading.numbers(present[no_marker])
+    if not len(numbers):
+        return None, f"no values but {listed([repr(text) for text in texts.unique()], 3)}"
     share = numbers.notna().mean()
-    if share == 1 and not texts.str.match(CODE).any():
+    if share == 1 and not texts[no_marker].str.match(CODE).any():
         return _number_or_id(numbers)
     if MOSTLY_NUMBERS <= share < 1:
-        advice = f"or name it in categorical=[{shown(values.name)}]"
-        raise SalutaryError(f"{_not_a_number(values, numbers.isna(), path)}; mend it, {advice}")
+        raise SalutaryError(_mistakes(present[no_marker], numbers, path))
     if _are_dates(texts):
-        return None, "dates: make numbers of them yourself"
+        return None, DATES
     n_different = texts.nunique()
     if n_different > max(MANY_TEXTS, len(texts) / 2):
-        return None, f"ids or free text ({n_different:,} different values in {len(texts):,} rows)"
+        return None, f"{FREE_TEXT} ({n_different:,} different values in {len(texts):,} rows)"
     return "category", ""
+
+
+def _mistakes(texts: pd.Series, numbers: pd.Series, path: str | Path) -> str:
+    """What to do about the few values that are no numbers."""
+    wrong = numbers.isna()
+    count = f"{wrong.sum():,} of {len(texts):,} values are none"
+    gaps = as_setting("missing", list(texts[wrong].map(as_text).unique()[:3]))
+    advice = f"mend it, or set {gaps} or {as_setting('categorical', [str(texts.name)])} ({count})"
+    return f"{not_a_number(texts, wrong, path)}; {advice}"
 
 
 def _number_or_id(numbers: pd.Series) -> tuple[str | None, str]:
@@ -225,27 +174,12 @@ def _are_dates(texts: pd.Series) -> bool:
         return bool(pd.to_datetime(some, errors="coerce", format="mixed", utc=True).notna().all())
 
 
-def _is_constant(values: pd.Series, as_numbers: bool, path: str | Path) -> bool:
+def _is_constant(values: pd.Series, as_numbers: bool, path: str | Path, reading: Reading) -> bool:
     """Whether there is one value, in every row. Numbers may be the same though their digits are not."""
-    if is_missing(values).any():
-        return False
-    return (to_numbers(values, path) if as_numbers else to_texts(values)).nunique() < 2
-
-
-def _is_time(values: pd.Series) -> bool:
-    types = pd.api.types
-    return types.is_datetime64_any_dtype(values) or types.is_timedelta64_dtype(values)
-
-
-def _is_text(values: pd.Series) -> bool:
-    return isinstance(values.dtype, pd.CategoricalDtype) or (
-        pd.api.types.is_object_dtype(values) or pd.api.types.is_string_dtype(values)
-    )
-
-
-def _not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
-    row = first_row(wrong)
-    return f"{where(path, values.name, row)}: {quoted(values[row])} is not a number"
+    if not as_numbers:
+        return not reading.is_missing(values).any() and to_texts(values).nunique() < 2
+    numbers = to_numbers(values, path, reading)
+    return not numbers.isna().any() and numbers.nunique() < 2
 
 
 def require_apart(fixed: Mapping[str, str | None], lists: Mapping[str, Sequence[str]]) -> None:

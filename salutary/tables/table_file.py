@@ -10,19 +10,27 @@ from pathlib import Path
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.tables.messages import listed, quoted
+from salutary.tables.messages import listed, quoted, where
+from salutary.tables.reading import Reading
+from salutary.tables.texts import as_objects
 
 # Rows of one block.
 BLOCK_ROWS = 32_768
 
 
 class TableFile(ABC):
-    """Rows and named columns in a file. ``n_rows`` is None where only reading all of it would tell."""
+    """Rows and named columns in a file. ``n_rows`` is None where only reading all of it would tell.
+
+    ``reading``: what its texts mean. ``unusable``: columns that hold what there are no features of, and why;
+    they are in nobody's way unless they are asked for.
+    """
 
     n_rows: int | None = None
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, reading: Reading | None = None):
         self.path = path
+        self.reading = reading or Reading()
+        self.unusable: dict[str, str] = {}
 
     @property
     @abstractmethod
@@ -35,10 +43,11 @@ class TableFile(ABC):
     def blocks(self, columns: Iterable[str] | None = None) -> Iterator[pd.DataFrame]:
         """The rows in blocks, indexed by their number from 0.
 
-        Raises SalutaryError for a column that is not there, or is there twice, and for a damaged file.
+        Raises SalutaryError for a column that is not there, is there twice or holds what cannot be used, and
+        for a damaged file.
         """
         names = self.columns if columns is None else list(columns)
-        check_columns(self.path, self.columns, names)
+        self.check(names)
         start = 0
         for frame in filter(len, self.frames(names)):
             frame.index = pd.RangeIndex(start, start + len(frame))
@@ -50,22 +59,46 @@ class TableFile(ABC):
         blocks = list(self.blocks(columns))
         if not sum(map(len, blocks)):
             raise SalutaryError(f"{self.path} has no rows")
-        return pd.concat(blocks)
+        return joined(blocks)
 
-    def read_all_but(self, ignored: Iterable[str]) -> pd.DataFrame:
-        """All rows without some columns, which are to be there all the same."""
-        ignored = list(ignored)
-        check_columns(self.path, self.columns, ignored)
-        return self.read([column for column in self.columns if column not in ignored])
+    def read_all_but(self, ignored: Iterable[str], named: Iterable[str] = ()) -> pd.DataFrame:
+        """All rows without some columns, which are to be there all the same, and without unusable ones that
+        are not ``named``.
+        """
+        ignored, named = list(ignored), list(named)
+        check_columns(self.path, self.columns, ignored, may_be_twice=True)
+        self.check(named)
+        return self.read([each for each in self.columns if each not in {*ignored, *self.unusable}])
+
+    def check(self, names: Iterable[str]) -> None:
+        """Raises SalutaryError for a column that is not there, is there twice or cannot be used."""
+        names = list(names)
+        check_columns(self.path, self.columns, names)
+        for column in names:
+            if column in self.unusable:
+                raise SalutaryError(f"{where(self.path, column)}: {self.unusable[column]}")
 
 
-def check_columns(path: Path, columns: list[str], names: Iterable[str]) -> None:
+def joined(blocks: list[pd.DataFrame]) -> pd.DataFrame:
+    """The blocks, one below the other; no value changes, whatever types a column has in them."""
+    if len(blocks) < 2:
+        return blocks[0]
+    different = [name for name in blocks[0] if len({frame[name].dtype for frame in blocks}) > 1]
+    return pd.concat([_as_objects(frame, different) for frame in blocks])
+
+
+def _as_objects(frame: pd.DataFrame, columns: list) -> pd.DataFrame:
+    values = {name: as_objects(frame[name]) if name in columns else frame[name] for name in frame}
+    return pd.DataFrame(values, index=frame.index)
+
+
+def check_columns(path: Path, columns: list[str], names: Iterable[str], may_be_twice: bool = False) -> None:
     """Raises SalutaryError, naming the ``columns`` there are, unless each name is one of them, once."""
     counts = Counter(columns)
     for column in names:
         if "\0" in column:  # which NumPy drops at the end of a text
             raise SalutaryError(f"{path} has the column {quoted(column)}: a name cannot hold a NUL")
-        if counts[column] != 1:
+        if counts[column] != 1 and not (may_be_twice and column in counts):
             number = "no column" if column not in columns else "more than one column"
             raise SalutaryError(
                 f"{path} has {number} {quoted(column)}; its columns are {listed(columns, 20)}"

@@ -35,7 +35,7 @@ TABLES = {
     ),
     "separator": (nothing, {"dataset.separator": "ab"}, r"separator must be one character"),
     "only ignored": (nothing, {"dataset.ignore": "[key,age,wage,city]"}, r"rows\.csv has no column to learn"),
-    "mistake in numbers": (cells("rows.csv", age={7: "?"}), {}, r"rows\.csv, column age, row 7: '\?' is not"),
+    "mistake in numbers": (cells("rows.csv", age={7: "x"}), {}, r"rows\.csv, column age, row 7: 'x' is not"),
     "infinite": (cells("rows.csv", age={70: "inf"}), {}, r"rows\.csv, column age, row 70: inf is not finite"),
     "real numbers": (cells("rows.csv", outcome=[0.5, 1, 2, 3] * 20), {}, r"column outcome, row 1: '0\.5' is"),
     "one class": (cells("rows.csv", outcome="yes"), {}, r"rows\.csv, column outcome: the single class yes"),
@@ -80,7 +80,7 @@ TABLES = {
         FILES_OF_TABLES,
         r"test\.csv, column outcome, row 3: 'maybe' is none of the known classes, no, yes",
     ),
-    "text in test": (cells("test.csv", age={3: "?"}), FILES_OF_TABLES, r"test\.csv, column age, row 3: '\?'"),
+    "text in test": (cells("test.csv", age={3: "x"}), FILES_OF_TABLES, r"test\.csv, column age, row 3: 'x'"),
     "too large in test": (
         both(cells("rows.csv", age=[1e-9, 0] * 40), cells("test.csv", age={3: 1e38})),
         {**FILES_OF_TABLES, "dataset.ignore": "[key]"},

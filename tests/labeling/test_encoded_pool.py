@@ -23,7 +23,8 @@ def label_settings(folder, **changes):
     values = {
         "labeled": str(folder / "train.csv"), "validation": str(folder / "val.csv"), "pool": "pool",
         "target": "y", "id": "key",
-        "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "audit": False, "budget": 1,
+        "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
+        "missing": [], "units": [], "audit": False, "budget": 1,
         "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
     }  # fmt: skip
     return LabelSettings.of(values | changes)

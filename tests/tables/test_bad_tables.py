@@ -121,8 +121,8 @@ FILES = {
     ),
     "objects": (
         npz("a.npz", lambda c: c | {"city": np.array(["Bonn", None] * 12, dtype=object)}),
-        {"labeled": "a.npz"},
-        r"a\.npz is not a whole \.npz file of plain arrays: objects are not read",
+        {"labeled": "a.npz", "categorical": "[city]"},
+        r"a\.npz, column city: it holds objects, which are not read: save texts as np\.array",
     ),
     "lengths": (
         npz("a.npz", lambda c: c | {"age": np.arange(3.0)}),
@@ -131,13 +131,13 @@ FILES = {
     ),
     "three dimensions": (
         npz("a.npz", lambda c: c | {"X": np.zeros((24, 2, 2))}),
-        {"labeled": "a.npz"},
-        r"a\.npz, array X: it holds float64 \(24, 2, 2\), no columns",
+        {"labeled": "a.npz", "numeric": "[X]"},
+        r"a\.npz, column X: it holds float64 \(24, 2, 2\), no columns",
     ),
     "complex numbers": (
         npz("a.npz", lambda c: c | {"age": np.full(24, 1j)}),
-        {"labeled": "a.npz"},
-        r"a\.npz, array age: it holds complex128",
+        {"validation": "a.npz"},
+        r"a\.npz, column age: it holds complex128",
     ),
     "one name for two arrays": (
         npz("a.npz", lambda c: c | {"X": np.zeros((24, 2)), "X1": np.zeros(24)}),
@@ -146,28 +146,28 @@ FILES = {
     ),
     "no Unicode": (
         npz("a.npz", lambda c: c | {"city": np.array(["a", "\ud800"] * 12)}),
-        {"labeled": "a.npz"},
-        r"a\.npz, column city, row 2: it is no Unicode text",
+        {"validation": "a.npz"},
+        r"a\.npz, column city: its row 2 is no Unicode text",
     ),
     "nested": (
         arrow("a.parquet", lambda c: c | {"city": [[1, 2]] * N}),
-        {"labeled": "a.parquet"},
+        {"labeled": "a.parquet", "categorical": "[city]"},
         r"a\.parquet, column city: it holds list<.*>, not numbers or text",
     ),
     "bytes": (
-        arrow("a.parquet", lambda c: c | {"city": [b"x"] * N}),
+        arrow("a.parquet", lambda c: c | {"outcome": [b"x"] * N}),
         {"labeled": "a.parquet"},
-        r"a\.parquet, column city: it holds binary, not numbers or text",
+        r"a\.parquet, column outcome: it holds binary, not numbers or text",
     ),
     "folder of two tables": (
         folder_of("d", arrow("d/a.parquet", rows=3), arrow("d/b.parquet", no_city, rows=5)),
         {"pool": "d"},
-        r"d/b\.parquet has other columns than d/a\.parquet",
+        r"d, column city: d/b\.parquet has none",
     ),
     "folder of two kinds": (
         folder_of("d", arrow("d/a.parquet"), arrow("d/b.parquet", lambda c: c | {"age": ["x"] * N})),
         {"pool": "d"},
-        r"d/b\.parquet, column age: it holds string, but double in d/a\.parquet",
+        r"d, column age: it holds string in d/b\.parquet, but double in d/a\.parquet",
     ),
     "folder with a damaged file": (
         folder_of("d", arrow("d/a.parquet", rows=3), raw("d/a.csv", "x"), raw("d/b.parquet", "PAR1")),
@@ -225,7 +225,7 @@ COLUMNS = {
     "no values": (
         frame("train.csv", lambda t: t[["outcome"]].assign(age="", wage="NA")),
         {},
-        r"train\.csv has no column to learn from \(age: no values; wage: no values\)",
+        r"train\.csv has no column to learn from \(age: no values; wage: no values but 'NA'\)",
     ),
     "text as numbers": (nothing, {"numeric": "[city]"}, r"train\.csv, column city, row 1: '\w+' is not a nu"),
     "dates as numbers": (
@@ -256,13 +256,13 @@ VALUES = {
     "nine in ten are numbers": (
         cells("train.csv", age={7: "unknown"}),
         {},
-        r"train\.csv, column age, row 7: 'unknown' is not a number; mend it, or name it in categorical=\[age",
+        r"row 7: 'unknown' is not a number; mend it, or set missing=\[unknown\] or categorical=\[age\] \(1",
     ),
-    "text in validation": (cells("val.csv", age={3: "?"}), {}, r"val\.csv, column age, row 3: '\?' is not a"),
+    "text in validation": (cells("val.csv", age={3: "x"}), {}, r"val\.csv, column age, row 3: 'x' is not a"),
     "text in test": (
-        cells("test.csv", wage={24: "?"}),
+        cells("test.csv", wage={24: "x"}),
         {"test": "test.csv"},
-        r"test\.csv, column wage, row 24: '\?' is not a number",
+        r"test\.csv, column wage, row 24: 'x' is not a number",
     ),
     "text in pool": (cells("pool.csv", age={30: "4O"}), {}, r"pool\.csv, column age, row 30: '4O' is not a"),
     "text that is no line": (

@@ -43,11 +43,11 @@ def label(salutary, monkeypatch, tmp_path):
 def test_unseen_categories_are_counted(label, tmp_path):
     cells("val.csv", city={3: "Paris", 5: "Rome"})(tmp_path)
     cells("test.csv", city={1: "Paris"})(tmp_path)
-    cells("pool.csv", city=dict.fromkeys(range(1, 31), "Oslo"))(tmp_path)
+    cells("pool.csv", city=dict.fromkeys(range(1, 30), "Oslo"))(tmp_path)
     _, facts, page = label(test="test.csv")
     unseen = facts["columns"]["unseen_categories"]
-    assert unseen == {"validation and test": {"city": 3}, "pool": {"city": 30}}
-    assert "<code>city</code> 30" in page
+    assert unseen == {"validation and test": {"city": 3}, "pool": {"city": 29}}
+    assert "<code>city</code> 29" in page
 
 
 def test_values_may_be_missing_everywhere(label, tmp_path):
@@ -56,8 +56,19 @@ def test_values_may_be_missing_everywhere(label, tmp_path):
         cells(name, **gaps)(tmp_path)
     cells("pool.csv", wage="", city="")(tmp_path)
     _, facts, _ = label()
-    assert facts["columns"]["features"] == 2 + 2 + 4  # an indicator a number; a category for none
+    assert facts["columns"]["features"] == 2 + 2 + 5  # an indicator a number; a category for none, and None
     assert facts["columns"]["unseen_categories"] == {"validation and test": {}, "pool": {}}
+    found = facts["columns"]["findings"]
+    assert "train.csv: 'NA' means no value in columns of numbers: age (1, row 2)" in found
+    assert (
+        "pool.csv: 'nan' means no value in columns of numbers: wage (1, row 2)" not in found
+    )  # all are empty
+    none = "is a category of its own: city (1, row 4); it means no value with missing=[None]"
+    assert [line for line in found if none in line] == [
+        f"train.csv: 'None' {none}",
+        f"val.csv: 'None' {none}",
+    ]
+    assert label(missing="[None]", output="b.csv")[1]["columns"]["features"] == 2 + 2 + 4
 
 
 def as_tsv(path):

@@ -9,7 +9,8 @@ import pytest
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.labels import Classes
-from salutary.tables.schema import Schema, is_missing, to_numbers, to_texts
+from salutary.tables.reading import Reading
+from salutary.tables.schema import Schema
 
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"
@@ -30,7 +31,7 @@ NUMBERS = {
     "repeated row numbers": [0, 1, 2, 2],
     "all different": [5, 9, 1, 4],
     "years": ["2001", "2004", "2001", "1999"],
-    "missing in many ways": ["1", "NA", "null", "2", "None", " nan "],
+    "missing in many ways": ["1", "NA", "null", "2", "None", " nan ", "?", "#N/A", "-", "n/a", "\\N"],
     "large": ["123456789012345678901234567890", "1", "2", "3"],
 }
 CATEGORIES = {
@@ -41,12 +42,14 @@ CATEGORIES = {
     "truth values as text": ["true", "false", "true", "true"],
     "one text and gaps": ["yes", None, "yes", None],
     "numbers and texts": ["1", "2", "many", "few"],
+    "a marker among categories": ["DE", "NA", "FR", "NA"],
     "half past": ["10:30 or so", "12:15 or so", "10:30 or so", "x"],
 }
 LEFT_OUT = {
     "row numbers": (range(7, 12), "row numbers"),
     "row numbers as text": (["1", "2", "3", "4"], "row numbers"),
-    "nothing": (["", None, "NA", " "], "no values"),
+    "nothing": (["", None, "", " "], "no values"),
+    "nothing but markers": (["", "None", "NA", "NA"], "no values but 'None', 'NA'"),
     "constant": (["x"] * 4, "constant"),
     "constant number": ([4.0] * 4, "constant"),
     "constant number in many spellings": (["4", "4.0", "4.00", "+4"], "constant"),
@@ -66,6 +69,26 @@ LEFT_OUT = {
 @pytest.mark.parametrize("case", NUMBERS)
 def test_numbers(case):
     assert schema_of(NUMBERS[case]).numeric == ("column", "other")
+
+
+def test_a_file_with_nulls_has_no_markers():
+    nulls = Reading().with_nulls
+    assert schema_of(["1", "2", "NA", "2"], reading=nulls).categorical == ("column",)
+    with pytest.raises(SalutaryError, match=r"column column, row 10: 'NA' is not a number"):
+        schema_of([*map(str, [3, 1, 4, 1, 5, 9, 2, 6, 5]), "NA"], reading=nulls)
+    missing = Reading(("NA", "-999")).with_nulls
+    found = schema_of([*map(str, [3, 1, 4, 1, 5, 9, 2, 6, 5]), "NA"], reading=missing)
+    assert found.numeric == ("column", "other")
+    assert schema_of(["a", "NA", "NA", "a"], reading=missing).categorical == ("column",)
+    assert schema_of([-999.0, -999, -999], reading=missing).left_out == {"column": "no values"}
+
+
+def test_columns_that_cannot_be_used():
+    found = schema_of(["a", "b"], unusable={"tags": "it holds list<string>, not numbers or text"})
+    assert found.left_out == {"tags": "it holds list<string>, not numbers or text"}
+    assert schema_of(["a", "b"], unusable={"tags": "..."}, ignore=["tags"]).left_out == {"tags": "as asked"}
+    with pytest.raises(SalutaryError, match=r"rows\.csv, column tags: it holds list"):
+        schema_of(["a", "b"], unusable={"tags": "it holds list<string>"}, categorical=["tags"])
 
 
 @pytest.mark.parametrize("case", CATEGORIES)
@@ -118,43 +141,6 @@ def test_numbers_with_a_mistake_are_refused():
     with pytest.raises(SalutaryError, match=r"rows\.csv, column column, row 11: 'l2' is not a number; mend"):
         schema_of(values)
     assert "column" in schema_of(values, categorical=["column"]).categorical
-
-
-def test_values_as_numbers():
-    texts = pd.Series([" 1", "2.50", "", None, "NA", "-1e3", "\xa07\xa0", True])
-    expected = [1, 2.5, np.nan, np.nan, np.nan, -1000, 7, 1]
-    np.testing.assert_array_equal(to_numbers(texts, "x"), expected)
-    np.testing.assert_array_equal(to_numbers(pd.Series([True, False]), "x"), [1, 0])
-    for wrong in ("1,5", "1_000", "0x1F", "٣", "--1", "1 2", date(2024, 1, 1)):
-        values = pd.Series([3, wrong], name="c", dtype=object)
-        with pytest.raises(SalutaryError, match=r"x, column c, row 2: .* is not a number"):
-            to_numbers(values, "x")
-    for wrong in (np.inf, "-inf", "1e999"):
-        with pytest.raises(SalutaryError, match=r"x, column c, row 2: .* is not finite"):
-            to_numbers(pd.Series([3, wrong], name="c"), "x")
-    with pytest.raises(SalutaryError, match=r"x, column c, row 2: -1e\+39 is too large"):
-        to_numbers(pd.Series([3, -1e39], name="c"), "x")
-
-
-def test_values_as_texts():
-    values = [" a ", "", None, "NA", "4.0", "4.00", "-7.0", "4.10", "007.0", "1e0", ".0", "100", "v4.0"]
-    expected = ["a", None, None, None, "4", "4", "-7", "4.10", "007.0", "1e0", ".0", "100", "v4.0"]
-    assert to_texts(pd.Series(values)).replace(np.nan, None).tolist() == expected
-    assert to_texts(pd.Series([4.0, np.nan, 0.5, -0.0, 1e20])).replace(np.nan, None).tolist() == [
-        "4", None, "0.5", "0", "100000000000000000000",
-    ]  # fmt: skip
-    assert to_texts(pd.Series([2**62 + 1, 3])).tolist() == [str(2**62 + 1), "3"]
-    assert to_texts(pd.Series([True, False])).tolist() == ["True", "False"]
-    assert to_texts(pd.Series([1, True, 1.0, "1", 0, False])).tolist() == [
-        "1",
-        "True",
-        "1",
-        "1",
-        "0",
-        "False",
-    ]
-    assert to_texts(pd.Series(["a", None], dtype="category")).replace(np.nan, None).tolist() == ["a", None]
-    assert is_missing(pd.Series(["null", "Null", "0", "-nan"])).tolist() == [True, False, False, True]
 
 
 # Classes ------------------------------------------------------------------------------------------

@@ -1,0 +1,196 @@
+"""What is to be told of the values of a file: nothing is taken for anything else in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from salutary.tables.messages import as_setting, first_row, quoted, shown, where
+from salutary.tables.reading import Reading
+from salutary.tables.schema import FREE_TEXT, Schema
+from salutary.tables.texts import as_text, is_text, to_texts
+
+# Columns that a line names.
+NAMED = 6
+# A column is taken for one of numbers, written otherwise, from this share of its different values on.
+HALF = 0.5
+# Different texts beside the numbers that may be markers; more are codes.
+FEW = 3
+# Before or after a number; letters that touch its front make a code of it, as V45, as does one at its end.
+BEFORE, AFTER = (
+    r"([^\w\s.,+\-'\u2019]{0,3}|[^\W\d]{1,4}(?= )) ?",
+    r"([^\w\s.,+\-'\u2019]{0,3}|(?<= )[^\W\d]|[^\W\d]{2,5})",
+)
+UNIT = BEFORE + r"[-+]?\d[\d.,' \u00a0\u2019\u202f]*?" + AFTER
+
+
+@dataclass
+class _Met:
+    """How often a text was met in a column, and in which row first."""
+
+    count: int
+    row: int
+
+
+@dataclass
+class Findings:
+    """Markers that were met in the columns of a file, in all its blocks."""
+
+    path: str | Path
+    reading: Reading
+    gaps: dict[str, dict[str, _Met]] = field(default_factory=dict)
+    categories: dict[str, dict[str, _Met]] = field(default_factory=dict)
+
+    def add(self, raw: pd.DataFrame, converted: pd.DataFrame, schema: Schema) -> None:
+        """Take a block in, and what :meth:`Schema.convert` made of it."""
+        if not self.reading.markers:
+            return
+        for name in schema.numeric:
+            if converted[name].isna().any() and is_text(raw[name]):
+                self._count(self.gaps, raw[name][converted[name].isna()])
+        for name in schema.categorical:
+            self._count(self.categories, raw[name][converted[name].notna()])
+
+    def lines(self) -> list[str]:
+        """A line for each marker."""
+        gaps = [
+            f"{self.path}: {quoted(text)} means no value in columns of numbers: {_places(met)}"
+            for text, met in self.gaps.items()
+        ]
+        return gaps + [
+            f"{self.path}: {quoted(text)} is a category of its own: {_places(met)}; it means no value with"
+            f" {as_setting('missing', [text])}"
+            for text, met in self.categories.items()
+        ]
+
+    def _count(self, kind: dict[str, dict[str, _Met]], values: pd.Series) -> None:
+        is_marker = self.reading.is_marker(values)
+        if not is_marker.any():
+            return
+        markers = values[is_marker].map(as_text).astype(object).str.strip()
+        for text, rows in markers.groupby(markers, sort=False):
+            if text:
+                column = kind.setdefault(str(text), {})
+                met = column.setdefault(str(values.name), _Met(0, int(rows.index[0])))
+                met.count += len(rows)
+
+
+def class_findings(labels: pd.Series, path: str | Path, reading: Reading) -> list[str]:
+    """Labels that mean "no value" elsewhere: here they are classes."""
+    found = Findings(path, reading)
+    found._count(found.categories, labels)
+    return [
+        f"{path}: {quoted(text)} is a class: {_places(met)}; leave the label empty where there is none"
+        for text, met in found.categories.items()
+    ]
+
+
+def column_findings(
+    frame: pd.DataFrame, schema: Schema, path: str | Path, reading: Reading, named: Iterable[str] = ()
+) -> list[str]:
+    """Columns that may hold something else than they are taken for: numbers written otherwise, unless they
+    are ``named`` for what they are, and texts that are one category though they differ.
+    """
+    lines = []
+    free_texts = [name for name, why in schema.left_out.items() if why.startswith(FREE_TEXT)]
+    for name in [*schema.categorical, *free_texts]:
+        if not is_text(frame[name]):
+            continue
+        taken = "left out as free text" if name in free_texts else "taken for categories"
+        found = None if name in set(named) else _other_numbers(frame[name], taken, path, reading)
+        if not found and name in schema.categorical:
+            found = _alike(frame[name], path)
+        lines += [found] if found else []
+    return lines
+
+
+def left_out_findings(schema: Schema, path: str | Path, asked: Iterable[str] = ()) -> list[str]:
+    """Every column that is left out unasked, by reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, why in schema.left_out.items():
+        if name not in set(asked):
+            reasons.setdefault(why, []).append(shown(name))
+    return [f"{path}: left out {', '.join(names)} ({why})" for why, names in reasons.items()]
+
+
+def _places(met: dict[str, _Met]) -> str:
+    named = [
+        f"{shown(name)} ({each.count:,}, row {each.row + 1})" for name, each in list(met.items())[:NAMED]
+    ]
+    more = f" and {len(met) - NAMED} more" if len(met) > NAMED else ""
+    return ", ".join(named) + more
+
+
+def _alike(values: pd.Series, path: str | Path) -> str | None:
+    """Two texts of the column that are one category, such as 1.1 and 1.10."""
+    texts = pd.Series(values.dropna().map(as_text).str.strip().unique(), dtype=object)
+    groups = texts.groupby(to_texts(texts)).agg(list)
+    several = groups[groups.map(len) > 1]
+    if not len(several):
+        return None
+    (first, second, *_), name = several.iloc[0], several.index[0]
+    return f"{where(path, values.name)}: {quoted(first)} and {quoted(second)} are one category, {shown(name)}"
+
+
+def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Reading) -> str | None:
+    """What would make numbers of most of the values, if anything would."""
+    present = values[~(reading.is_missing(values) | reading.is_marker(values))]
+    texts = pd.Series(present.unique(), dtype=object)
+    before = int(reading.numbers(texts).notna().sum())
+    best, numbers = reading, reading.numbers(texts)
+    for other in _readings(texts, reading):
+        read = other.numbers(texts)
+        if read.notna().sum() > numbers.notna().sum():
+            best, numbers = other, read
+    rest = texts[numbers.isna()].tolist()
+    if numbers.notna().mean() < HALF or (best is reading and not before):
+        return None
+    settings = _differences(best, reading)
+    if 0 < len(rest) <= FEW:
+        settings.append(as_setting("missing", rest))
+    odd = present.isin(rest) if best is reading else reading.numbers(present).isna()
+    row = first_row(odd)
+    count = int((~present.isin(rest)).sum())
+    advice = f" with {' '.join(settings)}" if settings else ""
+    cause = f"it is {taken} for values such as {quoted(values[row])}"
+    return f"{where(path, values.name, row)}: {cause}, but {count:,} of {len(present):,} are numbers{advice}"
+
+
+def _readings(texts: pd.Series, reading: Reading) -> list[Reading]:
+    """Ways to write numbers that may be those of the texts."""
+    marks: list[dict[str, Any]] = [
+        {},
+        {"decimal": ","},
+        {"thousands": ","},
+        {"decimal": ",", "thousands": "."},
+    ]
+    marks += [{"thousands": "'"}, {"thousands": " "}, {"decimal": ",", "thousands": " "}]
+    ways = [replace(reading, **each) for each in marks]
+    units = texts.astype(str).str.strip().str.extract(f"^{UNIT}$").fillna("")
+    common = pd.Series(np.concatenate([units[0], units[1]])).replace("", np.nan).value_counts()[:FEW]
+    if len(common):
+        ways += [replace(way, units=(*reading.units, *map(str, common.index))) for way in ways]
+    if _grouped(texts):  # 1,234 is rather a thousand than a decimal number
+        ways = [way for way in ways if (way.decimal, way.thousands) != (",", None)]
+    return ways
+
+
+def _grouped(texts: pd.Series) -> bool:
+    """Whether commas group digits by three wherever they are."""
+    commas = texts[texts.astype(str).str.contains(",")].astype(str)
+    return bool(len(commas)) and bool(commas.str.contains(r"(?<!\d)[1-9]\d{0,2}(?:,\d{3})+(?!\d|,)").all())
+
+
+def _differences(reading: Reading, before: Reading) -> list[str]:
+    """The settings that make the one of the other."""
+    found = []
+    if reading.decimal != before.decimal:
+        found.append(f'decimal="{reading.decimal}"')
+    if reading.thousands != before.thousands:
+        found.append(f'thousands="{reading.thousands}"')
+    return found + ([as_setting("units", list(reading.units))] if reading.units != before.units else [])
