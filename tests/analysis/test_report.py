@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import importlib
 import itertools
 import re
 import shutil
@@ -293,6 +294,18 @@ def test_curves_that_are_the_same_are_said_to_be(outputs):
         title: "Entropy = Margin = Uncertainty" for title in notes if title.startswith("breast_cancer")
     }
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize("name", ["table4", "table2", "figure5", "networks"])
+def test_figures_show_the_lines_of_their_tables(outputs, name):
+    found = records(outputs, name)
+    module = importlib.import_module(f"salutary.analysis.sections.{name}")
+    (figure,) = (each for key, each in module.section(found).figures.items() if key != "ranks")
+    means = found.reference("labeled_and_validation").groupby("dataset")["accuracy"].mean()
+    for axis in figure.axes[: len(means)]:
+        dataset = axis.get_title().partition(" (")[0]
+        levels = [line.get_ydata()[0] for line in axis.lines if line.get_transform() != axis.transData]
+        assert levels == pytest.approx([means[dataset]])
 
 
 def test_looks_are_told_apart_without_colour():
