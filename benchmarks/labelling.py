@@ -18,7 +18,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 
 from salutary.datasets import Table
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, ModelComparison
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, MAJORITY, ModelComparison
 from salutary.labeling.labeler import Labeler, row_losses, three_models
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
@@ -59,6 +59,7 @@ def label(table: Table, n: int, seed: int, rerank: int) -> dict:
     rounds = tuple(labeler.rounds(stopping))
     kept = stopping.kept([record.loss for record in rounds])
     models, held_out = three_models(labeler, rounds, stopping)
+    models.pop(MAJORITY)
     tested = {name: row_losses(model, part(test[:TEST])) for name, model in models.items()}
     picks = [record.picks[0] for record in rounds[1 : kept + 1]]
     true = [(y[pool[each.rows]] == each.labels) for each in picks]

@@ -13,11 +13,13 @@ from salutary.system import __version__, moved
 if TYPE_CHECKING:
     from salutary.integrations.classifier import SalutaryClassifier
     from salutary.integrations.fitted import influence
+    from salutary.integrations.uncut import Uncut
     from salutary.tables.rows import read_rows
 
-__all__ = ["SalutaryClassifier", "__version__", "influence", "read_rows"]
+__all__ = ["SalutaryClassifier", "Uncut", "__version__", "influence", "read_rows"]
 _HOMES = {
     "SalutaryClassifier": "integrations.classifier",
+    "Uncut": "integrations.uncut",
     "influence": "integrations.fitted",
     "read_rows": "tables.rows",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -11,31 +12,52 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from salutary.analysis.paper import DATASETS
-from salutary.analysis.style import REFERENCES, in_order, look
+from salutary.analysis.style import Look, in_order, label, looks
 from salutary.system.pictures import GREY
 
+# Lines that are told apart by a setting; the first is alone where nothing differs.
+DASHES = ("-.", "--", ":", (0, (8, 2, 1, 2, 1, 2)), (0, (1, 4)), (0, (10, 5)))
 
-def draw_curves(rounds: pd.DataFrame, references: pd.DataFrame) -> Figure:
+
+def draw_curves(rounds: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     """Mean test accuracy and one standard deviation over seeds, a panel per table.
 
-    Strategies whose curves are the same in every seed (the uncertainties of two classes) share one line,
-    and the panel says so. Dash-dotted: trained on labelled and validation set.
+    ``lines``: the reference lines as a table shows them, ``strategy`` their names, once a seed. Strategies
+    whose curves are the same in every seed (the uncertainties of two classes) share one line, and the panel
+    says so. Grey and dashed: trained on labelled and validation set.
     """
     names = datasets_in_order(rounds["dataset"])
     columns = min(len(names), 4)
     figure, axes = panels(len(names), columns, 3.4, 2.9)
-    strategies = in_order(rounds["strategy"])
+    drawn = looks(rounds["strategy"])
+    both = lines[lines["line"] == "labeled_and_validation"]
+    dashes = dict(zip(in_order(both["strategy"]), itertools.cycle(DASHES), strict=False))
     for axis, name in zip(axes, names, strict=False):
-        _panel(axis, rounds[rounds["dataset"] == name], references[references["dataset"] == name])
+        _panel(axis, rounds[rounds["dataset"] == name], drawn)
+        _levels(axis, both[both["dataset"] == name], dashes)
+        axis.set_title(_title(name, lines[lines["dataset"] == name]), fontsize=9)
     for axis in axes[:: max(columns, 1)]:
         axis.set_ylabel("test accuracy, %")
-    handles = [Line2D([], [], **look(name).line()) for name in strategies]
-    handles.append(Line2D([], [], color=GREY, linestyle="-.", label=REFERENCES["labeled_and_validation"]))
+    handles = [Line2D([], [], **each.line()) for each in drawn.values()]
+    handles += [Line2D([], [], color=GREY, linestyle=d, label=label(name)) for name, d in dashes.items()]
     legend_below(figure, axes, len(names), handles)
     return figure
 
 
-def _panel(axis: Axes, rounds: pd.DataFrame, references: pd.DataFrame) -> None:
+def _levels(axis: Axes, lines: pd.DataFrame, dashes: dict) -> None:
+    for name, each in lines.groupby("strategy"):
+        level = 100 * each["test_accuracy"].mean()
+        axis.axhline(level, color=GREY, linestyle=dashes[name], linewidth=1)
+
+
+def _title(dataset: str, lines: pd.DataFrame) -> str:
+    """The table's name and its majority class's share; from the least to the most where it differs."""
+    majority = lines[lines["line"] == "majority"].groupby("strategy")["test_accuracy"].mean()
+    ends = dict.fromkeys(f"{100 * share:.1f}" for share in (majority.min(), majority.max()))
+    return f"{DATASETS.get(dataset, dataset)} (majority class {' to '.join(ends)}%)"
+
+
+def _panel(axis: Axes, rounds: pd.DataFrame, look: dict[str, Look]) -> None:
     curves = {
         name: each.pivot_table("test_accuracy", "round", "seed").ffill() * 100
         for name, each in rounds.groupby("strategy")
@@ -49,17 +71,13 @@ def _panel(axis: Axes, rounds: pd.DataFrame, references: pd.DataFrame) -> None:
         drawn[name] = []
         mean, std = curves[name].mean(axis=1), curves[name].std(axis=1)
         every = max(1, len(mean) // 10)
-        line = {**look(name).line(), "markevery": every if len(mean) > 11 else None}
+        line = {**look[name].line(), "markevery": every if len(mean) > 11 else None}
         axis.plot(mean.index, mean, **line)
         axis.fill_between(mean.index, mean - std, mean + std, color=line["color"], alpha=0.12, linewidth=0)
-    both = references[references["line"] == "labeled_and_validation"]
-    axis.axhline(100 * both["test_accuracy"].mean(), color=GREY, linestyle="-.", linewidth=1)
-    majority = references[references["line"] == "majority"]["test_accuracy"].mean()
-    (dataset,) = rounds["dataset"].unique()
-    axis.set_title(f"{DATASETS.get(dataset, dataset)} (majority class {100 * majority:.1f}%)", fontsize=9)
     axis.set_xlabel("round")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     notes = [
-        " = ".join([look(name).label, *(look(other).label for other in same)])
+        " = ".join([look[name].label, *(look[other].label for other in same)])
         for name, same in drawn.items()
         if same
     ]
@@ -94,5 +112,9 @@ def legend_below(figure: Figure, axes: list[Axes], n: int, handles: list[Line2D]
     if n < len(axes):
         axes[n].legend(handles=handles, loc="center", fontsize=8, frameon=False)
     else:
-        ncols = min(5, int(figure.get_figwidth() / 1.35))  # a column takes so many inches
+        longest = max(len(str(each.get_label())) for each in handles)
+        column = 1.35 if longest < 25 else 0.068 * longest  # inches
+        ncols = max(1, min(5, int(figure.get_figwidth() / column)))
+        more = math.ceil(len(handles) / ncols) - 3  # rows that the panels have left no room for
+        figure.set_figheight(figure.get_figheight() + 0.2 * max(more, 0))
         figure.legend(handles=handles, loc="outside lower center", ncols=ncols, fontsize=8, frameon=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -43,12 +44,33 @@ REFERENCES = {
     "fully_supervised": "Fully supervised",
 }
 MARKERS = "1234+|_ph8"
+LINES = ("-", "--", ":", "-.")
 
 
 def look(strategy: str) -> Look:
     """The look of a strategy; one that is not ours gets a grey line and a marker by its name."""
     mark = MARKERS[sum(map(ord, strategy)) % len(MARKERS)]
     return LOOKS.get(strategy, Look(strategy, GREY, "-.", mark))
+
+
+def looks(strategies: Iterable[str]) -> dict[str, Look]:
+    """The look of each; those of one strategy that differ in settings, ``salutary (l2=1)``, share its colour
+    and take each the next line and marker.
+    """
+    found: dict[str, Look] = {}
+    counts: Counter[str] = Counter()
+    for name in in_order(strategies):
+        base, own = _base(name), look(name)
+        if base != name:
+            line, mark = LINES[counts[base] % len(LINES)], MARKERS[counts[base] % len(MARKERS)]
+            own = look(base)._replace(label=name, linestyle=line, marker=mark)
+            counts[base] += 1
+        found[name] = own
+    return found
+
+
+def _base(strategy: str) -> str:
+    return strategy.partition(" (")[0]
 
 
 def label(strategy: str) -> str:
@@ -58,5 +80,5 @@ def label(strategy: str) -> str:
 
 def in_order(strategies: Iterable[str]) -> list[str]:
     """Strategies in the order of LOOKS, then the others by name."""
-    names = set(strategies)
-    return [*(name for name in LOOKS if name in names), *sorted(names - LOOKS.keys())]
+    places = {name: place for place, name in enumerate(LOOKS)}
+    return sorted(set(strategies), key=lambda name: (places.get(_base(name), len(places)), name))

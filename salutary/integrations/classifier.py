@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from salutary.errors import SalutaryError
+from salutary.integrations.uncut import opened
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
@@ -53,6 +54,10 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     Each round adds the pool points, each with the label, that are predicted to lower the mean loss on a
     validation set the most (one at a time, see :class:`salutary.strategies.salutary_greedy.SalutaryGreedy`).
     Without ``X_pool`` it is plain logistic regression. Features should be on one scale.
+
+    Searches and cross-validation of scikit-learn cut each argument of ``fit`` that happens to have as many
+    rows as their ``X``, the pool too. Such a fit is refused; ``params={"X_pool": Uncut(X_pool), ...}``, with
+    :class:`salutary.Uncut`, hands the rows on whole.
 
     Parameters
     ----------
@@ -136,9 +141,11 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         """Fit to X (n, d) with labels y (n,), label X_pool (u, d) by X_val (v, d) with y_val (v,), fit to
         all.
 
-        Raises SalutaryError, a ValueError, for arguments that do not fit each other.
+        The last three may be :class:`salutary.Uncut`. Raises SalutaryError, a ValueError, for arguments that
+        do not fit each other, and for a pool or validation rows that a search of scikit-learn has cut.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
+        X_pool, X_val, y_val = opened(len(X), {"X_pool": X_pool, "X_val": X_val, "y_val": y_val})
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:

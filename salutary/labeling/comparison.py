@@ -10,10 +10,13 @@ import numpy as np
 # Differences below so many standard errors are called unclear.
 SURE = 2.0
 INITIAL, LABELED, ALTERNATIVE = "initial", "salutary", "labeled_and_validation"
+# What stands beside the models, and is none.
+MAJORITY = "majority"
 NAMES = {
     INITIAL: "initial model",
     LABELED: "salutary labelling",
     ALTERNATIVE: "trained on labelled + validation rows",
+    MAJORITY: "majority class of the labelled rows",
 }
 # Losses (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
 Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -40,7 +43,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """Losses and hits (n,) of each model on the same rows. ``where``: which rows those are."""
+    """Losses and hits (n,) of each model, and of the majority class, on the same rows. ``where``: which rows
+    those are.
+    """
 
     where: str
     losses: dict[str, np.ndarray]
@@ -64,14 +69,18 @@ class ModelComparison:
         return Difference.of(self.losses[LABELED], self.losses[ALTERNATIVE])
 
     @property
+    def models(self) -> list[str]:
+        return [name for name in self.losses if name != MAJORITY]
+
+    @property
     def best(self) -> str:
         """The model of the lowest mean loss; the earlier of equals."""
-        return min(self.losses, key=lambda name: self.losses[name].mean())
+        return min(self.models, key=lambda name: self.losses[name].mean())
 
     @property
     def unclear(self) -> list[str]:
         """The models that the best is not surely better than."""
-        gaps = {name: Difference.of(self.losses[self.best], losses) for name, losses in self.losses.items()}
+        gaps = {name: Difference.of(self.losses[self.best], self.losses[name]) for name in self.models}
         return [name for name, gap in gaps.items() if name != self.best and not gap.is_sure]
 
     @property
@@ -86,13 +95,31 @@ class ModelComparison:
             return f"{text}, by more than {SURE:g} standard errors."
         return f"{text}; the difference to {' and '.join(unclear)} is within {SURE:g} standard errors."
 
+    def warning(self) -> str | None:
+        """Which of the models that are saved are not better than always answering the majority class."""
+        worse = {NAMES[name]: self._no_better(name) for name in (LABELED, ALTERNATIVE)}
+        texts = [f"{name} (in {' and '.join(measures)})" for name, measures in worse.items() if measures]
+        if not texts:
+            return None
+        return f"Not better than always answering the {NAMES[MAJORITY]}: {', '.join(texts)}."
+
+    def _no_better(self, name: str) -> list[str]:
+        """The measures in which a model is not better than the majority class."""
+        if MAJORITY not in self.losses:
+            return []
+        hits, losses = (each[name].mean() - each[MAJORITY].mean() for each in (self.hits, self.losses))
+        return [measure for measure, no in {"accuracy": hits <= 0, "loss": losses >= 0}.items() if no]
+
     def facts(self) -> dict:
-        """What is written of it."""
+        """What is written of it; ``majority_warning`` is null where both saved models are better."""
         models = {
             name: {"loss": float(self.losses[name].mean()), "accuracy": float(self.hits[name].mean())}
             for name in self.losses
         }
         gaps = {"salutary_minus_initial": self.gain, "salutary_minus_alternative": self.against_alternative}
+        if MAJORITY in self.losses:
+            gaps["salutary_minus_majority"] = Difference.of(self.losses[LABELED], self.losses[MAJORITY])
         differences = {name: {"loss": gap.mean, "standard_error": gap.error} for name, gap in gaps.items()}
         facts = {"rows": self.where, "n": self.n, "models": models, "differences": differences}
-        return {**facts, "best": self.best, "verdict": self.verdict()}
+        verdicts = {"verdict": self.verdict(), "majority_warning": self.warning()}
+        return {**facts, "best": self.best, **verdicts}

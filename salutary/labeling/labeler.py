@@ -15,7 +15,8 @@ from torch import Tensor
 
 from salutary.engine import loss
 from salutary.errors import SalutaryError
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Measured
+from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, MAJORITY, Measured
+from salutary.labeling.majority import majority
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
@@ -266,20 +267,24 @@ def three_models(
     labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping
 ) -> tuple[dict[str, LogisticRegression], dict[str, Measured] | None]:
     """The initial model, that of the round that is kept and the alternative, by their names in
-    :mod:`salutary.labeling.comparison`; and each one's held-out losses and hits, None without cross-fitting.
+    :mod:`salutary.labeling.comparison`, and beside them the majority class; and each one's held-out losses
+    and hits, None without cross-fitting.
     """
     kept = stopping.kept([record.loss for record in rounds])
     model, held_out = alternative(labeler)
+    constant = majority(labeler.labeled, labeler.model)
     models = {
         INITIAL: labeler.kept(rounds, 0).model,
         LABELED: labeler.kept(rounds, kept).model,
         ALTERNATIVE: model,
+        MAJORITY: constant,
     }
     when_kept = held_out_when_kept(labeler, rounds, stopping)
     first = rounds[0].held_out
     if first is None or when_kept is None or held_out is None:
         return models, None
-    return models, {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
+    measured = {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
+    return models, {**measured, MAJORITY: row_losses(constant, labeler.validation)}
 
 
 def check_kind(kind: type) -> None:

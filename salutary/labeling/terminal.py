@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich import box
 from rich.table import Table
 
-from salutary.labeling.comparison import NAMES, ModelComparison
+from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
 from salutary.system.progress import console
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def tell(findings: list[str]) -> None:
 
 
 def summarise(result: Result, path: Path, folder: Path) -> None:
-    """Labels, the three models beside each other, the verdict, and where everything is."""
+    """Labels, the models beside each other, the verdict, and where everything is."""
     screen = console()
     n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
     rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
@@ -35,6 +35,8 @@ def summarise(result: Result, path: Path, folder: Path) -> None:
         screen.print(_models(comparison))
     if result.comparisons:
         screen.print(result.comparisons[0].verdict(), style="bold", soft_wrap=True)
+        if warning := result.comparisons[0].warning():
+            screen.print(warning, style="yellow", soft_wrap=True)
     else:
         screen.print(
             "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
@@ -57,6 +59,8 @@ def _models(comparison: ModelComparison) -> Table:
     table.add_column("loss", justify="right")
     table.add_column("accuracy", justify="right")
     for name, losses in comparison.losses.items():
+        if name == MAJORITY:
+            table.add_section()
         style = "bold" if name == comparison.best else None
         accuracy = f"{100 * comparison.hits[name].mean():.2f}%"
         table.add_row(NAMES[name], f"{losses.mean():.4f}", accuracy, style=style)

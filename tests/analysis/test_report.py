@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import importlib
 import itertools
 import re
 import shutil
@@ -229,13 +230,15 @@ def test_pairs_are_compared_where_both_were_run():
 def test_wrong_labels_are_counted(outputs):
     table = table4.label_differences(records(outputs, "table4").rounds)
     for strategy in ("salutary", "salutary_greedy"):
-        wrong = []
+        wrong, added = [], []
         for seed in (0, 1):
             (file,) = (outputs / "table4").glob(f"digits-{strategy}-*seed{seed}-*/queries.csv")
             with file.open(newline="") as lines:
-                wrong.append(sum(r["assigned_label"] != r["true_label"] for r in csv.DictReader(lines)))
+                queries = [*csv.DictReader(lines)]
+            wrong.append(sum(each["assigned_label"] != each["true_label"] for each in queries))
+            added.append(len(queries))
         (row,) = (row for row in table.index if row.endswith(look(strategy).label.lower()))
-        assert table.loc[row, "digits"].split(" / ")[0] == f"{np.mean(wrong):.0f}"
+        assert table.loc[row, "digits"] == f"{np.mean(wrong):.0f} of {np.mean(added):.0f}"
 
 
 def test_changes_on_validation_and_test():
@@ -283,7 +286,7 @@ def test_top_bins_are_compared_with_the_initial_model():
 
 def test_curves_that_are_the_same_are_said_to_be(outputs):
     found = records(outputs, "table4")
-    figure = draw_curves(found.rounds, found.references)
+    figure = draw_curves(found.rounds, found.lines())
     notes = {
         axis.get_title(): text.get_text() for axis in figure.axes for text in axis.texts if text.get_text()
     }
@@ -291,6 +294,18 @@ def test_curves_that_are_the_same_are_said_to_be(outputs):
         title: "Entropy = Margin = Uncertainty" for title in notes if title.startswith("breast_cancer")
     }
     assert len(notes) == 1
+
+
+@pytest.mark.parametrize("name", ["table4", "table2", "figure5", "networks"])
+def test_figures_show_the_lines_of_their_tables(outputs, name):
+    found = records(outputs, name)
+    module = importlib.import_module(f"salutary.analysis.sections.{name}")
+    (figure,) = (each for key, each in module.section(found).figures.items() if key != "ranks")
+    means = found.reference("labeled_and_validation").groupby("dataset")["accuracy"].mean()
+    for axis in figure.axes[: len(means)]:
+        dataset = axis.get_title().partition(" (")[0]
+        levels = [line.get_ydata()[0] for line in axis.lines if line.get_transform() != axis.transData]
+        assert levels == pytest.approx([means[dataset]])
 
 
 def test_looks_are_told_apart_without_colour():

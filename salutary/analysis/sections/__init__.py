@@ -18,6 +18,7 @@ from matplotlib.figure import Figure
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.told_apart import each_once
 from salutary.errors import SalutaryError
 from salutary.experiments.runs import SETTINGS, last_rounds, read_facts, read_rounds, references_of
 from salutary.system.conf import config_dir
@@ -70,8 +71,9 @@ class Records:
         last = last.join(settings).reset_index()
         return last.assign(accuracy=100 * last["test_accuracy"])
 
-    def reference(self, line: str, strategies: Collection[str] | None = None) -> pd.DataFrame:
-        """dataset, seed, strategy (the line's name) and accuracy (per cent) of a reference line, once a seed.
+    def lines(self, strategies: Collection[str] | None = None) -> pd.DataFrame:
+        """The reference lines once a seed: dataset, seed, run, line, ``strategy`` (the line's name),
+        test_loss, test_accuracy and accuracy (per cent).
 
         Lines depend on the model, and with ``baselines_use_validation`` on the strategy: those of logistic
         regression, and of runs of these ``strategies`` only.
@@ -81,11 +83,13 @@ class Records:
             facts = facts[facts["model"] == "logistic"]
         if strategies is not None:
             facts = facts[facts["strategy"].isin(strategies)]
-        chosen = (self.references["line"] == line) & self.references["run"].isin(facts.index)
-        lines = self.references[chosen].drop_duplicates(["dataset", "seed"])
-        return lines.assign(strategy=line, accuracy=100 * lines["test_accuracy"])[
-            ["dataset", "seed", "strategy", "accuracy"]
-        ]
+        chosen = self.references[self.references["run"].isin(facts.index)]
+        return each_once(chosen.assign(strategy=chosen["line"]))
+
+    def reference(self, line: str, strategies: Collection[str] | None = None) -> pd.DataFrame:
+        """dataset, seed, strategy and accuracy of one of the :meth:`lines`."""
+        lines = self.lines(strategies)
+        return lines.loc[lines["line"] == line, ["dataset", "seed", "strategy", "accuracy"]]
 
 
 def _without(settings: dict, name: str) -> dict:

@@ -22,5 +22,5 @@ def section(records: Records) -> Section:
         "![Accuracy by round with 1% of the pool a round](figure5.png)",
         markdown_table(cells(comparison)),
     ]
-    figures = {"figure5": draw_curves(records.rounds, records.references)}
+    figures = {"figure5": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"figure5": comparison})

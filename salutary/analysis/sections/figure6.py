@@ -46,7 +46,7 @@ def section(records: Records) -> Section:
     ]
     figures = {
         "figure4": draw_final(comparison, lines),
-        "figure6": draw_curves(records.rounds, records.references),
+        "figure6": draw_curves(records.rounds, records.lines()),
     }
     return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
 

@@ -36,5 +36,5 @@ def section(records: Records) -> Section:
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round on frozen features of images](images.png)",
     ]
-    figures = {"images": draw_curves(records.rounds, records.references)}
+    figures = {"images": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"images": comparison})

@@ -26,7 +26,7 @@ NAMES = {
     "salutary all": "Salutary labels for the whole pool at once",
     "self_training all": "Predicted labels for the whole pool at once",
     "salutary": "Salutary, ten rounds of ten",
-    "salutary_greedy": "Salutary greedy (ours), ten rounds of ten",
+    "salutary_greedy": "Salutary greedy (ours), up to ten rounds of ten",
     "labeled_and_validation": "Trained on L + V",
     "fully_supervised": "Fully supervised",
 }

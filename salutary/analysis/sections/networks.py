@@ -27,5 +27,5 @@ def section(records: Records) -> Section:
         markdown_table(label_differences(records.rounds)),
         "![Accuracy by round, a convolutional network](networks.png)",
     ]
-    figures = {"networks": draw_curves(records.rounds, records.references)}
+    figures = {"networks": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"networks": comparison})

@@ -26,9 +26,9 @@ Test accuracy after ten rounds of ten, per cent, over the seeds: ours (mean ± s
 paper's / the difference. A star: further apart than two pooled standard deviations. 95% intervals are in
 table4.csv."""
 LABELS = """\
-How many of the labels given differ from the truth (ours / the paper's, table 1, last row). The paper says
-that salutary labels differ from the truth *in only a limited number of samples*:"""
-WRONG = "How many of the labels given differ from the truth:"
+How many of the labels given differ from the truth, of how many added (ours / the paper's of 100, table 1,
+last row). The paper says that salutary labels differ from the truth *in only a limited number of samples*:"""
+WRONG = "How many of the labels given differ from the truth, of how many added:"
 BY_HEART = """\
 How accuracy changed from the initial model to the last round, in points, on the *validation* / on the test
 part. Where the first rises and the second falls, the labels fit the validation set by heart:"""
@@ -54,7 +54,7 @@ def section(records: Records) -> Section:
         "![Accuracy by round, mean and one standard deviation](figure2.png)",
         *statistics(final, records.rounds),
     ]
-    figures = {"figure2": draw_curves(records.rounds, records.references)}
+    figures = {"figure2": draw_curves(records.rounds, records.lines())}
     if test := ranks(final):
         parts += [RANKS.format(p=test.p), "![Mean ranks over the tables](ranks.png)"]
         figures["ranks"] = critical_difference_diagram(test)
@@ -86,19 +86,22 @@ def reference_rows(records: Records) -> pd.DataFrame:
 
 
 def label_differences(rounds: pd.DataFrame) -> pd.DataFrame:
-    """Table 1, row "Diff. GT vs. SL": how many of the labels given differ from the truth."""
+    """Table 1, row "Diff. GT vs. SL": how many of the labels given differ from the truth, and of how many:
+    means over the seeds. The paper's are of 100.
+    """
     added = rounds.sort_values("round").groupby("run")["n_labeled"].diff()
-    given = rounds.assign(wrong=(1 - rounds["label_agreement"]) * added)
-    given = given[given["strategy"].isin(OURS) & (given["round"] > 0)]
-    if given.empty:
+    given = rounds.assign(wrong=(1 - rounds["label_agreement"]) * added, added=added)
+    given = given[given["strategy"].isin(OURS)]
+    if not given["added"].any():
         return pd.DataFrame()
-    per_run = given.groupby(["strategy", "dataset", "run"])["wrong"].sum().groupby(level=[0, 1]).mean()
-    wide = per_run.unstack("dataset")
-    wide = wide.reindex(columns=datasets_in_order(rounds["dataset"])).map("{:.0f}".format, na_action="ignore")
+    per_run = given.groupby(["strategy", "dataset", "run"])[["wrong", "added"]].sum()
+    means = per_run.groupby(level=[0, 1]).mean()
+    texts = means.apply(lambda row: f"{row['wrong']:.0f} of {row['added']:.0f}", axis=1)
+    wide = texts.unstack("dataset").reindex(columns=datasets_in_order(rounds["dataset"]))
     for name, printed in paper.label_differences().items():
-        if name in wide and "salutary" in wide.index:
+        if name in wide and pd.notna(wide[name].get("salutary")):
             wide.loc["salutary", name] += f" / {printed:.0f}"
-    wide = wide.rename(index=lambda name: f"wrong labels of 100, {label(name).lower()}")
+    wide = wide.rename(index=lambda name: f"wrong labels, {label(name).lower()}")
     return wide.rename(columns=paper.DATASETS).rename_axis(index="", columns="")
 
 

@@ -17,7 +17,7 @@ difference, starred beyond two standard deviations of ours."""
 def section(records: Records) -> Section:
     comparison, tables = accuracies(records, paper.table5())
     text = [INTRO, *tables, fidelity(records), "![Accuracy by round, whole network](table5.png)"]
-    figures = {"table5": draw_curves(records.rounds, records.references)}
+    figures = {"table5": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"table5": comparison})
 
 

@@ -1,0 +1,96 @@
+"""Runs and reference lines told apart by the settings that differ, so that none is taken for a seed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from salutary.analysis.style import label
+from salutary.experiments.collect import flattened
+
+# No reference line depends on these; on which strategy it is one may, with baselines_use_validation.
+OF_STRATEGIES = ("strategy.", "rounds", "budget")
+
+
+def strategy_names(facts: pd.DataFrame) -> pd.Series:
+    """``salutary (l2=1)`` where runs of one table, strategy, model and protocol differ in settings."""
+    names, settings = facts["strategy"].copy(), settings_of(facts)
+    for _, runs in facts.groupby(["dataset", "strategy", "model", "protocol"]):
+        of_runs = settings.loc[runs.index]
+        for run, values in of_runs[differing(of_runs)].iterrows():
+            names[run] = named_by(names[run], values)
+    return names
+
+
+def settings_of(facts: pd.DataFrame) -> pd.DataFrame:
+    """A column of texts for every setting but the seed, a row per run."""
+    texts = [
+        {name: "null" if value is None else str(value) for name, value in flattened(each).items()}
+        for each in facts["settings"]
+    ]
+    return pd.DataFrame(texts, index=facts.index).drop(columns="seed").fillna("null")
+
+
+def differing(settings: pd.DataFrame) -> list[str]:
+    """The settings that are not the same in all runs; of those that always agree (``model.l2`` that follows
+    ``protocol.l2``) the last.
+    """
+    names = [name for name in settings if settings[name].nunique() > 1]
+    last = {(_short(name), *settings[name]): name for name in names}
+    return [name for name in names if name in last.values()]
+
+
+def named_by(name: str, values: pd.Series) -> str:
+    """``name (l2=1)``, or the name itself without values."""
+    texts = ", ".join(f"{_short(setting)}={value}" for setting, value in values.items())
+    return f"{name} ({texts})" if texts else name
+
+
+def _short(setting: str) -> str:
+    return setting.rpartition(".")[2]
+
+
+def line_names(references: pd.DataFrame, facts: pd.DataFrame) -> pd.Series:
+    """Of every row of ``references``, its line, with the settings that the line depends on: ``Initial model
+    (l2=1)``, but ``majority``; in each table by itself.
+
+    What it depends on is read from the numbers: not on a setting without which the others and the seed still
+    give one accuracy, if all its values have been tried with the same of these.
+    """
+    settings = settings_of(facts)
+    others = [name for name in settings if not name.startswith(OF_STRATEGIES)]
+    settings = settings[others].assign(strategy=facts["strategy"])
+    names = references["line"].copy()
+    for (_, line), rows in references.groupby(["dataset", "line"]):
+        values = rows[["run", "seed", "test_accuracy"]].join(settings, on="run")
+        needed = _needed(values, differing(values[settings.columns]))
+        for row, told in values[needed].iterrows() if needed else ():
+            names[row] = named_by(label(line), told)
+    return names
+
+
+def _needed(values: pd.DataFrame, names: list[str]) -> list[str]:
+    """Those of the settings ``names`` that tell the accuracies of a line apart."""
+    if _is_decided(values, [], names):
+        return []
+    needed = names
+    for name in sorted(names, key=lambda each: each != "strategy"):
+        rest = [each for each in needed if each != name]
+        needed = rest if _is_decided(values, rest, [name]) else needed
+    return needed
+
+
+def _is_decided(values: pd.DataFrame, rest: list[str], names: list[str]) -> bool:
+    """Whether ``rest`` and the seed say all about the accuracies that ``names`` could."""
+    by = [*rest, "seed"]
+    if (values.groupby(by)["test_accuracy"].nunique() > 1).any():
+        return False
+    tried = {frozenset(map(tuple, each[by].to_numpy())) for _, each in values.groupby(names)} if names else ()
+    return names == ["strategy"] or len(tried) <= 1
+
+
+def each_once(references: pd.DataFrame) -> pd.DataFrame:
+    """Reference lines, ``strategy`` their names, once a seed, with ``accuracy`` in per cent: what tables and
+    figures both take.
+    """
+    once = references.drop_duplicates(["dataset", "seed", "strategy"])
+    return once.assign(accuracy=100 * once["test_accuracy"])
