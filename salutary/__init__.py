@@ -1,6 +1,6 @@
 """Active learning without a human: salutary labelling and the strategies it is compared with.
 
-    from salutary import SalutaryClassifier, influence, read_rows
+    from salutary import SalutaryClassifier, influence, load_model
 
 They are loaded when first used, so that the command line starts at once.
 """
@@ -15,12 +15,14 @@ if TYPE_CHECKING:
     from salutary.integrations.fitted import influence
     from salutary.integrations.uncut import Uncut
     from salutary.tables.rows import read_rows
+    from salutary.tables.saved_model import load_model
 
-__all__ = ["SalutaryClassifier", "Uncut", "__version__", "influence", "read_rows"]
+__all__ = ["SalutaryClassifier", "Uncut", "__version__", "influence", "load_model", "read_rows"]
 _HOMES = {
     "SalutaryClassifier": "integrations.classifier",
     "Uncut": "integrations.uncut",
     "influence": "integrations.fitted",
+    "load_model": "tables.saved_model",
     "read_rows": "tables.rows",
 }
 

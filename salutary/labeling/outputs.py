@@ -20,6 +20,8 @@ from salutary.system import files
 from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
+from salutary.tables.reading import Reading
+from salutary.tables.saved_model import note_reading
 from salutary.tables.schema import Schema
 
 
@@ -67,11 +69,16 @@ def curves(rounds: tuple[LabelRound, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def saved_model(features: Features, model: LogisticRegression, classes: Classes) -> bytes:
-    """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle."""
+def saved_model(
+    features: Features, model: LogisticRegression, classes: Classes, separator: str, reading: Reading
+) -> bytes:
+    """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle; and how
+    the files of its training rows were read.
+    """
     import skops.io
 
     pipeline = Pipeline([("features", features.transformer), ("model", model.to_sklearn(classes.values))])
+    note_reading(pipeline, separator, reading)
     return skops.io.dumps(pipeline)
 
 

@@ -187,11 +187,12 @@ class Labelling:
         """What goes into the folder, by name."""
         facts, curves = self.facts(result, labels), outputs.curves(result.rounds)
         features, classes = self.inputs.features, self.inputs.classes
+        read = self.settings.separator, self.settings.reading
         columns = [name for name in features.schema.used if name in raw][:SHOWN_COLUMNS]
         shown = raw[columns].reset_index(drop=True)
         return {
-            "model.skops": outputs.saved_model(features, result.models[LABELED], classes),
-            "alternative.skops": outputs.saved_model(features, result.models[ALTERNATIVE], classes),
+            "model.skops": outputs.saved_model(features, result.models[LABELED], classes, *read),
+            "alternative.skops": outputs.saved_model(features, result.models[ALTERNATIVE], classes, *read),
             "curves.csv": curves.to_csv(index=False).encode(),
             "facts.json": outputs.as_json(facts),
             "MODEL_CARD.md": page.card(facts).encode(),

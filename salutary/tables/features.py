@@ -16,7 +16,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
 from salutary.tables.messages import as_setting, listed, quoted, where
-from salutary.tables.schema import LARGEST, Schema
+from salutary.tables.schema import Schema
+from salutary.tables.texts import LARGEST
 
 # Categories of a column beyond this many share one feature, the rarest ones.
 MAX_CATEGORIES = 50
@@ -76,17 +77,17 @@ class Features:
         """The same preprocessor, which has seen no rows yet."""
         return Features(self.schema, self.transformer)
 
-    def findings(self, path: str | Path) -> list[str]:
+    def findings(self, path: str | Path, strict: bool = True) -> list[str]:
         """A line for every column of which more than a tenth is unseen, or has no value though all training
         rows have one.
 
-        Raises SalutaryError for a column of which all values are unseen, if there are enough to tell: it was
-        read otherwise, or means something else.
+        If this is ``strict``, raises SalutaryError for a column of which all values are unseen, if there are
+        enough to tell: it was read otherwise, or means something else.
         """
         lines = []
         for name in [*self.schema.numeric, *self.schema.categorical] if self.n_rows else ():
             place, n = where(path, name), self.n_rows
-            if self.unseen[name] == self.values[name] > 0 and n >= ENOUGH_ROWS:
+            if strict and self.unseen[name] == self.values[name] > 0 and n >= ENOUGH_ROWS:
                 raise SalutaryError(f"{place}: {self._all_unseen(name)}")
             if name in self._without_gaps and (gaps := n - self.values[name]) > MANY_UNSEEN * n:
                 lines.append(f"{place}: {gaps:,} of {n:,} rows have no value, as no row with a label has")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -163,14 +162,8 @@ def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Rea
 
 def _readings(texts: pd.Series, reading: Reading) -> list[Reading]:
     """Ways to write numbers that may be those of the texts."""
-    marks: list[dict[str, Any]] = [
-        {},
-        {"decimal": ","},
-        {"thousands": ","},
-        {"decimal": ",", "thousands": "."},
-    ]
-    marks += [{"thousands": "'"}, {"thousands": " "}, {"decimal": ",", "thousands": " "}]
-    ways = [replace(reading, **each) for each in marks]
+    marks = [(".", None), (",", None), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " ")]
+    ways = [replace(reading, decimal=decimal, thousands=thousands) for decimal, thousands in marks]
     units = texts.astype(str).str.strip().str.extract(f"^{UNIT}$").fillna("")
     common = pd.Series(np.concatenate([units[0], units[1]])).replace("", np.nan).value_counts()[:FEW]
     if len(common):

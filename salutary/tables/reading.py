@@ -21,7 +21,17 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.system.rules import Character, ListOf, Number, Text, Texts, Unless, check
 from salutary.tables.messages import first_row, quoted, shown, where
-from salutary.tables.texts import by_value, canonical, is_missing, is_text, is_time, plain, to_texts
+from salutary.tables.texts import (
+    LARGEST,
+    by_value,
+    canonical,
+    is_missing,
+    is_real,
+    is_text,
+    is_time,
+    plain,
+    to_texts,
+)
 
 # What means "no value" in columns of numbers, in capitals or not: for pandas, R, Excel, UCI and people.
 MISSING = frozenset(
@@ -38,8 +48,6 @@ READING_RULES = {
     "units": Texts("a list of texts such as [%]"),
 }
 _FOLDED = frozenset(text.casefold() for text in MISSING)
-# The squares of larger numbers, and of features of them, have no sum.
-LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -147,9 +155,11 @@ class Reading:
 
 def to_numbers(values: pd.Series, path: str | Path, reading: Reading | None = None) -> pd.Series:
     """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
-    reading = reading or Reading()
+    reading, values = reading or Reading(), plain(values)
     if is_time(values):
         raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
+    if not (is_text(values) or is_real(values)):
+        raise SalutaryError(f"{where(path, values.name)}: it holds {values.dtype}, not numbers")
     numbers = reading.numbers(values)
     wrong = numbers.isna()
     if wrong.any() and is_text(values):

@@ -18,7 +18,6 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables.messages import as_setting, listed, quoted, shown, where
-from salutary.tables.reading import LARGEST as LARGEST
 from salutary.tables.reading import MISSING as MISSING
 from salutary.tables.reading import Reading, not_a_number, to_numbers
 from salutary.tables.texts import as_text, is_time, to_texts

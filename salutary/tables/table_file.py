@@ -92,7 +92,9 @@ def _as_objects(frame: pd.DataFrame, columns: list) -> pd.DataFrame:
     return pd.DataFrame(values, index=frame.index)
 
 
-def check_columns(path: Path, columns: list[str], names: Iterable[str], may_be_twice: bool = False) -> None:
+def check_columns(
+    path: str | Path, columns: list[str], names: Iterable[str], may_be_twice: bool = False
+) -> None:
     """Raises SalutaryError, naming the ``columns`` there are, unless each name is one of them, once."""
     counts = Counter(columns)
     for column in names:

@@ -20,6 +20,10 @@ TIME = re.compile(
 TRUTH = {"true": "True", "false": "False"}
 # Powers of ten beyond which a number is not written out.
 MOST_DIGITS = 30
+# Decimal digits that tell every float32 apart.
+FLOAT32_DIGITS = 9
+# The squares of larger numbers, and of features of them, have no sum.
+LARGEST = float(np.finfo(np.float32).max)
 
 
 def plain(values: pd.Series) -> pd.Series:
@@ -39,6 +43,13 @@ def is_text(values: pd.Series) -> bool:
         or types.is_object_dtype(values)
         or types.is_string_dtype(values)
     )
+
+
+def is_real(values: pd.Series) -> bool:
+    """Whether all are real numbers, or truth values."""
+    types = pd.api.types
+    is_number = types.is_numeric_dtype(values) and not types.is_complex_dtype(values)
+    return is_number or types.is_bool_dtype(values)
 
 
 def is_time(values: pd.Series) -> bool:
@@ -133,7 +144,7 @@ def _category(value: object) -> str | float:
 
 
 def _real(text: str) -> str:
-    number = Decimal(text)
+    number = _shortest(Decimal(text))
     if not number:
         return "0"
     if abs(number.adjusted()) > MOST_DIGITS:
@@ -141,6 +152,14 @@ def _real(text: str) -> str:
         return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits}e{number.adjusted():+03d}"
     plainly = format(number, "f")
     return plainly.rstrip("0").rstrip(".") if "." in plainly else plainly
+
+
+def _shortest(number: Decimal) -> Decimal:
+    """0.1 for 0.10000000149011612, which a float32 of 0.1 is once it was held as a float64."""
+    if len(number.as_tuple().digits) <= FLOAT32_DIGITS or abs(number) > LARGEST:
+        return number
+    wide, narrow = float(number), np.float32(number)
+    return Decimal(str(narrow)) if float(narrow) == wide and Decimal(repr(wide)) == number else number
 
 
 def _time(day: str, clock: str, fraction: str | None, zone: str | None) -> str:

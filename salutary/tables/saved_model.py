@@ -1,0 +1,147 @@
+"""Models that ``salutary-label`` has saved, for rows as people hold them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.compose import ColumnTransformer
+from sklearn.pipeline import Pipeline
+
+from salutary.errors import SalutaryError
+from salutary.tables.features import Features
+from salutary.tables.files import open_table
+from salutary.tables.messages import one_line
+from salutary.tables.reading import Reading
+from salutary.tables.schema import Schema
+from salutary.tables.table_file import check_columns
+
+# All that skops has to be told of such a file.
+TRUSTED = ("numpy.dtype",)
+FILE = "model.skops"
+
+Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
+
+
+def load_model(path: str | Path) -> SavedModel:
+    """The model in ``model.skops``, or in the folder that ``salutary-label`` has written.
+
+    Nothing but arrays and estimators of scikit-learn is loaded, and no pickle. Raises SalutaryError for a
+    file that is not there, is damaged, holds anything else or is no model of ``salutary-label``.
+    """
+    import skops.io
+
+    path = Path(path).expanduser()
+    path = path / FILE if path.is_dir() else path
+    if not path.exists():
+        raise SalutaryError(f"there is no {path}")
+    try:
+        return SavedModel(skops.io.load(path, trusted=list(TRUSTED)))
+    except SalutaryError as error:
+        raise SalutaryError(f"{path}: {error}") from error
+    except Exception as error:  # a damaged archive can fail in many ways
+        raise SalutaryError(f"{path} is no model of salutary-label: {one_line(error)}") from error
+
+
+class SavedModel:
+    """A pipeline of scikit-learn, preprocessing included, that takes rows in any form.
+
+    ``rows`` are a DataFrame, columns by name, a list of records, or the name of a file that
+    ``salutary-label`` reads. Their columns may have any order and type (nullable, categorical, Arrow,
+    objects), and others are ignored: a value counts for what it is in the file that the model was trained on.
+    None, NaN and the empty text mean no value.
+
+    Attributes
+    ----------
+    pipeline: the :class:`sklearn.pipeline.Pipeline`, as ``skops.io.load`` gives it.
+    classes_: (C,) the classes, in the order of the columns of :meth:`predict_proba`.
+    columns: names of the columns that it needs.
+    """
+
+    def __init__(self, pipeline: Pipeline):
+        self.pipeline = pipeline
+        self._features = features_of(pipeline)
+        if not hasattr(pipeline, "predict_proba"):
+            raise SalutaryError("it is a preprocessor, and no model")
+        self._reading = reading_of(pipeline)
+
+    @property
+    def classes_(self) -> np.ndarray:
+        return self.pipeline.classes_
+
+    @property
+    def columns(self) -> list[str]:
+        return self._features.schema.used
+
+    def predict(self, rows: Rows) -> np.ndarray:
+        """The likeliest class of each row, (n,). Raises SalutaryError as :meth:`predict_proba` does."""
+        return self.classes_[self.predict_proba(rows).argmax(1)]
+
+    def predict_proba(self, rows: Rows) -> np.ndarray:
+        """Probabilities of the classes, (n, C).
+
+        Warns of a column that holds many categories which the labelled rows lack. Raises SalutaryError for a
+        column that is missing or there twice, and, naming the row, for a number that is none.
+        """
+        source = _File(rows, self._reading) if isinstance(rows, (str, Path)) else _Frame(rows, self._reading)
+        features = self._features.fresh()
+        parts = [np.empty((0, len(self.classes_)))]
+        for frame in source.blocks(self.columns):
+            converted = features.schema.convert(frame, source.name, source.reading)
+            parts.append(self.pipeline[-1].predict_proba(features.transform(converted, source.name)))
+        for line in features.findings(source.name, strict=False):
+            warnings.warn(line, UserWarning, stacklevel=2)
+        return np.concatenate(parts)
+
+
+class _File:
+    """Rows in a file, block by block."""
+
+    def __init__(self, path: str | Path, reading: tuple[str, Reading]):
+        self._table = open_table(path, *reading)
+        self.name, self.reading = str(self._table.path), self._table.reading
+
+    def blocks(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        return self._table.blocks(columns)
+
+
+class _Frame:
+    """Rows in memory."""
+
+    def __init__(self, rows: Any, reading: tuple[str, Reading]):
+        self._frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, dtype=object)
+        self.name, self.reading = type(rows).__name__, reading[1].with_nulls
+
+    def blocks(self, columns: list[str]) -> Iterator[pd.DataFrame]:
+        frame = self._frame.set_axis(self._frame.columns.map(str), axis=1).reset_index(drop=True)
+        check_columns(self.name, list(frame.columns), columns)
+        return iter([frame[columns]] if len(frame) else [])
+
+
+def features_of(model: Pipeline | ColumnTransformer) -> Features:
+    """The preprocessor of a saved model, or a saved preprocessor. Raises SalutaryError for anything else."""
+    transformer = model[0] if isinstance(model, Pipeline) else model
+    named = {name: columns for name, _, columns in getattr(transformer, "transformers", ())}
+    if not named or not named.keys() <= {"numbers", "categories"}:
+        raise SalutaryError("model must be one that salutary-label or salutary-run has saved")
+    schema = Schema(tuple(named.get("numbers", ())), tuple(named.get("categories", ())), {})
+    return Features(schema, transformer)
+
+
+def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:
+    """Keep within a pipeline how the files of its training rows were read."""
+    texts = {"decimal": reading.decimal, "thousands": reading.thousands}
+    lists = {"missing": list(reading.missing), "units": list(reading.units)}
+    pipeline.salutary_ = {"separator": separator, **texts, **lists}
+
+
+def reading_of(model: Pipeline | ColumnTransformer) -> tuple[str, Reading]:
+    """The separator, and what texts mean, in the files of the training rows; the usual ones if not noted."""
+    noted: dict[str, Any] = getattr(model, "salutary_", {})
+    missing, units = tuple(noted.get("missing", ())), tuple(noted.get("units", ()))
+    reading = Reading(missing, noted.get("decimal", "."), noted.get("thousands"), units)
+    return noted.get("separator", ","), reading
