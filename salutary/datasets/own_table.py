@@ -104,7 +104,7 @@ class OwnTable:
         parts = {"train": main.read_all_but(self.ignore)}
         features, lists = parts["train"].drop(columns=fixed), (self.numeric, self.categorical, self.ignore)
         schema = Schema.of(features, main.path, *lists, main.reading, main.unusable)
-        classes = Classes.of(parts["train"][self.target], main.path)
+        classes = Classes.of(parts["train"][self.target], main.path, self.decimal)
         for name in list(files)[1:]:
             parts[name] = files[name].read([*schema.used, self.target])
         y = [

@@ -71,7 +71,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
     frame = labeled.read_all_but(settings.ignore)
-    classes = Classes.of(frame[settings.target], labeled.path)
+    classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
     _check_id_name(settings.id, classes)
     schema = Schema.of(
         frame.drop(columns=fixed),

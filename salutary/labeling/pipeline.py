@@ -180,7 +180,7 @@ class Labelling:
         """The labels that a pool has after all, as text; nothing but the page looks at them."""
         if self.settings.target not in raw or not len(raw):
             return None
-        truth = to_texts(raw[self.settings.target])
+        truth = to_texts(raw[self.settings.target], decimal=self.settings.decimal)
         return truth.to_numpy(object) if truth.notna().any() else None
 
     def _files(self, result: Result, labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, bytes]:

@@ -15,7 +15,6 @@ from salutary.tables.messages import one_line, where
 from salutary.tables.parquet_folder import parquet_files, partition
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
-from salutary.tables.texts import as_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -207,16 +206,17 @@ def _nullable(kind: pyarrow.DataType) -> pd.api.extensions.ExtensionDtype | None
 
 
 def _plain(column: pyarrow.Array) -> pyarrow.Array:
-    """The column in a type that pandas holds without loss; dates and times of day, never used, as text."""
-    from pyarrow import array, float64, string, types
+    """The column in a type that pandas holds without loss; dates and times of day, never used, as text.
+
+    Decimal numbers of more digits than a float64 has stay what they are.
+    """
+    from pyarrow import float64, string, types
 
     kind = column.type
     if types.is_dictionary(kind):
         return _plain(column.dictionary_decode())
-    if types.is_decimal(kind):
-        if kind.precision <= FLOAT_DIGITS:
-            return column.cast(float64())
-        return array([as_text(value) or None for value in column.to_pylist()], string())
+    if types.is_decimal(kind) and kind.precision <= FLOAT_DIGITS:
+        return column.cast(string()).cast(float64())  # directly, the last digit may be another
     return column.cast(string()) if types.is_date(kind) or types.is_time(kind) else column
 
 

@@ -130,7 +130,7 @@ class Features:
         X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
         start = 0
         self.n_rows += len(frame)
-        self.values.update({name: int(frame[name].notna().sum()) for name in self.schema.used})
+        self.values.update(frame[self.schema.used].notna().sum().to_dict())
         if self.schema.numeric:
             numbers = self._numbers(frame, path)
             start = numbers.shape[1]

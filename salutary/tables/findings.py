@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pandas as pd
 from salutary.tables.messages import as_setting, first_row, quoted, shown, where
 from salutary.tables.reading import Reading
 from salutary.tables.schema import FREE_TEXT, Schema
-from salutary.tables.texts import as_text, is_text, to_texts
+from salutary.tables.texts import as_text, is_text
 
 # Columns that a line names.
 NAMED = 6
@@ -51,7 +51,7 @@ class Findings:
             return
         for name in schema.numeric:
             if converted[name].isna().any() and is_text(raw[name]):
-                self._count(self.gaps, raw[name][converted[name].isna()])
+                self._count(self.gaps, raw[name][converted[name].isna()], self.reading.missing)
         for name in schema.categorical:
             self._count(self.categories, raw[name][converted[name].notna()])
 
@@ -67,13 +67,14 @@ class Findings:
             for text, met in self.categories.items()
         ]
 
-    def _count(self, kind: dict[str, dict[str, _Met]], values: pd.Series) -> None:
+    def _count(self, kind: dict[str, dict[str, _Met]], values: pd.Series, told: Collection[str] = ()) -> None:
+        """Count the markers, but for those that the user has ``told`` of."""
         is_marker = self.reading.is_marker(values)
         if not is_marker.any():
             return
         markers = values[is_marker].map(as_text).astype(object).str.strip()
         for text, rows in markers.groupby(markers, sort=False):
-            if text:
+            if text and text not in told:
                 column = kind.setdefault(str(text), {})
                 met = column.setdefault(str(values.name), _Met(0, int(rows.index[0])))
                 met.count += len(rows)
@@ -98,12 +99,12 @@ def column_findings(
     lines = []
     free_texts = [name for name, why in schema.left_out.items() if why.startswith(FREE_TEXT)]
     for name in [*schema.categorical, *free_texts]:
-        if not is_text(frame[name]):
+        if not is_text(frame[name]) or pd.api.types.infer_dtype(frame[name]) == "boolean":
             continue
         taken = "left out as free text" if name in free_texts else "taken for categories"
         found = None if name in set(named) else _other_numbers(frame[name], taken, path, reading)
         if not found and name in schema.categorical:
-            found = _alike(frame[name], path)
+            found = _alike(frame[name], path, reading)
         lines += [found] if found else []
     return lines
 
@@ -125,10 +126,10 @@ def _places(met: dict[str, _Met]) -> str:
     return ", ".join(named) + more
 
 
-def _alike(values: pd.Series, path: str | Path) -> str | None:
+def _alike(values: pd.Series, path: str | Path, reading: Reading) -> str | None:
     """Two texts of the column that are one category, such as 1.1 and 1.10."""
     texts = pd.Series(values.dropna().map(as_text).str.strip().unique(), dtype=object)
-    groups = texts.groupby(to_texts(texts)).agg(list)
+    groups = texts.groupby(reading.texts(texts)).agg(list)
     several = groups[groups.map(len) > 1]
     if not len(several):
         return None

@@ -19,14 +19,18 @@ WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")  # of 64 bits
 
 @dataclass(frozen=True)
 class Classes:
-    """The classes of a target, as text, in order: by value if all of them are whole numbers, else as text."""
+    """The classes of a target, as text, in order: by value if all of them are whole numbers, else as text.
+
+    ``decimal``: how the files write numbers.
+    """
 
     names: tuple[str, ...]
+    decimal: str = "."
 
     @classmethod
-    def of(cls, values: pd.Series, path: str | Path) -> Classes:
+    def of(cls, values: pd.Series, path: str | Path, decimal: str = ".") -> Classes:
         """The distinct labels. Raises SalutaryError for fewer than two, and for real numbers."""
-        labels = to_texts(values).dropna()
+        labels = to_texts(values, decimal=decimal).dropna()
         place = where(path, values.name)
         numbers = pd.to_numeric(labels, errors="coerce").astype(float)
         finite = numbers[np.isfinite(numbers)]
@@ -42,7 +46,7 @@ class Classes:
         if len(names) > max(20, len(labels) / 2):
             problem = f"{len(names)} different labels in {len(labels)} rows"
             raise SalutaryError(f"{place}: {problem} are no classes; is it the target?")
-        return cls(tuple(sorted(names, key=int if all(map(WHOLE.fullmatch, names)) else None)))
+        return cls(tuple(sorted(names, key=int if all(map(WHOLE.fullmatch, names)) else None)), decimal)
 
     @property
     def values(self) -> np.ndarray:
@@ -56,7 +60,7 @@ class Classes:
 
         Raises SalutaryError, naming the row, for a class that is not among these, or a label that is missing.
         """
-        labels = to_texts(values)
+        labels = to_texts(values, decimal=self.decimal)
         unknown = labels.notna() & ~labels.isin(self.names)
         if unknown.any():
             row = first_row(unknown)

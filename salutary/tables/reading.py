@@ -87,17 +87,21 @@ class Reading:
     @cached_property
     def missing_texts(self) -> frozenset[str]:
         """As :func:`to_texts` has them."""
-        return frozenset(canonical(text.strip()) for text in self.missing)
+        return frozenset(canonical(text.strip(), self.decimal) for text in self.missing)
 
     @cached_property
     def missing_numbers(self) -> np.ndarray:
         numbers = np.array([_plain_number(text) for text in self.missing_texts])
         return numbers[~np.isnan(numbers)]
 
+    def texts(self, values: pd.Series) -> pd.Series:
+        """Categories: :func:`to_texts` of this way to write numbers."""
+        return to_texts(values, decimal=self.decimal)
+
     def is_missing(self, values: pd.Series) -> pd.Series:
         """Whether there is no value in a column of features: nulls, empty texts, those of ``missing``."""
         missing = is_missing(values)
-        return missing | to_texts(values).isin(self.missing_texts) if self.missing else missing
+        return missing | self.texts(values).isin(self.missing_texts) if self.missing else missing
 
     def is_marker(self, values: pd.Series) -> pd.Series:
         """Whether a text means "no value" in a column of numbers."""

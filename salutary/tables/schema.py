@@ -26,10 +26,12 @@ from salutary.tables.texts import as_text, is_time, to_texts
 MOSTLY_NUMBERS = 0.9
 # More different texts than this, and than half of the values, are ids or free text, not categories.
 MANY_TEXTS = 20
+# Rows that are looked at first: most columns are not constant.
+SOME_ROWS = 20
 FREE_TEXT = "ids or free text"
 DATES = "dates: make numbers of them yourself"
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
-CODE = re.compile(r"[-+]?0\d")  # 00501 is a name, not the number 501
+CODE = re.compile(r"^\s*[-+]?0\d", re.MULTILINE)  # 00501 is a name, not the number 501
 ID_NAME = re.compile(r"((^|[^a-zA-Z])(?i:id|uuid|guid)|[a-z](Id|ID|Uuid|UUID|Guid|GUID))$")
 # What the row numbers are called that pandas and R write with a table.
 INDEX_NAME = re.compile(
@@ -103,7 +105,9 @@ class Schema:
         """
         reading = reading or Reading()
         columns = {name: to_numbers(frame[name], path, reading) for name in self.numeric}
-        columns |= {name: to_texts(frame[name], reading.missing_texts) for name in self.categorical}
+        columns |= {
+            name: to_texts(frame[name], reading.missing_texts, reading.decimal) for name in self.categorical
+        }
         return pd.DataFrame(columns, index=frame.index)
 
 
@@ -122,24 +126,33 @@ def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | 
 
 
 def _kind_of_texts(present: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:
-    texts = to_texts(present)
+    values, numbers = present, reading.numbers(present)
+    if numbers.isna().any():
+        no_marker = ~reading.is_marker(present)
+        values, numbers = present[no_marker], numbers[no_marker]
+    share = numbers.notna().mean()
+    if share == 1 and not _are_codes(values):
+        return _number_or_id(numbers)
+    texts = reading.texts(present)
     if set(texts) <= {"True", "False"}:
         return "category", ""
-    no_marker = ~reading.is_marker(present)
-    numbers = reading.numbers(present[no_marker])
-    if not len(numbers):
+    if not len(values):
         return None, f"no values but {listed([repr(text) for text in texts.unique()], 3)}"
-    share = numbers.notna().mean()
-    if share == 1 and not texts[no_marker].str.match(CODE).any():
-        return _number_or_id(numbers)
     if MOSTLY_NUMBERS <= share < 1:
-        raise SalutaryError(_mistakes(present[no_marker], numbers, path))
-    if _are_dates(texts):
+        raise SalutaryError(_mistakes(values, numbers, path))
+    if _are_dates(texts[values.index]):
         return None, DATES
     n_different = texts.nunique()
     if n_different > max(MANY_TEXTS, len(texts) / 2):
         return None, f"{FREE_TEXT} ({n_different:,} different values in {len(texts):,} rows)"
     return "category", ""
+
+
+def _are_codes(values: pd.Series) -> bool:
+    """Whether there are names among these numbers, or truth values only."""
+    if pd.api.types.infer_dtype(values) == "boolean":
+        return True
+    return bool(CODE.search("\n".join(map(str, values))))
 
 
 def _mistakes(texts: pd.Series, numbers: pd.Series, path: str | Path) -> str:
@@ -176,7 +189,9 @@ def _are_dates(texts: pd.Series) -> bool:
 def _is_constant(values: pd.Series, as_numbers: bool, path: str | Path, reading: Reading) -> bool:
     """Whether there is one value, in every row. Numbers may be the same though their digits are not."""
     if not as_numbers:
-        return not reading.is_missing(values).any() and to_texts(values).nunique() < 2
+        return not reading.is_missing(values).any() and reading.texts(values).nunique() < 2
+    if reading.numbers(values.iloc[:SOME_ROWS]).nunique() > 1:
+        return False
     numbers = to_numbers(values, path, reading)
     return not numbers.isna().any() and numbers.nunique() < 2
 

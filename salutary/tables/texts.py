@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,15 @@ def plain(values: pd.Series) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype(object)
     if isinstance(values.dtype, pd.ArrowDtype):
-        return values.convert_dtypes(dtype_backend="numpy_nullable")
+        return _without_arrow(values)
     return values.astype(values.dtype.subtype) if isinstance(values.dtype, pd.SparseDtype) else values
+
+
+def _without_arrow(values: pd.Series) -> pd.Series:
+    try:
+        return values.convert_dtypes(dtype_backend="numpy_nullable")
+    except KeyError:  # of decimal numbers, of which pandas knows no type without Arrow
+        return values.astype(object)
 
 
 def is_text(values: pd.Series) -> bool:
@@ -62,7 +70,7 @@ def is_missing(values: pd.Series) -> pd.Series:
     missing = values.isna()
     if not is_text(values):
         return missing
-    return missing | by_value(values, lambda each: mapped(each, _is_empty)).astype(bool)
+    return missing | np.array([_is_empty(value) for value in values], bool)
 
 
 def by_value(values: pd.Series, convert: Callable[[pd.Series], pd.Series]) -> pd.Series:
@@ -88,9 +96,10 @@ def as_objects(values: pd.Series) -> pd.Series:
     return pd.Series(each, values.index, object, values.name)
 
 
-def to_texts(values: pd.Series, missing: Iterable[str] = ()) -> pd.Series:
+def to_texts(values: pd.Series, missing: Iterable[str] = (), decimal: str = ".") -> pd.Series:
     """Categories as :func:`canonical` text, NaN for no value and for those that are ``missing``."""
-    texts = by_value(plain(values), lambda each: mapped(each, _category)).astype(object)
+    convert = partial(_category, decimal=decimal)
+    texts = by_value(plain(values), lambda each: mapped(each, convert)).astype(object)
     missing = frozenset(missing)
     return texts.mask(texts.isin(missing)) if missing else texts
 
@@ -109,16 +118,18 @@ def each_to_text(values: pd.Series) -> pd.Series:
     return texts
 
 
-def canonical(text: str) -> str:
+def canonical(text: str, decimal: str = ".") -> str:
     """The one text of a value, of the texts that files have of it.
 
     True for TRUE and true; 1.5 for 1.50, 1 for 1.0, 0.00001 for 1e-05, but 007 and 1E5 as they are;
-    2024-01-31 for 2024-01-31T00:00:00. A text that is none of these stays as it is.
+    2024-01-31 for 2024-01-31T00:00:00. A text that is none of these stays as it is. ``decimal``: how the file
+    writes numbers.
     """
     if not text or text[0].isalpha():
         return TRUTH.get(text.casefold(), text)
-    if REAL.fullmatch(text):
-        return _real(text)
+    number = text if decimal == "." or "." in text else text.replace(decimal, ".")
+    if REAL.fullmatch(number):
+        return _real(number)
     match = TIME.fullmatch(text)
     return _time(*match.groups()) if match else text
 
@@ -138,9 +149,9 @@ def as_text(value: Any) -> str:
     return str(value)
 
 
-def _category(value: object) -> str | float:
+def _category(value: object, decimal: str) -> str | float:
     text = as_text(value).strip()
-    return canonical(text) if text else np.nan
+    return canonical(text, decimal) if text else np.nan
 
 
 def _real(text: str) -> str:
