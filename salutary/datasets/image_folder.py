@@ -92,7 +92,7 @@ def read_picture(file: Path, side: int) -> np.ndarray:
 def check_labels(path: Path, files: dict[str, list[Path]]) -> None:
     """Raises SalutaryError, naming the row, unless the list gives each file the label of its folder."""
     try:
-        table = pd.read_csv(path, dtype=str)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)  # a class may be called None
     except (OSError, ValueError) as error:
         raise SalutaryError(f"{path} cannot be read: {error}") from error
     if not {"file", "label"} <= set(table):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
@@ -9,6 +10,7 @@ from matplotlib.figure import Figure
 
 from salutary.labeling.comparison import ALTERNATIVE, NAMES
 from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION, data_uri, small_png
+from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
 SHOWN = 20
@@ -57,13 +59,13 @@ def as_table(frame: pd.DataFrame) -> dict:
     """A frame as the template's macro takes it: numbers of four digits, on the right."""
     numeric = [pd.api.types.is_numeric_dtype(frame[name]) for name in frame]
     columns = [{"name": name, "number": number} for name, number in zip(frame, numeric, strict=True)]
-    return {"columns": columns, "rows": [[_cell(value) for value in row] for row in frame.values.tolist()]}
+    cells = [as_objects(frame.iloc[:, place]).map(_cell) for place in range(frame.shape[1])]
+    return {"columns": columns, "rows": [list(row) for row in zip(*cells, strict=True)]}
 
 
 def _cell(value: object) -> str:
-    if value is None or value != value:
-        return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = as_text(value)
+    return f"{value:.4g}" if text and isinstance(value, (float, np.floating)) else text
 
 
 def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:

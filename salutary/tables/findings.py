@@ -16,7 +16,7 @@ from salutary.tables.texts import as_text, is_text
 
 # Columns that a line names.
 NAMED = 6
-# A column is taken for one of numbers, written otherwise, from this share of its different values on.
+# A column is taken for one of numbers, written otherwise, above this share of its different values.
 HALF = 0.5
 # Different texts beside the numbers that may be markers; more are codes.
 FEW = 3
@@ -148,7 +148,7 @@ def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Rea
         if read.notna().sum() > numbers.notna().sum():
             best, numbers = other, read
     rest = texts[numbers.isna()].tolist()
-    if numbers.notna().mean() < HALF or (best is reading and not before):
+    if numbers.notna().mean() <= HALF or (best is reading and not before):
         return None
     settings = _differences(best, reading)
     if 0 < len(rest) <= FEW:

@@ -75,6 +75,8 @@ def is_missing(values: pd.Series) -> pd.Series:
 
 def by_value(values: pd.Series, convert: Callable[[pd.Series], pd.Series]) -> pd.Series:
     """``convert(values)``, but each of the different values is converted once."""
+    if values.dtype == np.float16:  # which pandas cannot sort out
+        return convert(values)
     if values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) != "string":
         return convert(values)  # 1 and True are equal, but not alike
     codes, different = pd.factorize(values, use_na_sentinel=False)
