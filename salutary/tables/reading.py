@@ -98,6 +98,10 @@ class Reading:
         """Categories: :func:`to_texts` of this way to write numbers."""
         return to_texts(values, decimal=self.decimal)
 
+    def categories(self, values: pd.Series) -> pd.Series:
+        """:meth:`texts`, NaN for those that mean "no value", too."""
+        return to_texts(values, self.missing_texts, self.decimal)
+
     def is_missing(self, values: pd.Series) -> pd.Series:
         """Whether there is no value in a column of features: nulls, empty texts, those of ``missing``."""
         missing = is_missing(values)

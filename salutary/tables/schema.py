@@ -20,7 +20,7 @@ from salutary.errors import SalutaryError
 from salutary.tables.messages import as_setting, listed, quoted, shown, where
 from salutary.tables.reading import MISSING as MISSING
 from salutary.tables.reading import Reading, not_a_number, to_numbers
-from salutary.tables.texts import as_text, is_time, to_texts
+from salutary.tables.texts import as_text, is_time
 
 # From this share of numbers on, a column of text is one of numbers with mistakes in it.
 MOSTLY_NUMBERS = 0.9
@@ -105,9 +105,7 @@ class Schema:
         """
         reading = reading or Reading()
         columns = {name: to_numbers(frame[name], path, reading) for name in self.numeric}
-        columns |= {
-            name: to_texts(frame[name], reading.missing_texts, reading.decimal) for name in self.categorical
-        }
+        columns |= {name: reading.categories(frame[name]) for name in self.categorical}
         return pd.DataFrame(columns, index=frame.index)
 
 
