@@ -94,6 +94,10 @@ def decimals(value):
     return f"{value:.2f}"
 
 
+def short(value):
+    return repr(float(value))
+
+
 REAL = (pa.float64(), pa.dictionary(pa.int32(), pa.float64()))
 TEXT = ("text", pa.large_string(), pa.string_view(), pa.dictionary(pa.int16(), pa.string()))
 WHOLE = (pa.int8(), pa.uint8(), pa.int16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64(), pa.float32(),
@@ -101,19 +105,20 @@ WHOLE = (pa.int8(), pa.uint8(), pa.int16(), pa.int32(), pa.uint32(), pa.int64(),
 LARGE = (pa.int64(), pa.uint64(), pa.decimal128(25, 0), pa.decimal128(38, 2))
 MONEY = (pa.float64(), pa.decimal128(9, 2), pa.decimal128(30, 4), pa.decimal256(50, 2))
 TIMES = tuple(pa.timestamp(unit) for unit in ("s", "ms", "us", "ns"))
+DAYS = (pa.date32(), pa.date64(), *TIMES)
 UTC_TIMES = tuple(pa.timestamp(unit, "UTC") for unit in ("s", "us", "ns"))
 TRUTH = tuple(lambda value, pair=pair: pair[value] for pair in (("False", "True"), ("FALSE", "TRUE"),
                                                                 ("false", "true")))  # fmt: skip
 KINDS = {
     "real": Kind(reals, (repr, "{:.4f}".format), (REAL, TEXT), ("f8", "U"), is_number=True),
     "single": Kind(singles, (str,), ((pa.float32(), pa.float64()), TEXT), ("f4", "f8", "U"), is_number=True),
-    "money": Kind(moneys, (decimals, lambda value: repr(float(value))), (MONEY, TEXT), ("f8", "U"), is_number=True),
+    "money": Kind(moneys, (decimals, short), (MONEY, TEXT), ("f8", "U"), is_number=True),
     "whole": Kind(wholes, (str, "{}.0".format), (WHOLE, TEXT), ("i8", "u1", "f4", "f8", "U"), is_number=True),
     "large": Kind(large, (str,), (LARGE, TEXT), ("i8", "u8", "U"), is_number=True),
     "truth": Kind(some([True, False]), TRUTH, ((pa.bool_(),), TEXT), ("?", "U")),
     "code": Kind(some(["00501", "007", "10115"], ["00501", "007"]), (str,), (TEXT,), ("U",)),
     "city": Kind(some(CITIES, CITIES[:3]), (str,), (TEXT,), ("U",)),
-    "day": Kind(days, (str, "{}T00:00:00".format), ((pa.date32(), pa.date64(), *TIMES), TEXT), ("M8[D]", "U")),
+    "day": Kind(days, (str, "{}T00:00:00".format), (DAYS, TEXT), ("M8[D]", "U")),
     "moment": Kind(moments, (str, datetime.isoformat), (TIMES, TEXT), ("M8[s]", "M8[ns]", "U")),
     "zoned": Kind(zoned, (str, datetime.isoformat), (UTC_TIMES, TEXT), ("U",)),
     "key": Kind(names, (str,), (TEXT,), ("U",), gaps=False),
@@ -132,7 +137,7 @@ NUMBERS = ("real", "single", "money", "whole", "large")
 
 @dataclass
 class Column:
-    """``decimal``: how texts write its values, if those are numbers; ``gap``: what a CSV file has for none."""
+    """``decimal``: how texts write its values, if those are numbers; ``gap``: none, in a CSV file."""
 
     name: str
     kind: Kind = field(repr=False)
@@ -274,13 +279,8 @@ def numpy_array(column, kind, way):
         return np.array(column.texts(way), str)
     if kind[0] == "M":
         return np.array(["NaT" if value is None else value for value in column.values], kind)
-    return np.array(
-        [
-            np.nan if value is None else float(str(value)) if kind == "f8" else value
-            for value in column.values
-        ],
-        kind,
-    )
+    values = [np.nan if value is None else value for value in column.values]
+    return np.array([float(str(value)) for value in values] if kind == "f8" else values, kind)
 
 
 def as_spark_would(columns, path, rng):

@@ -1,5 +1,6 @@
 """One table, whatever file it is in: the same columns, values, classes and lines on the terminal."""
 
+import itertools
 import json
 import re
 import tempfile
@@ -29,11 +30,11 @@ CATEGORIES = ("real", "single", "money", "whole", "large", *TIMES)
 
 
 @st.composite
-def tables(draw, sizes=st.sampled_from([9, 24, 60]), n_files=st.sampled_from([1, 3])):
+def tables(draw, sizes=(9, 24, 60), n_files=(1, 3)):
     """Columns, settings, a form for each of the parts, and a generator of all else."""
     names = draw(st.lists(st.sampled_from(sorted(KINDS)), min_size=2, max_size=9, unique=True))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n, decimal = draw(sizes), draw(st.sampled_from([".", ".", ","]))
+    n, decimal = draw(st.sampled_from(sizes)), draw(st.sampled_from([".", ".", ","]))
     folders = draw(st.sampled_from([FOLDERS[:1], FOLDERS[:3], FOLDERS[:4], FOLDERS[4:]]))
     values = np.sort(rng.integers(len(folders), size=n))
     columns = []
@@ -56,7 +57,7 @@ def tables(draw, sizes=st.sampled_from([9, 24, 60]), n_files=st.sampled_from([1,
         "separator": separator_of(columns),
     }
     forms = draw(st.lists(st.sampled_from(sorted(FORMS)), min_size=3, max_size=3))
-    return columns, settings, forms[: draw(n_files)], rng
+    return columns, settings, forms[: draw(st.sampled_from(n_files))], rng
 
 
 def written(columns, writers, folder, rng=None):
@@ -64,10 +65,10 @@ def written(columns, writers, folder, rng=None):
     folder.mkdir()
     n = len(columns[0].values)
     cuts = [0, n] if len(writers) == 1 else [0, 6 * n // 10, 8 * n // 10, n]
-    rows = [slice(*each) for each in zip(cuts, cuts[1:])]
+    rows = [slice(*each) for each in itertools.pairwise(cuts)]
     return {
         part: write([column.rows(each) for column in columns], folder / part, rng)
-        for part, each, write in zip(PARTS, rows, writers)
+        for part, each, write in zip(PARTS, rows, writers, strict=False)
     }
 
 
@@ -134,7 +135,7 @@ def check_kept(paths, settings, expected, cache):
 # Of a file that has no nulls it is told, beside all else, which texts mean "no value" elsewhere.
 
 TOLD = re.compile(
-    r"(\w+): '(.+)' (?:is a class|is a category of its own|means no value in columns of numbers): (.*?)(?:; .*)?"
+    r"(\w+): '(.+)' (?:is a (?:class|category of its own)|means no value in [\w ]+): (.*?)(?:; .*)?"
 )
 PLACE = re.compile(r"(?:^|, )([^,]+) \((\d+), row (\d+)\)")
 
@@ -150,9 +151,10 @@ def parted(findings):
 def markers_of(columns, table, forms, missing):
     markers, schema = set(), table.columns.schema
     cuts = np.cumsum([0, *(len(frame) for _, frame in table.columns.parts)])
-    for part, form, start, stop in zip(PARTS, forms, cuts, cuts[1:]):
+    rows = [slice(*each) for each in itertools.pairwise(cuts)]
+    for part, form, each in zip(PARTS, forms, rows, strict=False):
         for column in columns if form in TEXT_FORMS else ():
-            texts = column.rows(slice(start, stop)).texts(0, column.gap)
+            texts = column.rows(each).texts(0, column.gap)
             if column.name not in (*schema.used, "target"):
                 continue
             for text in {*texts} & {*MARKERS} - {*(missing if column.name != "target" else ())}:
@@ -237,7 +239,7 @@ def fast_pages():
         yield
 
 
-LARGE = tables(st.just(60), st.just(3))
+LARGE = tables(sizes=[60], n_files=[3])
 
 
 @settings(max_examples=3, **SHARED)
