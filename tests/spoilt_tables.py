@@ -88,6 +88,23 @@ def raw(name, content):
     return spoil
 
 
+def text(name, change):
+    """A file of other text."""
+    return raw(name, lambda content: change(content.decode()).encode())
+
+
+def everywhere(make):
+    """The same to the labelled, the validation and the pool rows."""
+    return both(*(make(name) for name in ("train.csv", "val.csv", "pool.csv")))
+
+
+def written_as(column, write):
+    """Other texts of the values of a column, in all files."""
+    return everywhere(
+        lambda name: frame(name, lambda table: table.assign(**{column: table[column].map(write)}))
+    )
+
+
 def arrow(name, change=lambda columns: columns, rows=0, compression="zstd"):
     """A table as Parquet or Feather; ``rows`` is its seed, and ``change`` gets a dictionary of columns."""
 

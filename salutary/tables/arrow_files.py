@@ -99,6 +99,8 @@ class _ArrowFile(ABC):
 
     def __init__(self, path: Path, partition: dict[str, str | None]):
         self.path = path
+        if not path.stat().st_size:
+            raise SalutaryError(f"{path} is empty")
         with _whole(path, self.form):
             self.schema, self.n_rows = self._open()
         # What is in the file as well is the same there.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import csv
 import gzip
 import itertools
+import re
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
@@ -21,6 +23,13 @@ from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
 
 UNNAMED = "(unnamed)"
+# The first line with which a file tells Excel its separator.
+SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
+# What Python says of quotes, in our words.
+QUOTES = {
+    "unexpected end of data": "a quote is opened that is never closed",
+    "expected after": "text follows a closing quote, and a quote within quotes is written twice",
+}
 # Rows that are turned into columns at a time: few enough to be in the cache still.
 PIECE_ROWS = 1024
 # Of a field, in characters: Python's own limit, 131,072, is below what notes or pictures in text take up.
@@ -28,7 +37,8 @@ csv.field_size_limit(2**31 - 1)
 
 
 class CsvFile(TableFile):
-    """Comma-separated UTF-8 text with a header, or another ``separator``; .gz is unpacked.
+    """Comma-separated UTF-8 text with a header, or another ``separator``, or the one that the first line
+    names, as in ``sep=;``; .gz is unpacked.
 
     Raises SalutaryError for a separator that cannot be one.
     """
@@ -40,14 +50,22 @@ class CsvFile(TableFile):
         self.separator = separator
 
     @cached_property
+    def _named_separator(self) -> str | None:
+        """The one in a first line that is no row."""
+        with self._opened("rt", encoding="utf-8-sig", errors="replace", newline="") as file:
+            match = SEPARATOR.fullmatch(file.readline(len('"sep=;"\r\n')))
+        return match[1] if match else None
+
+    @cached_property
     def columns(self) -> list[str]:
         header = next(self._lines(), [])
         if not header:
             raise SalutaryError(f"{self.path} is empty")
         if len(header) == 1 and (marks := [mark for mark in (";", "\t", "|") if mark in header[0]]):
+            mark = marks[0]
+            advice = "tabs? Name it .tsv" if mark == "\t" else f'{mark!r}? Set separator="{mark}"'
             raise SalutaryError(
-                f"{self.path} has the single column {quoted(header[0])}: is it separated by {marks[0]!r}?"
-                " Set separator"
+                f"{self.path} has the single column {quoted(header[0])}: is it separated by {advice}"
             )
         return _names(header)
 
@@ -88,21 +106,29 @@ class CsvFile(TableFile):
         row = -1  # of the line that is being read: the header
         try:
             with self._opened("rt", encoding="utf-8-sig", newline="") as file:
+                if self._named_separator:
+                    next(file)
+                separator = self._named_separator or self.separator
                 # Strict, so that a file that ends inside quotes is an error.
-                for values in csv.reader(_text(file), delimiter=self.separator, strict=True):
+                for values in csv.reader(_text(file), delimiter=separator, strict=True):
                     if values:
                         yield values
                         row += 1
         except csv.Error as error:
             place = where(self.path, row=row) if row >= 0 else f"{self.path}, header"
-            raise SalutaryError(f"{place}: {error}") from error
-        except UnicodeDecodeError as error:
-            raise SalutaryError(f"{self.path} is not UTF-8: see line {self._bad_line()}") from error
+            said = next((text for key, text in QUOTES.items() if key in str(error)), error)
+            raise SalutaryError(f"{place}: {said}") from None
+        except UnicodeDecodeError:
+            raise SalutaryError(f"{self.path} is {self._encoding()}") from None
 
-    def _bad_line(self) -> int:
-        """Number of the first line that is not UTF-8; decoding in pieces does not tell."""
+    def _encoding(self) -> str:
+        """What a file is that is not UTF-8, and its first line that is not."""
         with self._opened("rb") as file:
-            return next(n for n, line in enumerate(file, start=1) if not _is_utf8(line))
+            first = file.readline()
+            if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+                return "UTF-16: save it as UTF-8"
+            lines = enumerate(itertools.chain([first], file), start=1)
+            return f"not UTF-8: see line {next(n for n, line in lines if not _is_utf8(line))}"
 
     @contextlib.contextmanager
     def _opened(self, *arguments: str, **settings: str) -> Iterator[IO]:

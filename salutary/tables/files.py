@@ -22,6 +22,14 @@ from salutary.tables.parquet_folder import PARQUET
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile, check_columns
 
+# What to do with files of other forms.
+_UNPACK, _SAVE = ": unpack it", ": save its sheet as .csv"
+OTHERS = {
+    **dict.fromkeys((".zip", ".bz2", ".xz", ".zst"), _UNPACK),
+    **dict.fromkeys((".xlsx", ".xls", ".ods"), _SAVE),
+    ".npy": ": save it as .npz, by names of columns",
+}
+
 __all__ = ["TableFile", "check_columns", "open_table"]
 
 
@@ -35,14 +43,17 @@ def open_table(path: str | Path, separator: str = ",", reading: Reading | None =
     path = Path(os.path.expanduser(path))
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
+    if path.is_file() and not path.stat().st_size:
+        raise SalutaryError(f"{path} is empty")
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]
     form = suffixes[0] if suffixes else ""
     if path.is_dir() or form in (*PARQUET, ".feather", ".arrow"):
-        if path.is_file() and not path.stat().st_size:
-            raise SalutaryError(f"{path} is empty")
         return ArrowFiles(path, reading.with_nulls)
     if form in (".csv", ".tsv", ".txt"):
         return CsvFile(path, "\t" if form == ".tsv" else separator, reading)
     if form == ".npz":
         return NpzFile(path, reading.with_nulls)
-    raise SalutaryError(f"{path} is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet")
+    advice = OTHERS.get(form, "")
+    raise SalutaryError(
+        f"{path} is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet{advice}"
+    )

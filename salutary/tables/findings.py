@@ -81,13 +81,19 @@ class Findings:
 
 
 def class_findings(labels: pd.Series, path: str | Path, reading: Reading) -> list[str]:
-    """Labels that mean "no value" elsewhere: here they are classes."""
+    """Labels that mean "no value" elsewhere: here they are classes; and classes that may be one."""
     found = Findings(path, reading)
     found._count(found.categories, labels)
-    return [
+    lines = [
         f"{path}: {quoted(text)} is a class: {_places(met)}; leave the label empty where there is none"
         for text, met in found.categories.items()
     ]
+    names = pd.Series(reading.texts(labels).dropna().unique(), dtype=object)
+    alike = names[names.str.casefold().duplicated(keep=False)].tolist()
+    if alike:
+        together = " and ".join(map(quoted, sorted(alike)[:2]))
+        lines.append(f"{where(path, labels.name)}: {together} are two classes, which differ in capitals only")
+    return lines
 
 
 def column_findings(
@@ -153,6 +159,8 @@ def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Rea
     settings = _differences(best, reading)
     if 0 < len(rest) <= FEW:
         settings.append(as_setting("missing", rest))
+    if not (rest or settings):  # codes
+        settings.append(as_setting("numeric", [str(values.name)]))
     odd = present.isin(rest) if best is reading else reading.numbers(present).isna()
     row = first_row(odd)
     count = int((~present.isin(rest)).sum())

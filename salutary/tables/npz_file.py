@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
-from salutary.tables.messages import one_line, quoted, shown
+from salutary.tables.messages import as_setting, one_line, quoted, shown, where
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
 
@@ -54,11 +55,19 @@ class NpzFile(TableFile):
         used = {name: values for name, values in self._usable.items() if name in columns}
         lengths = {name: len(values) for name, values in used.items()}
         if len(set(lengths.values())) > 1:
-            sizes = ", ".join(f"{shown(name)} {n}" for name, n in list(lengths.items())[:4])
-            raise SalutaryError(f"{self.path} holds arrays of different lengths: {sizes}")
+            raise SalutaryError(_different(self.path, lengths))
         for start in range(0, max(lengths.values(), default=0), table_file.BLOCK_ROWS):
             rows = slice(start, start + table_file.BLOCK_ROWS)
             yield pd.DataFrame({column: used[column][rows] for column in columns})
+
+
+def _different(path: Path, lengths: dict[str, int]) -> str:
+    """What is wrong with columns that have more or fewer values than most."""
+    usual = Counter(lengths.values()).most_common(1)[0][0]
+    names = [name for name, n in lengths.items() if n != usual]
+    example = next(name for name, n in lengths.items() if n == usual)
+    problem = f"it has {lengths[names[0]]:,} values, but {shown(example)} {usual:,}"
+    return f"{where(path, names[0])}: {problem}; {as_setting('ignore', names)} does without"
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray | bytes | None]:
@@ -69,8 +78,8 @@ def _arrays(path: Path) -> dict[str, np.ndarray | bytes | None]:
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return {name: _array(archive, name) for name in archive.files}
     except DAMAGED as error:
-        text = "objects are not read" if "pickle" in str(error) else one_line(error)
-        raise SalutaryError(f"{path} is not a whole .npz file of plain arrays: {text}") from error
+        text = "it is no archive" if "pickle" in str(error) else one_line(error)
+        raise SalutaryError(f"{path} is not a whole .npz file of plain arrays: {text}") from None
     raise SalutaryError(f"{path} holds a single array, as a .npy file does, and no columns")
 
 

@@ -1,0 +1,72 @@
+"""docs/bad_files.md, made of the cases that the tests run: ``python tests/bad_files_page.py``."""
+
+from pathlib import Path
+
+import bad_columns
+import bad_files
+import told_files
+
+PAGE = Path(__file__).parents[1] / "docs" / "bad_files.md"
+REFUSED = {
+    "Files": bad_files.FILES,
+    "CSV": bad_files.CSV,
+    "Parquet": bad_files.PARQUET,
+    "NPZ": bad_files.NPZ,
+    "Columns": bad_columns.COLUMNS,
+    "Values": bad_columns.VALUES,
+    "Classes": bad_columns.CLASSES,
+    "Ids": bad_columns.IDS,
+}
+TOLD = {"Left out": told_files.LEFT_OUT, "Taken for something": told_files.TAKEN}
+READ = told_files.NOTHING_TO_TELL
+HEAD = """# Bad files, and the line that each gets
+
+Made of the cases that the tests run ([`tests/bad_files_page.py`](../tests/bad_files_page.py)): `train.csv`, `val.csv` and
+`pool.csv` have the columns key, age, wage, city and outcome, and one thing is done to one of them.
+[Your own data](your_data.md) says what is right.
+
+## Refused
+
+`salutary-label` stops with one line and status 1, and nothing is written. What other packages say of a damaged file is left
+out here ("...").
+"""
+READ_HEAD = """
+## Read, and told
+
+The line is on the terminal, on the page and in `facts.json`.
+"""
+QUIET = "\n## Read as they are\n\n"
+# Settings that only name the file.
+FILES = ("labeled", "validation", "test", "pool")
+
+
+def page():
+    parts = [HEAD, *(table(name, cases) for name, cases in REFUSED.items()), READ_HEAD]
+    parts += [table(name, cases) for name, cases in TOLD.items()]
+    return "".join([*parts, QUIET, *(f"- {what}{with_settings(case[1])}\n" for what, case in READ.items())])
+
+
+def with_settings(settings):
+    return f" (`{shown(settings)}`)" if shown(settings) else ""
+
+
+def table(name, cases):
+    rows = [f"| {cell(what)} | {code(shown(each[1]))} | {code(each[2])} |\n" for what, each in cases.items()]
+    return f"\n### {name}\n\n| what it is | with | the line |\n|---|---|---|\n{''.join(rows)}"
+
+
+def shown(settings):
+    return " ".join(f"{name}={value}" for name, value in settings.items() if name not in FILES)
+
+
+def code(text):
+    mark = "``" if "`" in text else "`"
+    return f"{mark}{cell(text)}{mark}" if text else ""
+
+
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
