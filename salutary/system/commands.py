@@ -57,12 +57,12 @@ def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
 
 
 def _literal(value: Any) -> Any:
-    """Resolved settings such that a text with ``${`` in it is no interpolation."""
+    """Resolved settings such that a text with ``${`` in it is no interpolation; Hydra resolves it twice."""
     if isinstance(value, Mapping):
         return {name: _literal(each) for name, each in value.items()}
     if isinstance(value, list):
         return [_literal(each) for each in value]
-    return value.replace("${", "\\${") if isinstance(value, str) else value
+    return value.replace("${", "\\\\\\${") if isinstance(value, str) else value
 
 
 def resolved(cfg: DictConfig, texts: Container[str] = ()) -> dict[str, Any]:

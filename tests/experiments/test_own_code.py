@@ -49,8 +49,10 @@ def folder(tmp_path) -> Path:
 
 
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    flags = [each for each in arguments if each.startswith("-")]
+    settings = [*SETTINGS, *(each for each in arguments if each not in flags)]
     return subprocess.run(
-        [sys.executable, "-m", "salutary", *arguments, "--config-dir", "conf", *SETTINGS],
+        [sys.executable, "-m", "salutary", *flags, "--config-dir", "conf", *settings],
         cwd=folder,
         capture_output=True,
         text=True,
