@@ -15,7 +15,7 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from salutary.errors import SalutaryError
 from salutary.experiments import help, terminal
@@ -96,7 +96,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, told: terminal.Told | Non
         if name == "study" and not directory.config.get("study"):
             return None
         if name == "device":
-            arguments |= threads_per_worker(cfg)
+            arguments |= threads_per_worker(OmegaConf.create(directory.config))
         return build(directory.config, name, **arguments)
 
     return execute(part, directory, told)

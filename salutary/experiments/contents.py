@@ -14,6 +14,9 @@ from salutary.errors import SalutaryError
 from salutary.system.commands import build
 from salutary.system.files import checksum
 
+# Settings of data sets that may be there, but are no files of the user's.
+OTHERS = {"_target_", "data_dir", "cache_dir", "device"}
+
 
 def contents(dataset: dict) -> dict[str, str]:
     """Checksums of what the user's files hold that a data set reads, by the setting that names them.
@@ -22,10 +25,10 @@ def contents(dataset: dict) -> dict[str, str]:
     over the names and checksums of its files. Empty for a data set without ``files()``, or where a file is
     not there: whoever loads it says so. Raises SalutaryError for a ``files()`` that gives something else.
     """
-    found = _files(dataset)
-    if not isinstance(found, Mapping):
-        raise SalutaryError(f"{dataset['_target_']}.files() must give a dictionary, not {found!r}")
     try:
+        found = _files(dataset)
+        if not isinstance(found, Mapping):
+            raise SalutaryError(f"{dataset['_target_']}.files() must give a dictionary, not {found!r}")
         return {name: _content(dataset.get(name), [Path(each) for each in found[name]]) for name in found}
     except OSError:
         return {}
@@ -34,14 +37,21 @@ def contents(dataset: dict) -> dict[str, str]:
 def _files(dataset: dict) -> Any:
     """What the data set's ``files()`` gives. The program's own are not loaded where there are no files."""
     target = str(dataset.get("_target_"))
-    if target.startswith("salutary.") and not any(map(_is_there, dataset.values())):
+    named = [dataset[name] for name in dataset.keys() - OTHERS]
+    if target.startswith("salutary.") and not any(map(_is_there, named)):
         return {}
     try:
         if not hasattr(get_class(target), "files"):
             return {}
-        return build({"dataset": dataset}, "dataset").files()
+        built = build({"dataset": dataset}, "dataset")
     except Exception:  # it fails again when the table is loaded, which tells it
         return {}
+    try:
+        return built.files()
+    except (SalutaryError, OSError):
+        raise
+    except Exception as error:
+        raise SalutaryError(f"{target}.files(): {type(error).__name__}: {error}") from error
 
 
 def _is_there(value: object) -> bool:

@@ -18,7 +18,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from salutary.errors import SalutaryError
-from salutary.experiments.collect import collect_all
 from salutary.experiments.journal import Watch, duration
 from salutary.system.overrides import quoted
 
@@ -99,6 +98,8 @@ def _go_on_after_failures(config: DictConfig) -> None:
 @contextlib.contextmanager
 def _told(config: DictConfig) -> Iterator[None]:
     """Show the jobs of another sweeper, then what became of them; raises SalutaryError if all failed."""
+    from salutary.experiments.collect import collect_all
+
     folder, started = Path(config.hydra.sweep.dir), time.perf_counter()
     watch = Watch(folder, config.hydra.sweeper.get("n_trials"))
     try:

@@ -72,4 +72,4 @@ def remember() -> None:
 
 def command(name: str) -> str:
     """The command as it was typed, for a shell."""
-    return shlex.join([name, *_typed])
+    return shlex.join([name, *(_typed or sys.argv[1:])])

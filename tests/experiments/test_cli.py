@@ -92,6 +92,28 @@ def test_records_are_told_apart_and_complete(tmp_path):
     assert len({run_name(identity, c) for c in own}) == 3
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_precision_of_a_networks_device_is_part_of_its_name(dtype, monkeypatch):
+    """``precision: auto`` is bfloat16 on a GPU: those are other numbers, and another run."""
+    import torch
+
+    identity = Identity("d", "s", "m", "p", 0)
+
+    def name(device: str, precision: str) -> str:
+        config = {
+            "dataset": {},
+            "device": {"name": device, "dtype": dtype},
+            "model": {"precision": precision},
+        }
+        return run_name(identity, config)
+
+    assert name("cpu", "auto") == name("cpu", "float32") == name("cuda:1", "float32")
+    assert name("cuda", "auto") == name("cpu", "bfloat16") == name("cuda:1", "auto") != name("cpu", "auto")
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert name("auto", "auto") == name("cuda" if there else "cpu", "auto")
+
+
 @pytest.mark.parametrize("strategy", ["salutary", "random"])
 def test_same_seed_twice_gives_the_same_bytes(strategy, salutary_run, tmp_path):
     contents = []
@@ -177,6 +199,7 @@ MISTAKES = {
     "Hydra's own folder": (["hydra.run.dir=/proc/none"], "/proc/none: No such file or directory"),
     "sweep into a file": (["-m", "output_dir=file.txt"], "file.txt"),
     "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),
+    "setting of the other command": (["min_influenc=1"], "no setting 'min_influenc'; see --help"),
     "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset"),
     "override that does not parse": (["budget=["], "no viable alternative"),
     "wrong type": (["budget=many"], "budget must be a whole number >= 1, not 'many'"),

@@ -260,6 +260,8 @@ class Own:
         self.rows, self.wrong = rows, wrong
 
     def files(self):
+        if self.wrong == "error":
+            raise KeyError("rows")
         return self.wrong or {"rows": [Path(self.rows)], "more": [Path("more.txt")]}
 
     def load(self):
@@ -281,4 +283,6 @@ def test_a_data_set_of_ones_own(salutary_run, tmp_path):
     assert not was_finished(salutary_run(*command)[1])
     status, _, err = salutary_run(*command, "+dataset.wrong=[a.csv]")
     assert (status, "own_files.Own.files() must give a dictionary, not ['a.csv']" in err) == (1, True)
+    status, _, err = salutary_run(*command, "+dataset.wrong=error")
+    assert (status, "own_files.Own.files(): KeyError: 'rows'" in err) == (1, True)
     sys.modules.pop("own_files")
