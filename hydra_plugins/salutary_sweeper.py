@@ -67,11 +67,11 @@ class GridSweeper(Sweeper):
         from salutary.experiments.journal import Watch, duration
 
         jobs, started = self.jobs(arguments), time.perf_counter()
+        skips = not self.config.force and self._may_be_finished()
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
         watch = Watch(sweep_dir, len(jobs))
-        skips = not self.config.force and self._may_be_finished()
         results, broken, launched = [], None, False
         with watch.watching(), _noticed_interrupt() as interrupted:
             try:
@@ -157,7 +157,7 @@ class GridSweeper(Sweeper):
         """
         from salutary.experiments.journal import Note
         from salutary.experiments.records import RunDirectory
-        from salutary.experiments.settings import TEXTS
+        from salutary.experiments.settings import NEVER_NUMBERS
         from salutary.experiments.sweep import known_to_hydra
 
         cfg, hydra = self._composed(job)
@@ -165,7 +165,7 @@ class GridSweeper(Sweeper):
             return False
         try:
             with known_to_hydra(hydra):
-                config = resolved(cfg, TEXTS)
+                config = resolved(cfg, NEVER_NUMBERS)
             directory = RunDirectory.of(config, hydra.hydra.runtime.choices)
         except (SalutaryError, OmegaConfBaseException):
             return False  # the job will say so, or can read what only jobs can

@@ -22,7 +22,7 @@ from salutary.experiments import help, terminal
 from salutary.experiments.journal import Note, duration, note
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
-from salutary.experiments.settings import TEXTS, Settings
+from salutary.experiments.settings import NEVER_NUMBERS, TEXTS, Settings
 from salutary.experiments.sweep import ended
 from salutary.system import conf
 from salutary.system.commands import build, explain, one_line_errors, resolved, threads_per_worker
@@ -42,7 +42,7 @@ def salutary_run(cfg: DictConfig) -> float:
 
 def _single(cfg: DictConfig) -> float:
     """A run by itself shows its rounds and a summary."""
-    directory = RunDirectory.of(resolved(cfg, TEXTS), HydraConfig.get().runtime.choices)
+    directory = RunDirectory.of(resolved(cfg, NEVER_NUMBERS), HydraConfig.get().runtime.choices)
     if not _execute(cfg, directory):
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
@@ -70,7 +70,9 @@ def _job(cfg: DictConfig) -> float:
             tell("running", f"round {done} of {rounds}")
 
     try:
-        directory = RunDirectory.of(resolved(cfg, TEXTS), settings.runtime.choices, keep_failures=True)
+        directory = RunDirectory.of(
+            resolved(cfg, NEVER_NUMBERS), settings.runtime.choices, keep_failures=True
+        )
         tell("running")
         executed = _execute(cfg, directory, told)
         last = read_finished(directory.path).rounds[-1]

@@ -17,7 +17,7 @@ from salutary.experiments.collect import flattened
 from salutary.experiments.identity import what_matters
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
-from salutary.experiments.settings import TEXTS
+from salutary.experiments.settings import NEVER_NUMBERS
 from salutary.system.commands import resolved
 
 if TYPE_CHECKING:
@@ -63,7 +63,9 @@ class MLflow(Callback):
             return
         from mlflow.entities import Metric, Param, RunTag
 
-        directory = RunDirectory.of(resolved(job_return.cfg, TEXTS), HydraConfig.get().runtime.choices)
+        directory = RunDirectory.of(
+            resolved(job_return.cfg, NEVER_NUMBERS), HydraConfig.get().runtime.choices
+        )
         client, name = self._client(), directory.path.name
         experiment = self._experiment(client)
         finished = read_finished(directory.path).facts["finished"]

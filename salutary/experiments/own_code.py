@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from salutary.system.environment import changed_meanwhile, own_code
+from salutary.system.environment import changed_meanwhile, others, own_code
 from salutary.system.files import checksum, write_atomic
 
 
@@ -19,7 +19,7 @@ class OwnCode:
     """
 
     def __init__(self, config: dict, folder: Path):
-        self.packages = frozenset(target.partition(".")[0] for target in targets(config)) - {"salutary"}
+        self.packages = others(frozenset(target.partition(".")[0] for target in targets(config)))
         self.file = folder / "code.json"
         self._noted: dict[str, str] | None = {}
 

@@ -18,6 +18,8 @@ TEXTS = frozenset(
     ["output_dir", "data_dir", "cache_dir", "hydra.run.dir", "hydra.sweep.dir"]
     + [f"dataset.{name}" for name in TEXTS_OF_DATA]
 )
+# What is text wherever it comes from; these are lists of names on the command line.
+NEVER_NUMBERS = TEXTS | {"dataset.numeric", "dataset.categorical", "dataset.ignore"}
 
 
 @dataclass(frozen=True)

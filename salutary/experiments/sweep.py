@@ -16,15 +16,17 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
 
 from salutary.errors import SalutaryError
 from salutary.experiments.journal import Watch, duration
+from salutary.experiments.settings import RULES
 from salutary.system.overrides import quoted
 
 OURS = "hydra_plugins.salutary_sweeper.GridSweeper"  # which tells of its jobs by itself
 RESULTS = "optimization_results.yaml"  # of Optuna's sweeper
-# What is the same for all jobs of a sweep.
-OF_THE_SWEEP = r"\$\{(?!(?:oc\.env|now):)"
+# An interpolation that may be another for each job of a sweep.
+MAY_VARY = r"\$\{(?!(?:oc\.env|now):)"
 _at_end = contextlib.ExitStack()
 
 
@@ -39,10 +41,13 @@ class Around(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """All jobs note what becomes of them in one folder, and are told of whichever sweeper starts them."""
-        _share_folder(config)
-        if config.hydra.sweeper.get("_target_") != OURS:
-            _go_on_after_failures(config)
-            _at_end.enter_context(_told(config))
+        with contextlib.suppress(
+            SalutaryError, OmegaConfBaseException
+        ):  # the sweeper finds it, too, and says it
+            _share_folder(config)
+            if config.hydra.sweeper.get("_target_") != OURS:
+                _go_on_after_failures(config)
+                _at_end.enter_context(_told(config))
 
 
 @contextlib.contextmanager
@@ -53,11 +58,17 @@ def ended() -> Iterator[None]:
 
 
 def shared_folder(config: DictConfig) -> str:
-    """The part of ``output_dir`` that the jobs of a sweep share: it may depend on what they differ in."""
+    """The part of ``output_dir`` that the jobs of a sweep share: it may depend on what they differ in.
+
+    Raises SalutaryError if it is no text.
+    """
     typed = OmegaConf.to_container(config, resolve=False)["output_dir"]  # type: ignore[call-overload, index]
-    varies = re.search(OF_THE_SWEEP, str(typed))
+    varies = re.search(MAY_VARY, str(typed))
     if not varies:
-        return config.output_dir
+        folder = config.output_dir
+        if not RULES["output_dir"].accepts(folder):
+            raise SalutaryError(RULES["output_dir"].complaint("output_dir", folder))
+        return folder
     shared = typed[: varies.start()].rpartition("/")[0] or "."
     return OmegaConf.create({"folder": shared})["folder"]
 

@@ -58,11 +58,11 @@ def code(packages: frozenset[str] = frozenset()) -> str | None:
     being installed: what such a class may be built on. A file that changed since the program started may be
     another than the one that was loaded, so then there is no telling; nor for a module without a file.
     """
-    own, others = _program(), _others(packages)
-    if not others or own is None:
+    own, theirs = _program(), others(packages)
+    if not theirs or own is None:
         return own
-    theirs = _checksum(_loaded(others))
-    return theirs and hashlib.sha256(f"{own} {theirs}".encode()).hexdigest()
+    built_on = _checksum(_loaded(theirs))
+    return built_on and hashlib.sha256(f"{own} {built_on}".encode()).hexdigest()
 
 
 def own_code(packages: frozenset[str]) -> dict[str, str] | None:
@@ -70,10 +70,10 @@ def own_code(packages: frozenset[str]) -> dict[str, str] | None:
 
     Empty if all of it is the program's own; None where it cannot be told.
     """
-    others = _others(packages)
-    files = _loaded(others) if others else {}
+    theirs = others(packages)
+    files = _loaded(theirs) if theirs else {}
     try:
-        if (others and not files) or any(map(changed_meanwhile, files.values())):
+        if (theirs and not files) or any(map(changed_meanwhile, files.values())):
             return None
         return {str(path): checksum(path) for path in files.values()}
     except OSError:
@@ -85,7 +85,8 @@ def changed_meanwhile(path: Path) -> bool:
     return path.stat().st_mtime >= STARTED
 
 
-def _others(packages: frozenset[str]) -> frozenset[str]:
+def others(packages: frozenset[str]) -> frozenset[str]:
+    """Those of some top-level packages that are neither the program's nor Python's own."""
     return packages - {PACKAGE.name} - sys.stdlib_module_names
 
 

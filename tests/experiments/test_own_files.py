@@ -108,6 +108,15 @@ def test_numbers_from_the_environment_are_numbers(salutary_run, tmp_path, monkey
     assert "1 jobs: 0 run, 1 finished before" in salutary_run("-m", *command, *numbers)[1]
 
 
+def test_a_column_named_by_the_environment_is_a_text(salutary_run, tmp_path, monkeypatch):
+    part(0, 200).rename(columns={"key": "5"}).to_csv(tmp_path / "rows.csv", index=False)
+    monkeypatch.setenv("COLUMN", "5")
+    status, _, err = salutary_run(
+        "dataset.path=rows.csv", "dataset.ignore=[${oc.env:COLUMN}]", *(TABLE[0], TABLE[1]), *RUN[3:]
+    )
+    assert (status, err) == (0, "")
+
+
 # -- what they hold --------------------------------------------------------------------------------
 
 

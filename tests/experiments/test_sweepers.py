@@ -114,6 +114,23 @@ def test_what_cannot_be_collected_is_told():
     assert collect_all(["none"]) == ["not collected: no finished run below none"]
 
 
+@pytest.mark.parametrize("sweeper", ["salutary", "basic"])
+def test_a_folder_that_cannot_be_told_is_one_line(sweeper, salutary_run, tmp_path):
+    status, out, err = salutary_run(
+        "-m", f"hydra/sweeper={sweeper}", *QUICK, "output_dir=${oc.env:NOWHERE}/x"
+    )
+    assert (status, out, len(err.splitlines())) == (1, "", 1)
+    assert "Environment variable 'NOWHERE' not found" in err
+    assert not any(tmp_path.iterdir())
+
+
+def test_no_folder_for_a_sweep_is_one_line(salutary_run, tmp_path):
+    status, out, err = salutary_run("-m", *QUICK, "output_dir=null")
+    assert (status, out) == (1, "")
+    assert err == "salutary-run: output_dir must be the name of a folder, not None"
+    assert not any(tmp_path.iterdir())
+
+
 # -- grids -----------------------------------------------------------------------------------------
 
 GRIDS = [
