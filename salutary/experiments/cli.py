@@ -61,7 +61,8 @@ def _job(cfg: DictConfig) -> float:
     started, pace = time.perf_counter(), Pace()
 
     def tell(state: str, text: str = "") -> None:
-        name = directory.path.name if directory else " ".join(settings.overrides.task)
+        typed: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
+        name = directory.path.name if directory else " ".join(typed)
         folder = str(directory.path.parent) if directory else ""
         note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text, folder))
 

@@ -124,6 +124,20 @@ def test_a_folder_that_cannot_be_told_is_one_line(sweeper, salutary_run, tmp_pat
     assert not any(tmp_path.iterdir())
 
 
+def test_a_job_whose_folder_cannot_be_told_is_counted(salutary_run):
+    status, out, _ = salutary_run("-m", *QUICK, "output_dir=of/${nowhere}", "seed=0,1")
+    assert (status, len(lines(out, "failed"))) == (1, 2)
+    assert "2 jobs: 0 run, 0 finished before, 2 failed" in out
+
+
+def test_a_folder_of_what_was_typed(salutary_run, tmp_path):
+    name = ("hydra.job.config.override_dirname.exclude_keys=[output_dir]", "+note=a b")
+    sweep = ("-m", *QUICK, *name, "output_dir=of/${hydra:job.override_dirname}", "seed=0,1")
+    assert "2 jobs: 2 run" in salutary_run(*sweep)[1]
+    assert len({path.parents[1] for path in tmp_path.glob("of/*/*/run.json")}) == 2
+    assert "2 jobs: 0 run, 2 finished before" in salutary_run(*sweep)[1]
+
+
 def test_no_folder_for_a_sweep_is_one_line(salutary_run, tmp_path):
     status, out, err = salutary_run("-m", *QUICK, "output_dir=null")
     assert (status, out) == (1, "")
@@ -192,7 +206,7 @@ def test_an_experiment_of_two_grids_with_a_choice_typed(salutary_run, tmp_path):
 
 
 def test_a_redirected_run_tells_of_its_rounds(salutary_run, monkeypatch):
-    assert "rounds: " not in salutary_run(*QUICK, "rounds=3")[1]  # it took less than ten seconds
+    assert "rounds: " not in salutary_run(*QUICK, "rounds=3")[1]
     monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
     out = salutary_run(*QUICK, "rounds=3", "force=true")[1]
     told = [line for line in out.splitlines() if "rounds: " in line]
@@ -209,6 +223,7 @@ def test_a_redirected_sweep_tells_of_jobs_that_run(salutary_run, monkeypatch):
 
 def test_lines_keep_their_distance(monkeypatch):
     now = [0.0]
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 10)
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
     pace, due = progress.Pace(), []
     for now[0] in (1, 9.9, 10, 11, 19.9, 20, 45, 46):
