@@ -158,15 +158,13 @@ class GridSweeper(Sweeper):
         from salutary.experiments.journal import Note
         from salutary.experiments.records import RunDirectory
         from salutary.experiments.settings import NEVER_NUMBERS
-        from salutary.experiments.sweep import known_to_hydra
 
-        cfg, hydra = self._composed(job)
+        cfg, choices = self._composed(job)
         if not skips:
             return False
         try:
-            with known_to_hydra(hydra):
-                config = resolved(cfg, NEVER_NUMBERS)
-            directory = RunDirectory.of(config, hydra.hydra.runtime.choices)
+            config = resolved(cfg, NEVER_NUMBERS)
+            directory = RunDirectory.of(config, choices)
         except (SalutaryError, OmegaConfBaseException):
             return False  # the job will say so, or can read what only jobs can
         if config["force"] or not directory.finished:
@@ -176,7 +174,7 @@ class GridSweeper(Sweeper):
         return True
 
     def _composed(self, job: list[str]) -> tuple[DictConfig, DictConfig]:
-        """The job's configuration, and that of Hydra, which has its choices of the groups.
+        """The job's configuration and its choices of the groups.
 
         Composing takes Hydra 50 ms, setting a value almost nothing: jobs that differ in values only, such as
         seeds, are composed once. What is handed on, the launcher composes again, maybe in another process.
@@ -187,11 +185,11 @@ class GridSweeper(Sweeper):
         groups = tuple(text for text, o in zip(job, overrides, strict=True) if o not in values)
         if groups not in self._compositions:
             composed = loader.load_sweep_config(self.config, list(groups))
-            hydra = OmegaConf.masked_copy(composed, "hydra")
+            choices = composed.hydra.runtime.choices
             with open_dict(composed):
                 del composed["hydra"]
-            self._compositions[groups] = composed, hydra
-        composed, hydra = self._compositions[groups]
+            self._compositions[groups] = composed, choices
+        composed, choices = self._compositions[groups]
         cfg = copy.deepcopy(composed)
         try:
             for override in values:
@@ -199,7 +197,7 @@ class GridSweeper(Sweeper):
         except OmegaConfBaseException:
             loader.load_sweep_config(self.config, job)  # says it in Hydra's words
             raise
-        return cfg, hydra
+        return cfg, choices
 
     def _is_group(self, override: Override) -> bool:
         return self._has_group(override.key_or_group)

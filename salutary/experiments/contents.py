@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,7 +45,7 @@ def _files(dataset: dict) -> Any:
     try:
         if not hasattr(get_class(target), "files"):
             return {}
-        built = build({"dataset": dataset}, "dataset")
+        built = _built(json.dumps(dataset))
     except Exception:  # it fails again when the table is loaded, which tells it
         return {}
     try:
@@ -52,6 +54,11 @@ def _files(dataset: dict) -> Any:
         raise
     except Exception as error:
         raise SalutaryError(f"{target}.files(): {type(error).__name__}: {error}") from error
+
+
+@functools.lru_cache(maxsize=64)
+def _built(dataset: str) -> Any:
+    return build({"dataset": json.loads(dataset)}, "dataset")
 
 
 def _is_there(value: object) -> bool:

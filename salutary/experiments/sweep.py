@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from hydra.core.hydra_config import HydraConfig
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
@@ -73,25 +72,12 @@ def shared_folder(config: DictConfig) -> str:
     return OmegaConf.create({"folder": shared})["folder"]
 
 
-@contextlib.contextmanager
-def known_to_hydra(config: DictConfig) -> Iterator[None]:
-    """Within, ``${hydra:...}`` is that of a configuration, as it is for Hydra within a job."""
-    instance = HydraConfig.instance()
-    before = instance.cfg
-    instance.set_config(config)
-    try:
-        yield
-    finally:
-        instance.cfg = before
-
-
 def _share_folder(config: DictConfig) -> None:
     """The folder of a sweep must be one: what its jobs would make of ``${output_dir}`` may be several."""
     if any(each.startswith("hydra.sweep.dir=") for each in config.hydra.overrides.hydra):
         return
     common = OmegaConf.merge(config, {"output_dir": shared_folder(config)})
-    with known_to_hydra(common):  # type: ignore[arg-type]
-        folder = str(common.hydra.sweep.dir)
+    folder = str(common.hydra.sweep.dir)
     with read_write(config.hydra), open_dict(config.hydra):
         config.hydra.sweep.dir = folder
         config.hydra.overrides.hydra.append(quoted("hydra.sweep.dir", folder))
