@@ -40,9 +40,8 @@ class Around(Callback):
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """All jobs note what becomes of them in one folder, and are told of whichever sweeper starts them."""
-        with contextlib.suppress(
-            SalutaryError, OmegaConfBaseException
-        ):  # the sweeper finds it, too, and says it
+        # What is wrong with the folder the sweeper finds, too, and says it.
+        with contextlib.suppress(SalutaryError, OmegaConfBaseException):
             _share_folder(config)
             if config.hydra.sweeper.get("_target_") != OURS:
                 _go_on_after_failures(config)
