@@ -101,7 +101,7 @@ class OwnTable:
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them."""
         paths = {name: getattr(self, name) for name in ("path", "validation", "test")}
-        return {name: _raw_files(Path(path).expanduser()) for name, path in paths.items() if path}
+        return {name: files_in(Path(path).expanduser()) for name, path in paths.items() if path}
 
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]

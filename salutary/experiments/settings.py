@@ -12,7 +12,7 @@ from salutary.system.rules import NULL, Flag, Number, Rule, Text, Whole, check
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
 TEXTS_OF_DATA = (
     *("path", "validation", "test", "target", "split", "separator", "text", "second", "label", "labels"),
-    *("unlabeled", "encoder", "weights", "data_dir", "cache_dir"),
+    *("decimal", "thousands", "unlabeled", "encoder", "weights", "data_dir", "cache_dir"),
 )
 TEXTS = frozenset(
     ["output_dir", "data_dir", "cache_dir", "hydra.run.dir", "hydra.sweep.dir"]

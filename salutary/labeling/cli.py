@@ -34,16 +34,8 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    "labeled",
-    "validation",
-    "pool",
-    "test",
-    "target",
-    "id",
-    "output",
-    "separator",
-    "decimal",
-    "thousands",
+    *("labeled", "validation", "pool", "test", "target", "id", "output"),
+    *("separator", "decimal", "thousands"),
 )
 
 

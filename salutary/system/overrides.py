@@ -39,7 +39,7 @@ def _quoted(argument: str, texts: frozenset[str], sweeps: bool) -> str:
     name, equals, value = argument.partition("=")
     if not equals or name.lstrip("+") not in texts:
         return argument
-    if not sweeps:
+    if not sweeps or value == ",":  # the comma itself, as a separator
         return f"{name}={_text(value)}"
     if SWEEPS.fullmatch(value):
         return argument
