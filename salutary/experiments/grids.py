@@ -13,8 +13,8 @@ def combined(grids: list[Choices], typed: Choices, is_group: Callable[[str], boo
     """Every grid with what is typed, which wins; those of several that it leaves out are not there.
 
     A typed choice of a group, such as ``strategy=margin``, is run in the grids that have it; if none has it,
-    in those that leave the group open. Other settings replace those of every grid. Raises SalutaryError for a
-    choice, or choices together, for which there is no grid.
+    in those that leave the group open, and a data set then in all of them. Other settings replace those of
+    every grid. Raises SalutaryError for a choice, or choices together, for which there is no grid.
     """
     kept: list[Choices] = [{**grid, **typed} for grid in grids]
     if len(grids) == 1:
@@ -36,6 +36,8 @@ def _dealt(name: str, wanted: list[str], grids: list[Choices]) -> list[list[str]
     for each in wanted:
         places = [place for place, grid in enumerate(grids) if each in grid.get(name, [])]
         places = places or [place for place, grid in enumerate(grids) if name not in grid]
+        if not places and name == "dataset":  # what is compared can be compared on any data
+            places = [*range(len(grids))]
         if not places:
             known = dict.fromkeys(text.partition("=")[2] for grid in grids for text in grid[name])
             raise SalutaryError(

@@ -187,6 +187,15 @@ def test_a_choice_that_no_grid_has_is_refused():
         combined(GRIDS, typed, is_group)
 
 
+def test_a_data_set_that_no_grid_has_is_taken_by_all():
+    grids = [
+        {**grid, "dataset": [f"dataset={name}"]} for grid, name in zip(GRIDS, ("wine", "bank"), strict=True)
+    ]
+    other = {"dataset": ["dataset=digits"]}
+    assert combined(grids, other, is_group) == [{**grid, **other} for grid in GRIDS]
+    assert combined(grids, {"dataset": ["dataset=bank"]}, is_group) == grids[1:]
+
+
 def test_an_experiment_of_two_grids_with_a_choice_typed(salutary_run, tmp_path):
     typed = ("experiment=table2", "dataset=breast_cancer", "seed=0", "rounds=1", "n_init=50")
     status, out, _ = salutary_run(*typed, "strategy=salutary")
