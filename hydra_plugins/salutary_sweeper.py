@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import copy
 import itertools
-import shlex
 import signal
 import sys
 import threading
@@ -26,6 +25,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from salutary.errors import SalutaryError
+from salutary.system.commands import resolved
+from salutary.system.overrides import command
 
 if TYPE_CHECKING:
     from salutary.experiments.journal import Watch
@@ -62,15 +63,15 @@ class GridSweeper(Sweeper):
 
         Raises SalutaryError if a job failed, at the end; Ctrl-C ends with status 130.
         """
+        from salutary.experiments.collect import collect_all
         from salutary.experiments.journal import Watch, duration
 
         jobs, started = self.jobs(arguments), time.perf_counter()
+        skips = not self.config.force and self._may_be_finished()
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
         watch = Watch(sweep_dir, len(jobs))
-        output_dir = Path(self.config.output_dir).expanduser()
-        skips = not self.config.force and any(output_dir.glob("*/run.json"))
         results, broken, launched = [], None, False
         with watch.watching(), _noticed_interrupt() as interrupted:
             try:
@@ -85,10 +86,11 @@ class GridSweeper(Sweeper):
                 broken = error  # such as a worker that was killed
         if interrupted:
             goes_on = "starts again (force=true)" if self.config.force else "goes on"
-            print(f"interrupted: {watch.summary()}. The same command {goes_on}:\n  {_command()}")
+            print(f"interrupted: {watch.summary()}. The same command {goes_on}:\n  {command('salutary-run')}")
             sys.exit(130)
         print(f"{watch.summary()} in {duration(time.perf_counter() - started)}")
-        self._collect()
+        for said in collect_all(watch.folders):
+            print(said)
         if broken:
             lost = ", ".join(watch.running.values()) or "none noted"
             text = " ".join(str(broken).split())[:300]
@@ -105,10 +107,23 @@ class GridSweeper(Sweeper):
             print("failed:", *failed, sep="\n  ")
             raise SalutaryError(f"{len(failed)} jobs failed; the same command tries them again")
 
+    def _may_be_finished(self) -> bool:
+        """Whether there is any run in the output folder; where jobs have folders of their own, maybe."""
+        from salutary.experiments.sweep import shared_folder
+
+        folder = shared_folder(self.config)
+        is_one = folder == OmegaConf.to_container(self.config, resolve=False)["output_dir"]
+        return not is_one or any(Path(folder).expanduser().glob("*/run.json"))
+
     def jobs(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job, without repetitions."""
-        grids = [[*_texts({**self.params, **grid}), *arguments] for grid in self.grids]
-        choices = [self._choices(grid) for grid in grids]
+        from salutary.experiments.grids import combined
+
+        params = self._choices(_texts(self.params))
+        grids = combined(
+            [self._choices(_texts(grid)) for grid in self.grids], self._choices(arguments), self._has_group
+        )
+        choices = [{**params, **grid} for grid in grids]
         for name in ("output_dir", "experiment"):
             if len({text for each in choices for text in each.get(name, [])}) > 1:
                 raise SalutaryError(f"{name} cannot be swept: give one at a time")
@@ -142,18 +157,20 @@ class GridSweeper(Sweeper):
         """
         from salutary.experiments.journal import Note
         from salutary.experiments.records import RunDirectory
+        from salutary.experiments.settings import NEVER_NUMBERS
 
         cfg, choices = self._composed(job)
         if not skips:
             return False
         try:
-            config = OmegaConf.to_container(cfg, resolve=True)
+            config = resolved(cfg, NEVER_NUMBERS)
             directory = RunDirectory.of(config, choices)
         except (SalutaryError, OmegaConfBaseException):
             return False  # the job will say so, or can read what only jobs can
         if config["force"] or not directory.finished:
             return False
-        watch.show(Note(-1 - len(watch.ended), directory.path.name, "skipped"))
+        folder = str(directory.path.parent)
+        watch.show(Note(-1 - len(watch.ended), directory.path.name, "skipped", folder=folder))
         return True
 
     def _composed(self, job: list[str]) -> tuple[DictConfig, DictConfig]:
@@ -183,16 +200,10 @@ class GridSweeper(Sweeper):
         return cfg, choices
 
     def _is_group(self, override: Override) -> bool:
-        return self.hydra_context.config_loader.repository.group_exists(override.key_or_group)
+        return self._has_group(override.key_or_group)
 
-    def _collect(self) -> None:
-        """Gather the records below the output folder; what cannot be written is told, not raised."""
-        from salutary.experiments.collect import collect
-
-        try:
-            print(collect(Path(self.config.output_dir).expanduser()))
-        except SalutaryError as error:
-            print(f"not collected: {error}")
+    def _has_group(self, name: str) -> bool:
+        return self.hydra_context.config_loader.repository.group_exists(name)
 
 
 @contextlib.contextmanager
@@ -216,10 +227,6 @@ def _noticed_interrupt() -> Iterator[list[int]]:
 
 def _texts(values: Mapping[str, str]) -> list[str]:
     return [f"{key}={value}" for key, value in values.items()]
-
-
-def _command() -> str:
-    return shlex.join(["salutary-run", *sys.argv[1:]])
 
 
 ConfigStore.instance().store(

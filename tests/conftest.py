@@ -46,6 +46,14 @@ def own_cache(tmp_path_factory):
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_lines_on_the_way():
+    """What tests see does not depend on how long something takes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("salutary.system.progress.SECONDS_BETWEEN_LINES", float("inf"))
+        yield
+
+
 @pytest.fixture
 def no_new_modules(monkeypatch, tmp_path_factory) -> None:
     """As in a process of its own: modules that other tests wrote and loaded are not there."""

@@ -36,6 +36,7 @@ def test_a_configuration_of_hydra_ends_at_the_commands():
         "salutary/system/commands.py",
         "salutary/experiments/cli.py",
         "salutary/experiments/mlflow.py",
+        "salutary/experiments/sweep.py",
         "salutary/labeling/cli.py",
         "hydra_plugins/salutary_sweeper.py",
     }

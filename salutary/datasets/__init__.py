@@ -2,6 +2,11 @@
 
 Adding one: a class with ``load`` anywhere Python can import it, and a YAML file in
 ``conf/dataset/`` (or in a folder given by ``--config-dir``) whose ``_target_`` names the class.
+
+One that reads files of the user's has ``files() -> dict[str, list[Path]]`` too: for each setting that names a
+file or a folder, the files that are read because of it. A run is then known by what they hold, and not by
+how they are called: the same content is the same run wherever it lies, and another content is another run.
+Without the method a run is known by the settings only.
 """
 
 from __future__ import annotations

@@ -40,6 +40,17 @@ class ImageFolder(ImageData):
         self.side = side
         self.labels = labels
 
+    def files(self) -> dict[str, list[Path]]:
+        """The files that are read, by the setting that names them."""
+        found = super().files()
+        if self.path:
+            folders = [each for each in Path(self.path).expanduser().iterdir() if each.is_dir()]
+            shown = [each for each in sorted(folders) if not each.name.startswith(".")]
+            found["path"] = [file for folder in shown for file in pictures(folder)]
+        if self.labels:
+            found["labels"] = [Path(self.labels).expanduser()]
+        return found
+
     def read(self) -> Images:
         require_whole("dataset.side", self.side, 8)
         if not self.path:

@@ -6,6 +6,7 @@ import hashlib
 import io
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -64,6 +65,11 @@ class ImageData(ABC):
     @abstractmethod
     def read(self) -> Images:
         """All images. Raises SalutaryError for files that are missing or wrong."""
+
+    def files(self) -> dict[str, list[Path]]:
+        """The files that are read, by the setting that names them: weights, where they are of the user's."""
+        weights = Path(self.weights).expanduser()
+        return {"weights": [weights]} if self.weights != "imagenet" and weights.is_file() else {}
 
     def stored(self) -> Table | None:
         """Features of this encoder that lie with the data, if there are any."""

@@ -17,7 +17,7 @@ import pandas as pd
 
 from salutary.datasets import Table
 from salutary.system.environment import code
-from salutary.system.files import directory, write_atomic
+from salutary.system.files import checksum, directory, write_atomic
 from salutary.tables.columns import Columns
 from salutary.tables.schema import Schema
 
@@ -71,15 +71,10 @@ def _key(dataset: object, settings: str, files: Sequence[Path]) -> str | None:
     if made_by is None:
         return None
     try:
-        contents = [_file_checksum(path) for path in files]
+        contents = [checksum(path) for path in files]
     except OSError:  # the data set says what is wrong
         return None
     return _checksum(json.dumps([settings, made_by, contents]))
-
-
-def _file_checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checksum(text: str) -> str:

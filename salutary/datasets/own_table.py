@@ -98,6 +98,11 @@ class OwnTable:
             log.info("%s", line)
         return table
 
+    def files(self) -> dict[str, list[Path]]:
+        """The files that are read, by the setting that names them."""
+        paths = {name: getattr(self, name) for name in ("path", "validation", "test")}
+        return {name: files_in(Path(path).expanduser()) for name, path in paths.items() if path}
+
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
         main.check(fixed)

@@ -76,6 +76,12 @@ class TextData(ABC):
     def read(self) -> Texts:
         """All texts. Raises SalutaryError for files that are missing or wrong."""
 
+    def files(self) -> dict[str, list[Path]]:
+        """The files that are read, by the setting that names them: an encoder's, where it is a folder."""
+        folder = Path(self.encoder).expanduser()
+        is_own = self.encoder != "minilm" and folder.is_dir()
+        return {"encoder": sorted(each for each in folder.rglob("*") if each.is_file())} if is_own else {}
+
     def load(self) -> Table:
         """Raises SalutaryError for settings, files, weights or packages that are missing or wrong."""
         encoder = self._encoder()
@@ -128,6 +134,10 @@ class TextFile(TextData):
         self.text = text
         self.label = label
         self.second = second
+
+    def files(self) -> dict[str, list[Path]]:
+        own = {"path": [Path(self.path).expanduser()]} if self.path else {}
+        return {**super().files(), **own}
 
     def read(self) -> Texts:
         if not (self.path and self.text and self.label):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -14,16 +15,20 @@ from typing import Any
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from salutary.errors import SalutaryError
-from salutary.experiments import terminal
+from salutary.experiments import help, terminal
 from salutary.experiments.journal import Note, duration, note
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
-from salutary.experiments.settings import Settings
+from salutary.experiments.settings import NEVER_NUMBERS, TEXTS, Settings
+from salutary.experiments.sweep import ended
+from salutary.system import conf
 from salutary.system.commands import build, explain, one_line_errors, resolved, threads_per_worker
 from salutary.system.conf import config_dir
+from salutary.system.overrides import remember, with_texts_quoted
+from salutary.system.progress import Pace
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
@@ -37,12 +42,15 @@ def salutary_run(cfg: DictConfig) -> float:
 
 def _single(cfg: DictConfig) -> float:
     """A run by itself shows its rounds and a summary."""
-    directory = RunDirectory.of(resolved(cfg), HydraConfig.get().runtime.choices)
+    directory = RunDirectory.of(resolved(cfg, NEVER_NUMBERS), HydraConfig.get().runtime.choices)
     if not _execute(cfg, directory):
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
     twins, seconds = record.facts["same_strategies"], record.facts["seconds"]
-    terminal.summarise(directory.identity, record.rounds, record.references, twins, seconds, directory.path)
+    planned = directory.config["rounds"]
+    terminal.summarise(
+        directory.identity, record.rounds, record.references, twins, seconds, directory.path, planned
+    )
     return record.rounds[-1].validation.accuracy
 
 
@@ -50,16 +58,24 @@ def _job(cfg: DictConfig) -> float:
     """A run of a sweep notes in the sweep's journal what becomes of it."""
     settings = HydraConfig.get()
     directory: RunDirectory | None = None
-    started = time.perf_counter()
+    started, pace = time.perf_counter(), Pace()
 
     def tell(state: str, text: str = "") -> None:
-        name = directory.path.name if directory else " ".join(settings.overrides.task)
-        note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text))
+        typed: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
+        name = directory.path.name if directory else " ".join(typed)
+        folder = str(directory.path.parent) if directory else ""
+        note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text, folder))
+
+    def told(done: int, rounds: int) -> None:
+        if done and pace.is_due():
+            tell("running", f"round {done} of {rounds}")
 
     try:
-        directory = RunDirectory.of(resolved(cfg), settings.runtime.choices, keep_failures=True)
+        directory = RunDirectory.of(
+            resolved(cfg, NEVER_NUMBERS), settings.runtime.choices, keep_failures=True
+        )
         tell("running")
-        executed = _execute(cfg, directory, shown=False)
+        executed = _execute(cfg, directory, told)
         last = read_finished(directory.path).rounds[-1]
     except Exception as error:
         text = " ".join(explain(error).split()) or type(error).__name__
@@ -67,25 +83,26 @@ def _job(cfg: DictConfig) -> float:
         tell("failed", f"{text} (see {kept})" if kept and kept.exists() else text)
         raise SalutaryError(text) from None  # whatever it was, it reaches the sweeper from any process
     seconds = duration(time.perf_counter() - started)
-    accuracy = f"{100 * last.test.accuracy:.2f}% after round {last.round}"
+    early = terminal.early_end(last, directory.config["rounds"])
+    accuracy = f"{100 * last.test.accuracy:.2f}% {f'ended {early}' if early else f'after round {last.round}'}"
     tell("finished" if executed else "skipped", f"{accuracy}, {seconds}" if executed else "")
     return last.validation.accuracy
 
 
-def _execute(cfg: DictConfig, directory: RunDirectory, shown: bool = True) -> bool:
+def _execute(cfg: DictConfig, directory: RunDirectory, told: terminal.Told | None = None) -> bool:
     """Do what is left of a run; False if it was finished before."""
     if directory.finished and not Settings.of(directory.config).force:
         return False
     from salutary.experiments.job import execute
 
     def part(name: str, **arguments: object) -> Any:
-        if name == "study" and not cfg.get("study"):
+        if name == "study" and not directory.config.get("study"):
             return None
         if name == "device":
-            arguments |= threads_per_worker(cfg)
-        return build(cfg, name, **arguments)
+            arguments |= threads_per_worker(OmegaConf.create(directory.config))
+        return build(directory.config, name, **arguments)
 
-    return execute(part, directory, shown)
+    return execute(part, directory, told)
 
 
 @contextlib.contextmanager
@@ -104,7 +121,21 @@ def main() -> None:
     """Hand the command line to Hydra; see ``__main__`` for ``--help``."""
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to one_line_errors
     sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
-    for position, argument in enumerate(sys.argv):  # no shell expands it behind the equals sign
-        if argument.startswith("output_dir=~"):
-            sys.argv[position] = "output_dir=" + os.path.expanduser(argument.removeprefix("output_dir="))
-    one_line_errors(salutary_run)()
+    remember()
+    sys.argv[1:] = with_texts_quoted(sys.argv[1:], TEXTS, sweeps=_is_sweep(sys.argv[1:]))
+    one_line_errors(_run_or_sweep)()
+
+
+def _run_or_sweep() -> None:
+    with ended():
+        salutary_run()
+
+
+def _is_sweep(arguments: list[str]) -> bool:
+    """Whether a comma separates values: with ``-m``, or for an experiment that is a sweep."""
+    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & set(arguments):
+        return True
+    files = conf.choices([Path(config_dir()), *help.config_dirs(arguments)]).get("experiment", {})
+    names = [each.partition("=")[2] for each in arguments if each.startswith(("experiment=", "+experiment="))]
+    texts = [files[name].read_text(errors="replace") for name in names if name in files]
+    return any(re.search(r"^ *mode: *MULTIRUN\b", text, re.MULTILINE) for text in texts)

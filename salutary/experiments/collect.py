@@ -7,6 +7,7 @@ import importlib.util
 import io
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -41,6 +42,26 @@ def collect(folder: Path) -> str:
     left_out += [f"{len(damaged)} damaged ({'; '.join(damaged[:3])})"] if damaged else []
     note = f"; left out: {', '.join(left_out)}" if left_out else ""
     return f"{table['run'].nunique()} runs in {folder}/{', '.join(files)}{note}"
+
+
+def collect_all(folders: Iterable[str]) -> list[str]:
+    """What :func:`collect` says of the runs in some folders: in the one above them all, below this one.
+
+    Else of each by itself. What cannot be written is told, not raised.
+    """
+    names = sorted({os.path.expanduser(folder) for folder in folders})
+    common = os.path.commonpath(names) if len({*map(os.path.isabs, names)}) == 1 else "."
+    is_far_up = Path(common).resolve() in (Path.cwd(), *Path.cwd().parents)
+    return [
+        _said(Path(each)) for each in (names if is_far_up and len(names) > 1 else [common] if names else [])
+    ]
+
+
+def _said(folder: Path) -> str:
+    try:
+        return collect(folder)
+    except SalutaryError as error:
+        return f"not collected: {error}"
 
 
 def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:

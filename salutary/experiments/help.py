@@ -32,7 +32,7 @@ def is_wanted(arguments: list[str]) -> bool:
 def text(arguments: list[str], folder: str) -> str:
     """The help for a command line; ``folder``: of the YAML files that the program brings."""
     config = Path(folder) / "config.yaml"
-    defaults, groups = conf.default_choices(config), conf.choices([Path(folder), *_config_dirs(arguments)])
+    defaults, groups = conf.default_choices(config), conf.choices([Path(folder), *config_dirs(arguments)])
     model = Path(folder) / "model" / f"{defaults['model']}.yaml"
     of_model = [Setting(f"model.{each.name}", each.value, each.about) for each in conf.settings(model)]
     return "\n".join(
@@ -46,7 +46,7 @@ def text(arguments: list[str], folder: str) -> str:
     )
 
 
-def _config_dirs(arguments: list[str]) -> Iterator[Path]:
+def config_dirs(arguments: list[str]) -> Iterator[Path]:
     """Values of ``--config-dir``, which Hydra also takes as ``-cd``."""
     for argument, following in itertools.pairwise([*arguments, ""]):
         name, equals, value = argument.partition("=")

@@ -8,13 +8,17 @@ import time
 from typing import Any, Protocol
 
 from salutary.datasets import Table, load
+from salutary.errors import SalutaryError
 from salutary.experiments import loop, terminal
+from salutary.experiments.contents import contents as contents_of
+from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
+from salutary.experiments.terminal import Told
 from salutary.models import keeps_checkpoint
 from salutary.system.commands import build
 
@@ -25,15 +29,18 @@ class Parts(Protocol):
     def __call__(self, name: str, **arguments: object) -> Any: ...
 
 
-def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
-    """Do what is left of a run; False if it was finished before."""
+def execute(part: Parts, directory: RunDirectory, told: Told | None = None) -> bool:
+    """Do what is left of a run; False if it was finished before.
+
+    ``told``: called with the number of each finished round and of all; without it they are shown.
+    """
     settings = Settings.of(directory.config)
     started = time.perf_counter()
     with directory:
         if directory.finished and not settings.force:  # by the process that held the lock
             return False
         device, strategy, study = part("device"), part("strategy"), part("study")
-        table = shared_table(json.dumps(directory.config["dataset"]), directory.identity.dataset)
+        table = shared_table(*_told(directory))
         split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)
@@ -48,7 +55,7 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
         done = directory.resume(settings.force)
         initial = [record.test for record in done[:1]]
         records = loop.run(problem, model, strategy, rounds, budget, settings.seed, done)
-        for record in terminal.progress(records, rounds, directory.identity, len(done), shown):
+        for record in terminal.progress(records, rounds, directory.identity, len(done), told):
             initial.append(record.test)
             directory.append(record)
         if study:
@@ -64,7 +71,19 @@ def execute(part: Parts, directory: RunDirectory, shown: bool = True) -> bool:
     return True
 
 
+def _told(directory: RunDirectory) -> tuple[str, str, str]:
+    config = directory.config
+    return json.dumps(config["dataset"]), directory.identity.dataset, json.dumps(config.get(CONTENTS, {}))
+
+
 @functools.lru_cache(maxsize=16)
-def shared_table(dataset: str, name: str) -> Table:
-    """The table of a resolved configuration, as JSON; the runs of a sweep load it once."""
-    return load(build({"dataset": json.loads(dataset)}, "dataset"), name)
+def shared_table(dataset: str, name: str, contents: str = "{}") -> Table:
+    """The table of a resolved configuration, as JSON; the runs of a sweep load it once.
+
+    ``contents``: of its files, as JSON. Raises SalutaryError if they are not what they were a moment ago.
+    """
+    settings = json.loads(dataset)
+    table = load(build({"dataset": settings}, "dataset"), name)
+    if contents != "{}" and json.loads(contents) != contents_of(settings):
+        raise SalutaryError(f"dataset={name}: its files changed while they were read; start again")
+    return table

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from salutary.system.progress import console, progress_bar
+from salutary.system.progress import Pace, console, progress_bar
 
 JOURNAL = "jobs.jsonl"
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -21,13 +21,14 @@ SECONDS_BETWEEN_LOOKS = 0.2
 class Note:
     """``state``: running, finished, skipped (it was finished before) or failed; ``text``: what to show.
 
-    ``job``: its number at the launcher; negative if it was not launched.
+    ``job``: its number at the launcher; negative if it was not launched. ``folder``: where its run lies.
     """
 
     job: int
     run: str
     state: str
     text: str = ""
+    folder: str = ""
 
 
 def note(sweep_dir: Path, entry: Note) -> None:
@@ -42,15 +43,20 @@ def note(sweep_dir: Path, entry: Note) -> None:
 
 
 class Watch:
-    """Shows the journal while jobs run: one line per finished job, and a bar if this is a terminal."""
+    """Shows the journal while jobs run: one line per finished job, and a bar if this is a terminal.
 
-    def __init__(self, sweep_dir: Path, total: int):
+    Without a terminal, now and then a line of a job that runs. ``total``: of jobs, if that is known.
+    """
+
+    def __init__(self, sweep_dir: Path, total: int | None):
         self.journal = sweep_dir / JOURNAL
         self.total = total
         self.failed: dict[int, Note] = {}
         self.ended: set[int] = set()
         self.counts: Counter[str] = Counter()
         self.running: dict[int, str] = {}
+        self.folders: set[str] = set()
+        self._pace = Pace()
         self._offset = 0
         self._stop = threading.Event()
         # Lines go to the output; the bar, if any, to standard error.
@@ -94,8 +100,9 @@ class Watch:
 
     def show(self, entry: Note) -> None:
         """Take an entry in, and print it if a job has ended."""
+        self.folders |= {entry.folder} - {""}
         if entry.state == "running":
-            self.running[entry.job] = entry.run
+            self._show_running(entry)
             return
         self.running.pop(entry.job, None)
         self.ended.add(entry.job)
@@ -104,14 +111,21 @@ class Watch:
             self.failed[entry.job] = entry
         if entry.job < 0:  # not launched: told in one line for all
             return
-        number = f"{len(self.ended):{len(str(self.total))}}/{self.total}"
+        number = str(len(self.ended))
+        if self.total:
+            number = f"{number:>{len(str(self.total))}}/{self.total}"
         self._lines.print(f"{number} {entry.state} {entry.run}{': ' if entry.text else ''}{entry.text}")
+
+    def _show_running(self, entry: Note) -> None:
+        self.running[entry.job] = entry.run
+        if entry.text and self._bar.disable and self._pace.is_due():
+            self._lines.print(f"running {entry.run}: {entry.text}")
 
     def summary(self) -> str:
         """How many jobs there are, and what became of them."""
-        counts = self.counts
+        counts, total = self.counts, self.total or len(self.ended)
         return (
-            f"{self.total} jobs: {counts['finished']} run, {counts['skipped']} finished before,"
+            f"{total} jobs: {counts['finished']} run, {counts['skipped']} finished before,"
             f" {counts['failed']} failed"
         )
 

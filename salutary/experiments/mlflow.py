@@ -14,8 +14,10 @@ from omegaconf import DictConfig
 
 from salutary.errors import SalutaryError
 from salutary.experiments.collect import flattened
-from salutary.experiments.records import RunDirectory, what_matters
+from salutary.experiments.identity import what_matters
+from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
+from salutary.experiments.settings import NEVER_NUMBERS
 from salutary.system.commands import resolved
 
 if TYPE_CHECKING:
@@ -61,8 +63,9 @@ class MLflow(Callback):
             return
         from mlflow.entities import Metric, Param, RunTag
 
-        settings = resolved(job_return.cfg)
-        directory = RunDirectory.of(settings, HydraConfig.get().runtime.choices)
+        directory = RunDirectory.of(
+            resolved(job_return.cfg, NEVER_NUMBERS), HydraConfig.get().runtime.choices
+        )
         client, name = self._client(), directory.path.name
         experiment = self._experiment(client)
         finished = read_finished(directory.path).facts["finished"]
@@ -73,7 +76,9 @@ class MLflow(Callback):
         client.log_batch(
             run,
             metrics=[Metric(*each) for each in _numbers(directory.path / "rounds.csv")],
-            params=[Param(key, str(value)) for key, value in flattened(what_matters(settings)).items()],
+            params=[
+                Param(key, str(value)) for key, value in flattened(what_matters(directory.config)).items()
+            ],
             tags=[RunTag("finished", finished)]
             + [RunTag(key, getattr(directory.identity, key)) for key in NAMES],
         )

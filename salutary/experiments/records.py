@@ -1,7 +1,5 @@
 """What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
 
-Which run is which: a run is a function of its resolved configuration, and so is its name.
-
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
 """
@@ -9,9 +7,7 @@ one goes on from its last round. The schema is in docs/records.md.
 from __future__ import annotations
 
 import contextlib
-import copy
 import csv
-import hashlib
 import io
 import json
 import logging
@@ -19,18 +15,19 @@ import shutil
 import time
 import traceback
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import yaml
 
 from salutary.errors import SalutaryError
+from salutary.experiments.identity import CONTENTS, NAMES, Identity, run_name, what_matters
 from salutary.experiments.metrics import Metrics
+from salutary.experiments.own_code import OwnCode
 from salutary.experiments.resume import read_back
 from salutary.experiments.rounds import Query, Round, columns, row
 from salutary.experiments.settings import Settings
-from salutary.system import __version__
 from salutary.system.environment import environment
 from salutary.system.files import locked, sync, write_atomic
 
@@ -38,49 +35,6 @@ if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Identity:
-    """The names a run is known by: those of its YAML files, and the seed."""
-
-    dataset: str
-    strategy: str
-    model: str
-    protocol: str
-    seed: int
-
-
-def run_name(identity: Identity, config: dict) -> str:
-    """Directory name: readable, then a hash of the version and of all settings that change the result."""
-    text = json.dumps([__version__, what_matters(config)], sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    names = [identity.dataset, identity.strategy, identity.model, identity.protocol]
-    return "-".join([*names, f"seed{identity.seed}", digest])
-
-
-def what_matters(config: dict) -> dict:
-    """The settings without those that say where and how fast, which do not change the result."""
-    config = copy.deepcopy(config)
-    for group in (config["dataset"], config.get("model", {})):
-        if group.get("data_dir") == config.get("data_dir"):  # files in a folder of its own do matter
-            group.pop("data_dir", None)
-    for name in ("cache_dir", "device"):
-        config["dataset"].pop(name, None)
-    for name in ("data_dir", "cache_dir", "output_dir", "force"):
-        config.pop(name, None)
-    for name in ("name", "threads"):
-        config["device"].pop(name, None)
-    return _canonical(config)
-
-
-def _canonical(value: Any) -> Any:
-    """The same value, with 1.0 as 1."""
-    if isinstance(value, dict):
-        return {name: _canonical(each) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_canonical(each) for each in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _names(*records: type) -> tuple[str, ...]:
@@ -100,9 +54,10 @@ class RunDirectory:
 
     Rounds and queries are appended, a round's queries before the round itself, so that the files hold a
     round wholly or not; the rest is written atomically. An interrupted run leaves its ``<name>.partial``,
-    where :meth:`resume` goes on. When a mistake of the user ends the run, what this process wrote is removed,
-    unless it went on with rounds of an earlier one; with ``keep_failures`` all stays, and an error.txt says
-    why. A finished record of an earlier run stays as it is until a new one is finished.
+    where :meth:`resume` goes on, unless its rounds are of another code of the user's, or of one that failed.
+    When a mistake of the user ends the run, what this process wrote is removed, unless it went on with
+    rounds of an earlier one; with ``keep_failures`` all stays, and an error.txt says why. A finished record
+    of an earlier run stays as it is until a new one is finished.
     """
 
     def __init__(
@@ -118,6 +73,7 @@ class RunDirectory:
         self.identity = identity
         self.config = config
         self.keep_failures = keep_failures
+        self._code = OwnCode(config, self.partial)
         self._replaced = self.path.with_name(self.path.name + ".old.partial")
         self._lock = contextlib.ExitStack()
         self._started = False
@@ -127,10 +83,17 @@ class RunDirectory:
     def of(cls, config: dict, choices: Mapping[str, str], keep_failures: bool = False) -> Self:
         """Where a resolved configuration writes; ``choices``: the names of its YAML files, by group.
 
-        Raises SalutaryError for a setting out of range.
+        Raises SalutaryError for a setting out of range, and for a group that is missing.
         """
+        from salutary.experiments.contents import contents
+
         settings = Settings.of(config)
-        names = {group: choices[group] for group in ("dataset", "strategy", "model", "protocol")}
+        for group in (*NAMES, "device"):
+            if not isinstance(config.get(group), dict) or not choices.get(group):
+                raise SalutaryError(f"the setting {group} is missing")
+        names = {group: choices[group] for group in NAMES}
+        if found := contents(config["dataset"]):
+            config = {**config, CONTENTS: found}
         return cls(settings.output_dir, Identity(**names, seed=settings.seed), config, keep_failures)
 
     @property
@@ -154,6 +117,8 @@ class RunDirectory:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: object) -> None:
         with self._lock:
+            if isinstance(error, Exception) and not isinstance(error, DiskError) and self._code.raised(error):
+                self._code.forget()
             if isinstance(error, Exception) and self.keep_failures:
                 self._keep(error)
             elif self._is_mine and isinstance(error, SalutaryError) and not isinstance(error, DiskError):
@@ -169,9 +134,13 @@ class RunDirectory:
     def resume(self, force: bool = False) -> tuple[Round, ...]:
         """The rounds that an interrupted run has finished; none if ``force`` starts it afresh."""
         done = () if force or not self.partial.exists() else read_back(self.partial)
-        if not done:
+        doubt = self._code.doubt() if done else ""
+        if doubt:
+            log.warning("%s starts over: %s", self.path.name, doubt)
+        if not done or doubt:
+            done = ()
             shutil.rmtree(self.partial, ignore_errors=True)
-        if force:
+        if force or doubt:
             self.checkpoint.unlink(missing_ok=True)
         for left_over in self.partial.glob(".*"):  # of a write that was killed
             left_over.unlink(missing_ok=True)
@@ -183,6 +152,10 @@ class RunDirectory:
         """Add one round; the files on disk are always complete up to some round."""
         if not self._started:
             self._start()
+        try:
+            self._code.note()
+        except OSError as error:
+            raise _unwritable(self._code.file, error) from error
         self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
         self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
 
@@ -210,6 +183,7 @@ class RunDirectory:
         content = {
             **asdict(self.identity),
             "settings": what_matters(self.config),
+            CONTENTS: self.config.get(CONTENTS, {}),
             "references": {name: asdict(metrics) for name, metrics in references.items()},
             "same_strategies": same_strategies,
             "class_names": table.class_names,
@@ -232,6 +206,7 @@ class RunDirectory:
     def _publish(self) -> None:
         """Give the finished directory its name. At any moment the old or the new record is there, whole."""
         try:
+            self._code.forget()
             if self.path.exists():
                 self.path.rename(self._replaced)
             self.partial.rename(self.path)

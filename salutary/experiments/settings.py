@@ -9,6 +9,18 @@ from dataclasses import dataclass, fields
 from salutary.errors import SalutaryError
 from salutary.system.rules import NULL, Flag, Number, Rule, Text, Whole, check
 
+# Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
+TEXTS_OF_DATA = (
+    *("path", "validation", "test", "target", "split", "separator", "text", "second", "label", "labels"),
+    *("decimal", "thousands", "unlabeled", "encoder", "weights", "data_dir", "cache_dir"),
+)
+TEXTS = frozenset(
+    ["output_dir", "data_dir", "cache_dir", "hydra.run.dir", "hydra.sweep.dir"]
+    + [f"dataset.{name}" for name in TEXTS_OF_DATA]
+)
+# What is text wherever it comes from; these are lists of names on the command line.
+NEVER_NUMBERS = TEXTS | {"dataset.numeric", "dataset.categorical", "dataset.ignore"}
+
 
 @dataclass(frozen=True)
 class Share(Rule):

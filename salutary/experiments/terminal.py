@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich import box
 from rich.table import Table
@@ -20,15 +20,21 @@ REFERENCE_NAMES = {
 }
 
 
+Told = Callable[[int, int], None]
+
+
 def progress(
-    records: Iterable[Round], rounds: int, identity: Identity, done: int, shown: bool
+    records: Iterable[Round], rounds: int, identity: Identity, done: int, told: Told | None
 ) -> Iterator[Round]:
-    """Pass the rounds on, showing a bar; ``done`` rounds, counting round 0, were there before."""
-    with counting_bar(f"{identity.dataset} · {identity.strategy}", rounds, shown) as advance:
+    """Pass the rounds on, telling of each or showing a bar; ``done``, with round 0, were there before."""
+    shown = told is None
+    with counting_bar(f"{identity.dataset} · {identity.strategy}, rounds", rounds, shown) as advance:
         advance(max(done - 1, 0))
         for record in records:
             yield record
             advance(record.round > 0)
+            if told:
+                told(record.round, rounds)
 
 
 def summarise(
@@ -38,16 +44,20 @@ def summarise(
     twins: tuple[str, ...],
     seconds: float,
     path: object,
+    planned: object = None,
 ) -> None:
     """Print accuracies, reference lines, what the labels cost and where the files are.
 
-    ``twins``: strategies that choose the same points on these data, which the summary then says.
+    ``twins``: strategies that choose the same points on these data, which the summary then says. ``planned``:
+    the setting ``rounds``; a run that ended earlier says why.
     """
     out = console()
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
     out.print(f"\n{title}", style="bold")
     out.print(_accuracies(records, references))
     out.print(_labels(records))
+    if why := early_end(records[-1], planned):
+        out.print(f"Ended {why}.", soft_wrap=True)
     out.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
     if twins:
         out.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
@@ -56,6 +66,22 @@ def summarise(
         out.print(f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow")
     if last < references["majority"].accuracy:
         out.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
+
+
+def early_end(last: Round, planned: object) -> str:
+    """``in round 3 of 10: no point is sure to help``, if a run ended before the rounds it was asked for.
+
+    A round without points is one that ended it; without a word of the strategy's, the pool has no more.
+    """
+    is_idle = last.round > 0 and not last.queries
+    if not is_idle and (not isinstance(planned, int) or last.round >= planned):
+        return ""
+    of = f" of {planned}" if isinstance(planned, int) else ""
+    return (
+        f"in round {last.round}{of}: {last.stop or 'nothing was proposed'}"
+        if is_idle
+        else (f"after round {last.round}{of}: the pool is empty")
+    )
 
 
 def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Table:

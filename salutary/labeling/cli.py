@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
 from salutary.system.commands import build, one_line_errors, resolved
 from salutary.system.conf import config_dir, documented
+from salutary.system.overrides import quoted
 
 if TYPE_CHECKING:  # mistakes are told before PyTorch is there
     from salutary.models.logistic import LogisticRegression
@@ -34,16 +34,8 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    "labeled",
-    "validation",
-    "pool",
-    "test",
-    "target",
-    "id",
-    "output",
-    "separator",
-    "decimal",
-    "thousands",
+    *("labeled", "validation", "pool", "test", "target", "id", "output"),
+    *("separator", "decimal", "thousands"),
 )
 
 
@@ -64,7 +56,7 @@ def label_or_audit(arguments: list[str]) -> None:
     if flags:
         raise SalutaryError(f"{flags[0]} is no setting: they are written name=value; see --help")
     with initialize_config_dir(config_dir(), version_base="1.3"):
-        cfg = compose("label", [quoted(each) for each in arguments if each != "--cfg"])
+        cfg = compose("label", [as_text(each) for each in arguments if each != "--cfg"])
     if shown:
         print(OmegaConf.to_yaml(cfg, resolve=True))
         return
@@ -96,13 +88,12 @@ def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
     return build(cfg, "model", n_classes=n_classes)
 
 
-def quoted(argument: str) -> str:
+def as_text(argument: str) -> str:
     """``pool=a file (1).csv`` such that Hydra takes the value as it is."""
     name, equals, value = argument.partition("=")
     if name not in TEXTS or not equals or value == "null":
         return argument
-    escaped = re.sub(r"(\\*)('|$)", lambda m: 2 * m[1] + ("\\'" if m[2] else ""), value)
-    return f"{name}='{escaped}'".replace("${", "\\${")  # no interpolation
+    return quoted(name, value).replace("${", "\\${")  # no interpolation
 
 
 def _documented() -> str:

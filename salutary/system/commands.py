@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +25,11 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from salutary.errors import SalutaryError
-from salutary.system.conf import config_dir
+from salutary.system.conf import config_dir, default_choices
 from salutary.system.threads import free_cores
 
+CONFIGS = {"salutary-run": "config.yaml", "salutary-label": "label.yaml"}
+NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|true|false"
 MISTAKES = (
     SalutaryError,
     HydraException,
@@ -43,7 +45,7 @@ def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
 
     Raises SalutaryError if there is none; one from its constructor comes out as it is.
     """
-    node = OmegaConf.select(cfg if isinstance(cfg, DictConfig) else OmegaConf.create(cfg), name)
+    node = OmegaConf.select(cfg if isinstance(cfg, DictConfig) else OmegaConf.create(_literal(cfg)), name)
     if not isinstance(node, DictConfig) or "_target_" not in node:
         raise SalutaryError(f"{name} must be a choice whose YAML file has a _target_; see --help")
     try:
@@ -54,10 +56,33 @@ def build(cfg: DictConfig | dict, name: str, **arguments: object) -> Any:
         raise
 
 
-def resolved(cfg: DictConfig) -> dict[str, Any]:
-    """A configuration as plain dictionaries and lists, its interpolations resolved."""
-    container: Any = OmegaConf.to_container(cfg, resolve=True)
-    return container
+def _literal(value: Any) -> Any:
+    """Resolved settings such that a text with ``${`` in it is no interpolation; Hydra resolves it twice."""
+    if isinstance(value, Mapping):
+        return {name: _literal(each) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_literal(each) for each in value]
+    return value.replace("${", "\\\\\\${") if isinstance(value, str) else value
+
+
+def resolved(cfg: DictConfig, texts: Container[str] = ()) -> dict[str, Any]:
+    """A configuration as plain dictionaries and lists, its interpolations resolved.
+
+    What comes from elsewhere, as from the environment by ``${oc.env:SEED}``, is text: it is read as a number
+    or a truth value if it looks like one, as on the command line, but for the settings ``texts``.
+    """
+    return _read(OmegaConf.to_container(cfg, resolve=False), OmegaConf.to_container(cfg, resolve=True), texts)
+
+
+def _read(raw: Any, value: Any, texts: Container[str], name: str = "") -> Any:
+    if isinstance(raw, dict) and isinstance(value, dict):
+        return {key: _read(raw[key], value[key], texts, f"{name}.{key}".lstrip(".")) for key in value}
+    if isinstance(raw, list) and isinstance(value, list):
+        return [_read(*each, texts, name) for each in zip(raw, value, strict=True)]
+    is_told = isinstance(raw, str) and isinstance(value, str) and name not in texts
+    if is_told and raw != value and re.fullmatch(NUMBER, value):
+        return OmegaConf.create({"value": f"${{oc.decode:'{value}'}}"})["value"]
+    return value
 
 
 def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
@@ -95,7 +120,7 @@ def one_line_errors(function: Callable, command: str = "salutary-run") -> Callab
             is_mistake = isinstance(error, MISTAKES) or _raised_by_hydra(error)
             if not is_mistake or os.environ.get("SALUTARY_TRACEBACK"):
                 raise
-            message = " ".join(explain(error).split())
+            message = " ".join(explain(error, command).split())
         sys.exit(f"{command}: {message}")
 
     return wrapped
@@ -107,8 +132,8 @@ def _raised_by_hydra(error: Exception) -> bool:
     return frame.f_globals["__name__"].startswith("hydra.")
 
 
-def explain(error: Exception) -> str:
-    """What is wrong with the command line, a YAML file or a path, with near matches if any."""
+def explain(error: Exception, command: str = "salutary-run") -> str:
+    """What is wrong with the command line, a YAML file or a path, with near matches of the command if any."""
     if isinstance(error, OSError) and not isinstance(error, HydraException):
         return f"{error.filename or 'output'}: {error.strerror or error}"
     if isinstance(error, (YAMLError, UnicodeDecodeError)):
@@ -117,7 +142,7 @@ def explain(error: Exception) -> str:
         return _unknown_choice(error)
     unknown = re.search(r"Key '(.+?)' is not in struct", f"{error} {error.__cause__}")
     if isinstance(error, ConfigCompositionException) and unknown:
-        near = _near(unknown[1], _known_settings())
+        near = _near(unknown[1], _known_settings(command))
         return f"there is no setting {unknown[1]!r}{near}; see --help"
     said = error.__cause__ is None or str(error.__cause__) in str(error)
     text = str(error) if said else f"{error} ({error.__cause__})"
@@ -131,12 +156,16 @@ def _unknown_choice(error: MissingConfigException) -> str:
     return f"there is no {group or 'configuration'} {choice!r}{_near(choice, options)}; known: {listed}"
 
 
-def _known_settings() -> list[str]:
-    """Every key of every file in conf/, and the groups."""
-    files = Path(config_dir()).rglob("*.yaml")
+def _known_settings(command: str) -> list[str]:
+    """Every key of the files in conf/ that a command reads, and the groups."""
+    folder = Path(config_dir())
+    config = folder / CONFIGS[command]
+    groups = [path for path in folder.iterdir() if path.is_dir()]
+    if command == "salutary-label":
+        groups = [path for path in groups if path.name in default_choices(config)]
+    files = [config, *(file for group in groups for file in group.rglob("*.yaml"))]
     keys = (re.findall(r"^\s*(?:override )?(\w+):", file.read_text(), re.MULTILINE) for file in files)
-    groups = (path.name for path in Path(config_dir()).iterdir() if path.is_dir())
-    return sorted({*groups, *(key for names in keys for key in names)})
+    return sorted({*(group.name for group in groups), *(key for names in keys for key in names)})
 
 
 def _near(word: str, words: list[str]) -> str:

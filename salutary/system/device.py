@@ -37,10 +37,7 @@ class Device:
         threads: int | str | None = "auto",
         cores: int | None = None,
     ):
-        if name == "auto":
-            name = "cuda" if torch.cuda.is_available() else "cpu"
-        if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
-            raise SalutaryError(f"device.name must be auto, cpu, cuda or cuda:<n>, not {name!r}")
+        name = self.named(name)
         if name.startswith("cuda") and not torch.cuda.is_available():
             raise SalutaryError("device=cuda, but PyTorch finds no CUDA device here; use device=cpu")
         if dtype not in DTYPES:
@@ -54,6 +51,15 @@ class Device:
             n = threads if isinstance(threads, int) else 1
             torch.set_num_threads(n)
             threadpool_limits(n)
+
+    @staticmethod
+    def named(name: str) -> str:
+        """The name of a device: what ``auto`` is here, or itself. Raises SalutaryError for what is none."""
+        if name == "auto":
+            return "cuda" if torch.cuda.is_available() else "cpu"
+        if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
+            raise SalutaryError(f"device.name must be auto, cpu, cuda or cuda:<n>, not {name!r}")
+        return name
 
     @property
     def description(self) -> str:

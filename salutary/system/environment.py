@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from salutary.system import __version__
+from salutary.system.files import checksum
 
 PACKAGES = ("numpy", "scipy", "torch", "scikit-learn", "modAL-python", "pandas", "hydra-core", "omegaconf")
 PACKAGE = Path(__file__).parents[1]
@@ -57,12 +58,36 @@ def code(packages: frozenset[str] = frozenset()) -> str | None:
     being installed: what such a class may be built on. A file that changed since the program started may be
     another than the one that was loaded, so then there is no telling; nor for a module without a file.
     """
-    own = _program()
-    others = packages - {PACKAGE.name} - sys.stdlib_module_names
-    if not others or own is None:
+    own, theirs = _program(), others(packages)
+    if not theirs or own is None:
         return own
-    theirs = _checksum(_loaded(others))
-    return theirs and hashlib.sha256(f"{own} {theirs}".encode()).hexdigest()
+    built_on = _checksum(_loaded(theirs))
+    return built_on and hashlib.sha256(f"{own} {built_on}".encode()).hexdigest()
+
+
+def own_code(packages: frozenset[str]) -> dict[str, str] | None:
+    """Checksums, by path, of the files that classes of other ``packages`` may be built on (:func:`code`).
+
+    Empty if all of it is the program's own; None where it cannot be told.
+    """
+    theirs = others(packages)
+    files = _loaded(theirs) if theirs else {}
+    try:
+        if (theirs and not files) or any(map(changed_meanwhile, files.values())):
+            return None
+        return {str(path): checksum(path) for path in files.values()}
+    except OSError:
+        return None
+
+
+def changed_meanwhile(path: Path) -> bool:
+    """Whether a file may be another than the one that this process has loaded. Raises OSError."""
+    return path.stat().st_mtime >= STARTED
+
+
+def others(packages: frozenset[str]) -> frozenset[str]:
+    """Those of some top-level packages that are neither the program's nor Python's own."""
+    return packages - {PACKAGE.name} - sys.stdlib_module_names
 
 
 @functools.cache
@@ -97,10 +122,10 @@ def _checksum(files: Mapping[str, Path]) -> str | None:
     """Of the names and contents of files; None for none, or if one changed since the program started."""
     digest = hashlib.sha256()
     try:
-        if not files or max(path.stat().st_mtime for path in files.values()) >= STARTED:
+        if not files or any(map(changed_meanwhile, files.values())):
             return None
         for name, path in sorted(files.items()):
-            digest.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+            digest.update(f"{name} {checksum(path)}\n".encode())
     except OSError:
         return None
     return digest.hexdigest()

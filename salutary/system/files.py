@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -12,6 +15,7 @@ from pathlib import Path
 import pooch
 from filelock import FileLock, Timeout
 
+logging.getLogger("filelock").setLevel(logging.WARNING)  # it tells of every attempt
 # How often a lock is tried for in a folder that others take away.
 ATTEMPTS = 20
 
@@ -19,6 +23,18 @@ ATTEMPTS = 20
 def directory(folder: str | Path | None) -> Path:
     """``folder`` if given, else the cache directory of this user and platform."""
     return Path(folder).expanduser() if folder else Path(pooch.os_cache("salutary"))
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file, read once by a process as long as it stays as it is. Raises OSError."""
+    found = path.stat()
+    return _checksum(str(path.absolute()), found.st_ino, found.st_size, found.st_mtime_ns)
+
+
+@functools.cache
+def _checksum(path: str, *state: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomic(path: Path, content: bytes) -> None:

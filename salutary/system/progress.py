@@ -1,13 +1,30 @@
-"""What a long work shows: a bar on standard error, and log lines above it."""
+"""What a long work shows: a bar on standard error, or a line now and then, and log lines above it."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable, Iterator
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Pace:
+    """Says whether another line is due: at most one in SECONDS_BETWEEN_LINES, the first so long from now."""
+
+    def __init__(self) -> None:
+        self._last = time.monotonic()
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now - self._last < SECONDS_BETWEEN_LINES:
+            return False
+        self._last = now
+        return True
 
 
 class LogHandler(logging.Handler):
@@ -32,7 +49,14 @@ def progress_bar(shown: bool = True) -> Progress:
 
 @contextlib.contextmanager
 def counting_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """A :func:`progress_bar` of one task; gives a function that advances it."""
+    """A :func:`progress_bar` of one task, or lines now and then; gives a function that advances it."""
     with progress_bar(shown) as bar:
-        task = bar.add_task(description, total=total)
-        yield lambda n: bar.advance(task, n)
+        task, pace = bar.add_task(description, total=total), Pace()
+
+        def advance(n: int) -> None:
+            bar.advance(task, n)
+            if shown and bar.disable and n and pace.is_due():
+                of_total = "" if total is None else f" of {total}"
+                print(f"{description}: {bar.tasks[0].completed:g}{of_total}", flush=True)
+
+        yield advance

@@ -17,7 +17,7 @@ TABLES = {
     "no path": (nothing, {"dataset.path": None}, r"dataset\.path"),
     "no target": (nothing, {"dataset.target": None}, r"dataset\.target"),
     "null as target": (nothing, {"dataset.target": "null"}, r"set dataset\.path, a file, and dataset\.targe"),
-    "a number as target": (nothing, {"dataset.target": "1"}, r"dataset\.target must be text, not 1"),
+    "a number as target": (nothing, {"dataset.target": "1"}, r"rows\.csv has no column '1'; its columns"),
     "missing file": (nothing, {"dataset.path": "gone.csv"}, r"dataset=table: there is no gone\.csv"),
     "no such column": (nothing, {"dataset.target": "sex"}, r"rows\.csv has no column 'sex'; its columns are"),
     "no split column": (nothing, {"dataset.split": "part"}, r"rows\.csv has no column 'part'; its columns a"),

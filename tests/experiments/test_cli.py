@@ -92,6 +92,28 @@ def test_records_are_told_apart_and_complete(tmp_path):
     assert len({run_name(identity, c) for c in own}) == 3
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_precision_of_a_networks_device_is_part_of_its_name(dtype, monkeypatch):
+    """``precision: auto`` is bfloat16 on a GPU: those are other numbers, and another run."""
+    import torch
+
+    identity = Identity("d", "s", "m", "p", 0)
+
+    def name(device: str, precision: str) -> str:
+        config = {
+            "dataset": {},
+            "device": {"name": device, "dtype": dtype},
+            "model": {"precision": precision},
+        }
+        return run_name(identity, config)
+
+    assert name("cpu", "auto") == name("cpu", "float32") == name("cuda:1", "float32")
+    assert name("cuda", "auto") == name("cpu", "bfloat16") == name("cuda:1", "auto") != name("cpu", "auto")
+    for there in (False, True):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert name("auto", "auto") == name("cuda" if there else "cpu", "auto")
+
+
 @pytest.mark.parametrize("strategy", ["salutary", "random"])
 def test_same_seed_twice_gives_the_same_bytes(strategy, salutary_run, tmp_path):
     contents = []
@@ -156,9 +178,9 @@ MISTAKES = {
     "no data set": (["dataset=null"], "Config group override must be a string"),
     "setting removed": (["~seed"], "the setting seed is missing"),
     "seed too large": (["seed=4294967296"], "seed must be below 2**32"),
-    "output_dir is a number": (["output_dir=5"], "output_dir must be the name of a folder, not 5"),
+    "no output_dir": (["output_dir=null"], "output_dir must be the name of a folder, not None"),
     "output_dir is empty": (["output_dir="], "output_dir must be the name of a folder, not ''"),
-    "data_dir is a number": (["data_dir=5"], "data_dir must be the name of a folder or null, not 5"),
+    "data_dir is empty": (["data_dir="], "data_dir must be the name of a folder or null, not ''"),
     "use of validation": (["baselines_use_validation=some"], "baselines_use_validation must be true or"),
     "no such scaler": (["recipe.scale_on=all"], "recipe.scale_on must be training, initial, none or"),
     "no such parts": (["recipe.parts=5"], "recipe.parts must name a class with _target_, not 5"),
@@ -177,6 +199,7 @@ MISTAKES = {
     "Hydra's own folder": (["hydra.run.dir=/proc/none"], "/proc/none: No such file or directory"),
     "sweep into a file": (["-m", "output_dir=file.txt"], "file.txt"),
     "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),
+    "setting of the other command": (["min_influenc=1"], "no setting 'min_influenc'; see --help"),
     "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset"),
     "override that does not parse": (["budget=["], "no viable alternative"),
     "wrong type": (["budget=many"], "budget must be a whole number >= 1, not 'many'"),

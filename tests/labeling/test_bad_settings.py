@@ -34,6 +34,7 @@ SETTINGS = {
     "a quote as separator": ({"separator": '"'}, r"separator must be one character.* and no quote, not '\"'"),
     "maybe": ({"audit": "maybe"}, r"audit must be true or false, not 'maybe'"),
     "misspelt": ({"budgett": "3"}, r"there is no setting 'budgett', did you mean budget\?; see --help"),
+    "of the other command": ({"n_validaton": "3"}, r"no setting 'n_validaton', did you mean validation\?;"),
     "no such strategy": ({"strategy": "salutery"}, r"there is no strategy 'salutery', did you mean salutary"),
     "a human is asked": (
         {"strategy": "margin", "strategy.rerank": None},

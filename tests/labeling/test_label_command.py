@@ -192,7 +192,7 @@ def test_the_walk_through_of_the_readme_prints_what_it_says(salutary_label, tmp_
     for line in filter(None, map(str.strip, out.splitlines())):
         assert any(line.partition(";")[0] == each.partition(";")[0] for each in printed), line
     model = json.loads((tmp_path / "labels" / "facts.json").read_text())["comparisons"][0]["best"]
-    assert model == ALTERNATIVE and "`labels/alternative.skops`" in section
+    assert model == ALTERNATIVE and 'load_model("labels/alternative.skops")' in section
     target = load_breast_cancer(as_frame=True).target.map({0: "malignant", 1: "benign"})
     labels = pd.read_csv(tmp_path / "labels.csv", index_col="id")["label"]
     assert (labels == target[labels.index]).all() and "All 78 are the truth" in " ".join(section.split())
