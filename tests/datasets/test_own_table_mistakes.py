@@ -21,7 +21,7 @@ TABLES = {
     "missing file": (nothing, {"dataset.path": "gone.csv"}, r"dataset=table: there is no gone\.csv"),
     "no such column": (nothing, {"dataset.target": "sex"}, r"rows\.csv has no column 'sex'; its columns are"),
     "no split column": (nothing, {"dataset.split": "part"}, r"rows\.csv has no column 'part'; its columns a"),
-    "damaged": (raw("rows.csv", lambda b: b + b'"'), {}, r"rows\.csv, row 81: a quote is opened that is never closed"),
+    "damaged": (raw("rows.csv", lambda b: b + b'"'), {}, r"rows\.csv, row 81: a quote is opened that is ne"),
     "text in a list": (nothing, {"dataset.numeric": "age"}, r"dataset\.numeric must be a list .*, not 'age'"),
     "target as a number too": (
         nothing,

@@ -67,7 +67,7 @@ MISTAKES = {
     "review,rating\n": r"file\.csv has no rows",
     "review,rating\nfine,good\npoor\n": r"file\.csv, row 2: it has 1 values for 2 columns",
     "review,rating\nfine,good\npoor,bad,x\n": r"file\.csv, row 2: it has 3 values for 2 columns",
-    'review,rating\nfine,good\n"poor,bad\nend,ba': r"file\.csv, row 2: unexpected end of data",
+    'review,rating\nfine,good\n"poor,bad\nend,ba': r"file\.csv, row 2: a quote is opened that is ne",
     "": r"file\.csv is empty",
 }  # fmt: skip
 
