@@ -36,6 +36,20 @@ READ_HEAD = """
 The line is on the terminal, on the page and in `facts.json`.
 """
 QUIET = "\n## Read as they are\n\n"
+TAIL = """
+## One table in other files
+
+The same values in CSV (plain, packed, with tabs, semicolons or decimal commas), Parquet (of pandas, PyArrow, Spark), Feather and
+NPZ, of any type that holds them, are the same columns, values, classes, labels and lines: a test
+([`test_one_table_many_files.py`](../tests/tables/test_one_table_many_files.py)) writes random tables in all of them. What a form
+itself decides:
+
+- CSV has no null, so `NA` in a column of numbers is none, and among categories and classes it is told.
+- A number of single precision has more digits in CSV or as a float64 than in its own 32 bits: columns of numbers agree within that
+  precision. Categories and classes are the same text.
+- Below a folder `city=Ulm` values are texts, and the column comes last.
+- An id is written as it stands in the pool: `1000`, or `1000.0` of a column of floats. Both are one id.
+"""
 # Settings that only name the file.
 FILES = ("labeled", "validation", "test", "pool")
 
@@ -43,7 +57,9 @@ FILES = ("labeled", "validation", "test", "pool")
 def page():
     parts = [HEAD, *(table(name, cases) for name, cases in REFUSED.items()), READ_HEAD]
     parts += [table(name, cases) for name, cases in TOLD.items()]
-    return "".join([*parts, QUIET, *(f"- {what}{with_settings(case[1])}\n" for what, case in READ.items())])
+    return "".join(
+        [*parts, QUIET, *(f"- {what}{with_settings(case[1])}\n" for what, case in READ.items()), TAIL]
+    )
 
 
 def with_settings(settings):

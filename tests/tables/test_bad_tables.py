@@ -4,6 +4,7 @@ is left out, or may be meant otherwise, is told. The page in docs/ is what is te
 
 import json
 import re
+import shlex
 
 import pytest
 from bad_files_page import PAGE, READ, REFUSED, TOLD, page
@@ -62,6 +63,24 @@ def test_odd_files(what, salutary, monkeypatch, tmp_path):
     told = [line for line in told if "left out key (" not in line]  # of all files
     assert {*lines} <= {*told} and bool(told) == bool(lines)
     assert {*told} <= {*(out + err).splitlines()}
+
+
+ADVISED = [what for what, (*_, lines) in ODD.items() if "are numbers with " in lines]
+
+
+@pytest.mark.parametrize("what", ADVISED)
+def test_the_settings_that_a_line_names_read_the_numbers(what, salutary, monkeypatch, tmp_path):
+    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
+    spoil, settings, line = ODD[what]
+    spoil(tmp_path)
+    advice = dict(each.split("=", 1) for each in shlex.split(line.partition("are numbers with ")[2]))
+    changes = {"strategy.confidence": "0", "output": "labels.csv"} | settings | advice
+    status, _, err = salutary(cli.main, "salutary-label", *with_changes(LABEL, changes))
+    assert status == 0, err
+    columns = json.loads((tmp_path / "labels" / "facts.json").read_text())["columns"]
+    column = line.partition("column ")[2].partition(",")[0]
+    assert column in columns["numeric"]
+    assert not [each for each in columns["findings"] if f"column {column}," in each]
 
 
 def test_the_page_is_made_of_these_cases():

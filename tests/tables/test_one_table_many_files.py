@@ -47,6 +47,10 @@ def tables(draw, sizes=(9, 24, 60), n_files=(1, 3)):
                 columns[-1].gap = draw(st.sampled_from(["", "", "NA", "null"]))
     kind = TARGETS[draw(st.sampled_from(sorted(TARGETS)))]
     columns.append(Column("target", kind, kind.draw(rng, n), decimal))
+    forms = draw(st.lists(st.sampled_from(sorted(FORMS)), min_size=3, max_size=3))
+    forms = forms[: draw(st.sampled_from(n_files))]
+    if len(forms) == 1 and draw(st.booleans()):  # rows without a label
+        columns[-1].values[::4] = [None] * len(columns[-1].values[::4])
     columns.append(Column("ort \u00e9", KINDS["city"], [folders[each] for each in values], decimal))
     settings = {
         "categorical": [
@@ -56,8 +60,7 @@ def tables(draw, sizes=(9, 24, 60), n_files=(1, 3)):
         "decimal": decimal,
         "separator": separator_of(columns),
     }
-    forms = draw(st.lists(st.sampled_from(sorted(FORMS)), min_size=3, max_size=3))
-    return columns, settings, forms[: draw(st.sampled_from(n_files))], rng
+    return columns, settings, forms, rng
 
 
 def written(columns, writers, folder, rng=None):
@@ -190,11 +193,11 @@ LABEL = {"target": "target", "rounds": "2", "budget": "3", "folds": "2", "seed":
 QUICKLY = {"strategy.rerank": "2", "strategy.confidence": "0"}
 
 
-def labelled(paths, settings, output):
-    """What ``salutary-label`` writes: labels, facts and the model; or the line that the files get."""
+def labelled(paths, settings, output, name):
+    """What ``salutary-label`` writes, with an id: labels, facts and the model; or the line that comes."""
     files = dict(zip(("labeled", "validation", "pool"), paths.values(), strict=True))
     texts = {name: json.dumps(each) if isinstance(each, list) else each for name, each in settings.items()}
-    told = LABEL | QUICKLY | texts | files | {"output": output}
+    told = LABEL | QUICKLY | texts | files | {"output": output} | ({"id": name} if name else {})
     try:
         cli.label_or_audit([f"{name}={value}" for name, value in told.items()])
     except SalutaryError as error:
@@ -209,8 +212,9 @@ def check_labels(columns, settings, forms, rng):
         folder = Path(name)
         expected = written(columns, [plainly] * len(forms), folder / "expected")
         found = written(columns, [FORMS[form] for form in forms], folder / "found", rng)
+        ids = next((each.name for each in columns if each.name in ("key", "user_id")), None)
         one, other = (
-            labelled(paths, settings, folder / f"{number}.csv")
+            labelled(paths, settings, folder / f"{number}.csv", ids)
             for number, paths in enumerate((expected, found))
         )
         if isinstance(one, str) or isinstance(other, str):
@@ -221,7 +225,7 @@ def check_labels(columns, settings, forms, rng):
 
 
 def check_same_model(one, other):
-    pd.testing.assert_frame_equal(one[0], other[0], rtol=1e-6)
+    pd.testing.assert_frame_equal(one[0], other[0], rtol=1e-6, check_dtype=False)
     for fact in ("classes", "counts", "pool_rows", "rounds", "labels", "stop"):
         assert one[1][fact] == other[1][fact], fact
     lines = [parted(facts["columns"].pop("findings"))[0] for _, facts, _ in (one, other)]
