@@ -47,11 +47,12 @@ def some(values, least=()):
 
 
 def reals(rng, n):
-    return [float(each) for each in rng.normal(0, 10.0 ** rng.integers(-3, 6), n).round(4)]
+    drawn = rng.normal(0, 10.0 ** rng.integers(-3, 6), n).round(4) + 0.0  # -0.0 is another text than 0.0
+    return [float(each) for each in drawn]
 
 
 def singles(rng, n):
-    return [np.float32(each) for each in rng.normal(0, 10, n).round(2)]
+    return [np.float32(each) for each in rng.normal(0, 10, n).round(2) + 0.0]
 
 
 def moneys(rng, n):

@@ -181,7 +181,7 @@ def test_one_table_in_many_files(drawn):
 
 
 @pytest.mark.slow
-@settings(max_examples=2000, **SHARED)
+@settings(max_examples=1000, **SHARED)
 @given(tables())
 def test_one_table_in_many_more_files(drawn):
     check(*drawn)
