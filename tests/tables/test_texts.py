@@ -196,3 +196,21 @@ def test_ids_keep_their_text():
     expected = ["007", "TRUE", "1.50", "4", "1e-05", "2024-01-31T00:00:00", None, None, "NA"]
     assert each_to_text(pd.Series(ids)).replace(np.nan, None).tolist() == expected
     assert each_to_text(pd.Series([4.0, 5.5])).tolist() == ["4", "5.5"]
+
+
+def test_arrow_types_that_pandas_has_none_for():
+    import pyarrow as pa
+
+    day, price = datetime.date(2024, 1, 31), Decimal("1.50")
+    for value, kind, text in (
+        (price, pa.decimal128(30, 2), "1.5"),
+        (day, pa.date32(), "2024-01-31"),
+        (datetime.datetime(2024, 1, 31), pa.timestamp("us"), "2024-01-31"),
+        ("a", pa.string_view(), "a"),
+    ):
+        assert texts_of([value, None], dtype=pd.ArrowDtype(kind)) == [text, None]
+
+
+def test_a_category_with_a_decimal_comma():
+    texts = to_texts(pd.Series(["1,50", "1,0", "1.50", "1,2,3", "007", ",5"]), decimal=",")
+    assert texts.tolist() == ["1.5", "1", "1.5", "1,2,3", "007", "0.5"]
