@@ -206,7 +206,6 @@ def test_arrow_types_that_pandas_has_none_for():
         (price, pa.decimal128(30, 2), "1.5"),
         (day, pa.date32(), "2024-01-31"),
         (datetime.datetime(2024, 1, 31), pa.timestamp("us"), "2024-01-31"),
-        ("a", pa.string_view(), "a"),
     ):
         assert texts_of([value, None], dtype=pd.ArrowDtype(kind)) == [text, None]
 
