@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -101,7 +102,7 @@ class OwnTable:
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them."""
         paths = {name: getattr(self, name) for name in ("path", "validation", "test")}
-        return {name: files_in(Path(path).expanduser()) for name, path in paths.items() if path}
+        return {name: files_in(Path(os.path.expanduser(path))) for name, path in paths.items() if path}
 
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
@@ -121,7 +122,9 @@ class OwnTable:
             (files[name].path, schema.convert(frame, files[name].path, files[name].reading))
             for name, frame in parts.items()
         ]
-        columns = Columns(schema, used, tuple(self._findings(schema, files, parts, used)))
+        findings = self._findings(schema, files, parts, used)
+        findings += self._unseen(schema, files, used, y[0], roles)
+        columns = Columns(schema, used, tuple(findings))
         return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
 
     def _findings(
@@ -135,14 +138,32 @@ class OwnTable:
         main, named = files["train"], [*self.numeric, *self.categorical, *self.ignore]
         lines = left_out_findings(schema, main.path, self.ignore)
         lines += column_findings(parts["train"], schema, main.path, main.reading, named)
-        known = Features.fit(schema, used[0][1])
         for (name, raw), (path, converted) in zip(parts.items(), used, strict=True):
-            found, features = Findings(path, files[name].reading), known.fresh()
+            found = Findings(path, files[name].reading)
             found.add(raw, converted, schema)
             lines += class_findings(raw[self.target], path, files[name].reading) + found.lines()
-            if name != "train":  # of parts of one file the training rows may lack much
-                features.transform(converted, path)
-                lines += features.findings(path)
+        return lines
+
+    def _unseen(
+        self,
+        schema: Schema,
+        files: dict[str, TableFile],
+        used: list[tuple[Path, pd.DataFrame]],
+        y: np.ndarray,
+        roles: np.ndarray | None,
+    ) -> list[str]:
+        """What the training rows lack that other rows have: of other files, or of other parts of one."""
+        path, frame = used[0]
+        others = [(str(path), each) for path, each in used[1:]]
+        if len(used) == 1:
+            parts = roles if roles is not None else np.where(y == UNLABELED, "pool", "train")
+            others = [(f"{path}, {part} rows", frame[parts == part]) for part in ROLES[1:] if part in parts]
+            frame = frame[parts == "train"]
+        known, lines = Features.fit(schema, frame), []
+        for place, each in others:
+            features = known.fresh()
+            features.transform(each, place)
+            lines += features.findings(place, prefix=files["train"].reading.prefix)
         return lines
 
     def _fixed(self) -> dict[str, str | None]:

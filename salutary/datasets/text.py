@@ -17,6 +17,7 @@ from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
+from salutary.tables.findings import class_findings
 from salutary.tables.texts import as_text, to_texts
 
 log = logging.getLogger(__name__)
@@ -149,6 +150,8 @@ class TextFile(TextData):
         frame = open_table(path).read(used)
         columns = {name: [as_text(each) for each in frame[name]] for name in used}
         labels = to_texts(frame[self.label]).fillna("").tolist()
+        for line in class_findings(frame[self.label], path, open_table(path).reading):
+            log.info("%s", line)
         names = tuple(sorted({label for label in labels if label}))
         if len(names) < 2:
             present = f"{len(names)} classes" if not names else f"the single class {names[0]}"

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 # Bytes of each column read ahead from a Parquet file.
 READ_BYTES = 2**16
-# Decimal digits that a float64 holds.
-FLOAT_DIGITS = 15
 
 
 class ArrowFiles(TableFile):
@@ -42,7 +40,8 @@ class ArrowFiles(TableFile):
             raise needs("pyarrow", "parquet") from error
         paths = parquet_files(path) if path.is_dir() else [path]
         kind = _Feather if path.suffix.lower() in (".feather", ".arrow") else _Parquet
-        self._files = [kind(each, partition(each, path) if path.is_dir() else {}) for each in paths]
+        files = [kind(each, partition(each, path) if path.is_dir() else {}) for each in paths]
+        self._files = [file for file in files if file.n_rows] or files[:1]
         self.n_rows = sum(file.n_rows for file in self._files)
         self._columns = [*self._files[0].columns]
         for file in self._files:
@@ -108,11 +107,18 @@ class _ArrowFile(ABC):
         self.columns: list[str] = [*self.schema.names, *self.partition]
 
     def holds(self, name: str) -> tuple[str, str | None]:
-        """The type of a column, and what it is: one of the words of :func:`_form`."""
+        """The type of a column, and what it is: one of the words of :func:`.arrow_values.form`."""
         if name in self.partition:
             return "text", "text" if self.partition[name] is not None else "nothing"
-        kind = self.schema.field(self.schema.names.index(name)).type
-        return str(kind), _form(kind)
+        from salutary.tables.arrow_values import form
+
+        place = self.schema.names.index(name)
+        kind = self.schema.field(place).type
+        return str(kind), "nothing" if self._is_empty(place) else form(kind)
+
+    def _is_empty(self, place: int) -> bool:
+        """Whether a column is known to have no value: whatever its type is says nothing then."""
+        return False
 
     def batches(self, n: int, columns: list[str] | None = None) -> Iterator[pyarrow.RecordBatch]:
         """The columns that are in the file, or all of them, in pieces of at most ``n`` rows."""
@@ -140,6 +146,14 @@ class _Parquet(_ArrowFile):
 
         self._file = ParquetFile(self.path, buffer_size=READ_BYTES, pre_buffer=False)
         return self._file.schema_arrow, self._file.metadata.num_rows
+
+    def _is_empty(self, place: int) -> bool:
+        groups = self._file.metadata
+        if groups.num_columns != len(self.schema.names):  # nested ones have several columns there
+            return False
+        found = [groups.row_group(group).column(place).statistics for group in range(groups.num_row_groups)]
+        nulls = [each.null_count if each and each.has_null_count else 0 for each in found]
+        return sum(nulls) == self.n_rows > 0
 
     def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]:
         return self._file.iter_batches(n, columns=columns, use_threads=False)
@@ -186,66 +200,12 @@ def _to_pandas(
     batch: pyarrow.RecordBatch, columns: list[str], partition: dict[str, str | None]
 ) -> pd.DataFrame:
     """Numbers, text, dates and truth values; no value changes its digits."""
+    from salutary.tables.arrow_values import to_series
+
     values = {}
     for name in columns:
         if name in partition:
             values[name] = pd.Series([partition[name]] * batch.num_rows, dtype=object)
         else:
-            column = _plain(batch.column(name))
-            values[name] = column.to_pandas(types_mapper=_nullable if column.null_count else None)
+            values[name] = to_series(batch.column(name))
     return pd.DataFrame(values, index=range(batch.num_rows))
-
-
-def _nullable(kind: pyarrow.DataType) -> pd.api.extensions.ExtensionDtype | None:
-    """For integers and truth values with gaps; pandas makes real numbers, or objects, of them otherwise."""
-    from pyarrow import types
-
-    if types.is_boolean(kind):
-        return pd.BooleanDtype()
-    if not types.is_integer(kind):
-        return None
-    return getattr(pd, f"{'U' if types.is_unsigned_integer(kind) else ''}Int{kind.bit_width}Dtype")()
-
-
-def _plain(column: pyarrow.Array) -> pyarrow.Array:
-    """The column in a type that pandas holds without loss; dates and times of day, never used, as text.
-
-    Decimal numbers of more digits than a float64 has stay what they are.
-    """
-    from pyarrow import float64, string, types
-
-    kind = column.type
-    if types.is_dictionary(kind):
-        return _plain(column.dictionary_decode())
-    if types.is_decimal(kind) and kind.precision <= FLOAT_DIGITS:
-        return column.cast(string()).cast(float64())  # directly, the last digit may be another
-    return column.cast(string()) if types.is_date(kind) or types.is_time(kind) else column
-
-
-def _form(kind: pyarrow.DataType) -> str | None:
-    """What a type holds; None for what there are no features of."""
-    from pyarrow import types
-
-    if types.is_dictionary(kind):
-        return _form(kind.value_type)
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
-        return "text"
-    if types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind):
-        return "numbers"
-    if types.is_boolean(kind):
-        return "truth values"
-    if types.is_temporal(kind) and not types.is_interval(kind) and _has_known_zone(kind):
-        return "times"
-    return "nothing" if types.is_null(kind) else None
-
-
-def _has_known_zone(kind: pyarrow.DataType) -> bool:
-    """Whether pandas knows the time zone, if there is one."""
-    from pyarrow import types
-
-    if not (types.is_timestamp(kind) and kind.tz):
-        return True
-    try:
-        return bool(pd.DatetimeTZDtype(tz=kind.tz))
-    except (TypeError, ValueError, KeyError):  # by what the zone is called
-        return False

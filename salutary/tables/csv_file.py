@@ -63,7 +63,11 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{self.path} is empty")
         if len(header) == 1 and (marks := [mark for mark in (";", "\t", "|") if mark in header[0]]):
             mark = marks[0]
-            advice = "tabs? Name it .tsv" if mark == "\t" else f'{mark!r}? Set separator="{mark}"'
+            advice = (
+                "tabs? Name it .tsv"
+                if mark == "\t"
+                else f'{mark!r}? Set {self.reading.prefix}separator="{mark}"'
+            )
             raise SalutaryError(
                 f"{self.path} has the single column {quoted(header[0])}: is it separated by {advice}"
             )

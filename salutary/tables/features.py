@@ -77,18 +77,18 @@ class Features:
         """The same preprocessor, which has seen no rows yet."""
         return Features(self.schema, self.transformer)
 
-    def findings(self, path: str | Path, strict: bool = True) -> list[str]:
+    def findings(self, path: str | Path, strict: bool = True, prefix: str = "") -> list[str]:
         """A line for every column of which more than a tenth is unseen, or has no value though all training
         rows have one.
 
         If this is ``strict``, raises SalutaryError for a column of which all values are unseen, if there are
-        enough to tell: it was read otherwise, or means something else.
+        enough to tell: it was read otherwise, or means something else. ``prefix``: of settings' names.
         """
         lines = []
         for name in [*self.schema.numeric, *self.schema.categorical] if self.n_rows else ():
             place, n = where(path, name), self.n_rows
             if strict and self.unseen[name] == self.values[name] > 0 and n >= ENOUGH_ROWS:
-                raise SalutaryError(f"{place}: {self._all_unseen(name)}")
+                raise SalutaryError(f"{place}: {self._all_unseen(name, prefix)}")
             if name in self._without_gaps and (gaps := n - self.values[name]) > MANY_UNSEEN * n:
                 lines.append(f"{place}: {gaps:,} of {n:,} rows have no value, as no row with a label has")
             if self.unseen[name] > MANY_UNSEEN * n:
@@ -99,9 +99,9 @@ class Features:
         return lines
 
     @property
-    def _categories(self) -> dict[str, np.ndarray]:
-        """Those of each column, of the training rows."""
-        if not self.schema.categorical:
+    def categories(self) -> dict[str, np.ndarray]:
+        """Those of each column, of the training rows; none before it is fitted."""
+        if not (self.schema.categorical and hasattr(self.transformer, "named_transformers_")):
             return {}
         encoder = self.transformer.named_transformers_["categories"][-1]
         return dict(zip(self.schema.categorical, encoder.categories_, strict=True))
@@ -109,18 +109,18 @@ class Features:
     @property
     def _without_gaps(self) -> set[str]:
         """The columns that have a value in all training rows."""
-        full = {name for name, categories in self._categories.items() if NO_VALUE not in categories}
+        full = {name for name, categories in self.categories.items() if NO_VALUE not in categories}
         if not self.schema.numeric:
             return full
         indicator = self.transformer.named_transformers_["numbers"][0].indicator_
         with_gaps = {self.schema.numeric[place] for place in indicator.features_}
         return full | {*self.schema.numeric} - with_gaps
 
-    def _all_unseen(self, name: str) -> str:
-        known = listed([*self._categories[name]], 5)
+    def _all_unseen(self, name: str, prefix: str) -> str:
+        known = listed([*self.categories[name]], 5)
         return (
             f"not one of its {self.values[name]:,} values, such as {quoted(self.examples[name])}, is known"
-            f" from the rows with labels ({known}); {as_setting('ignore', [name])} does without it"
+            f" from the rows with labels ({known}); {as_setting(prefix + 'ignore', [name])} does without it"
         )
 
     def transform(self, frame: pd.DataFrame, path: str | Path, dtype: type = np.float64) -> np.ndarray:

@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from salutary.tables.messages import as_setting, first_row, quoted, shown, where
+from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.proposals import best_reading, settings_that_read
 from salutary.tables.reading import Reading
-from salutary.tables.schema import FREE_TEXT, Schema
+from salutary.tables.schema import FREE_TEXT, Schema, are_codes
 from salutary.tables.texts import as_text, is_text
 
 # Columns that a line names.
 NAMED = 6
 # A column is taken for one of numbers, written otherwise, above this share of its different values.
 HALF = 0.5
-# Different texts beside the numbers that may be markers; more are codes.
-FEW = 3
-# Before or after a number; letters that touch its front make a code of it, as V45, as does one at its end.
-BEFORE, AFTER = (
-    r"([^\w\s.,+\-'\u2019]{0,3}|[^\W\d]{1,4}(?= )) ?",
-    r"([^\w\s.,+\-'\u2019]{0,3}|(?<= )[^\W\d]|[^\W\d]{2,5})",
-)
-UNIT = BEFORE + r"[-+]?\d[\d.,' \u00a0\u2019\u202f]*?" + AFTER
 
 
 @dataclass
@@ -63,7 +55,7 @@ class Findings:
         ]
         return gaps + [
             f"{self.path}: {quoted(text)} is a category of its own: {_places(met)}; it means no value with"
-            f" {as_setting('missing', [text])}"
+            f" {self.reading.setting('missing', [text])}"
             for text, met in self.categories.items()
         ]
 
@@ -88,6 +80,8 @@ def class_findings(labels: pd.Series, path: str | Path, reading: Reading) -> lis
         f"{path}: {quoted(text)} is a class: {_places(met)}; leave the label empty where there is none"
         for text, met in found.categories.items()
     ]
+    if same := _alike(labels, path, reading, "class"):
+        lines.append(same)
     names = pd.Series(reading.texts(labels).dropna().unique(), dtype=object)
     alike = names[names.str.casefold().duplicated(keep=False)].tolist()
     if alike:
@@ -132,7 +126,7 @@ def _places(met: dict[str, _Met]) -> str:
     return ", ".join(named) + more
 
 
-def _alike(values: pd.Series, path: str | Path, reading: Reading) -> str | None:
+def _alike(values: pd.Series, path: str | Path, reading: Reading, what: str = "category") -> str | None:
     """Two texts of the column that are one category, such as 1.1 and 1.10."""
     texts = pd.Series(values.dropna().map(as_text).str.strip().unique(), dtype=object)
     groups = texts.groupby(reading.texts(texts)).agg(list)
@@ -140,59 +134,24 @@ def _alike(values: pd.Series, path: str | Path, reading: Reading) -> str | None:
     if not len(several):
         return None
     (first, second, *_), name = several.iloc[0], several.index[0]
-    return f"{where(path, values.name)}: {quoted(first)} and {quoted(second)} are one category, {shown(name)}"
+    return f"{where(path, values.name)}: {quoted(first)} and {quoted(second)} are one {what}, {shown(name)}"
 
 
 def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Reading) -> str | None:
     """What would make numbers of most of the values, if anything would."""
-    present = values[~(reading.is_missing(values) | reading.is_marker(values))]
+    present = values[~reading.is_gap(values)]
     texts = pd.Series(present.unique(), dtype=object)
-    before = int(reading.numbers(texts).notna().sum())
-    best, numbers = reading, reading.numbers(texts)
-    for other in _readings(texts, reading):
-        read = other.numbers(texts)
-        if read.notna().sum() > numbers.notna().sum():
-            best, numbers = other, read
+    before = reading.numbers(texts).notna()
+    best, numbers = best_reading(texts, reading)
     rest = texts[numbers.isna()].tolist()
-    if numbers.notna().mean() <= HALF or (best is reading and not before):
+    if numbers.notna().mean() <= HALF or (best is reading and not before.any()):
         return None
-    settings = _differences(best, reading)
-    if 0 < len(rest) <= FEW:
-        settings.append(as_setting("missing", rest))
-    if not (rest or settings):  # codes
-        settings.append(as_setting("numeric", [str(values.name)]))
-    odd = present.isin(rest) if best is reading else reading.numbers(present).isna()
+    advice = settings_that_read(texts, reading)
+    odd = present.isin(texts[~before])
+    if not (rest or advice):
+        advice, odd = [reading.setting("numeric", [str(values.name)])], are_codes(present)
     row = first_row(odd)
-    count = int((~present.isin(rest)).sum())
-    advice = f" with {' '.join(settings)}" if settings else ""
     cause = f"it is {taken} for values such as {quoted(values[row])}"
-    return f"{where(path, values.name, row)}: {cause}, but {count:,} of {len(present):,} are numbers{advice}"
-
-
-def _readings(texts: pd.Series, reading: Reading) -> list[Reading]:
-    """Ways to write numbers that may be those of the texts."""
-    marks = [(".", None), (",", None), (".", ","), (",", "."), (".", "'"), (".", " "), (",", " ")]
-    ways = [replace(reading, decimal=decimal, thousands=thousands) for decimal, thousands in marks]
-    units = texts.astype(str).str.strip().str.extract(f"^{UNIT}$").fillna("")
-    common = pd.Series(np.concatenate([units[0], units[1]])).replace("", np.nan).value_counts()[:FEW]
-    if len(common):
-        ways += [replace(way, units=(*reading.units, *map(str, common.index))) for way in ways]
-    if _grouped(texts):  # 1,234 is rather a thousand than a decimal number
-        ways = [way for way in ways if (way.decimal, way.thousands) != (",", None)]
-    return ways
-
-
-def _grouped(texts: pd.Series) -> bool:
-    """Whether commas group digits by three wherever they are."""
-    commas = texts[texts.astype(str).str.contains(",")].astype(str)
-    return bool(len(commas)) and bool(commas.str.contains(r"(?<!\d)[1-9]\d{0,2}(?:,\d{3})+(?!\d|,)").all())
-
-
-def _differences(reading: Reading, before: Reading) -> list[str]:
-    """The settings that make the one of the other."""
-    found = []
-    if reading.decimal != before.decimal:
-        found.append(f'decimal="{reading.decimal}"')
-    if reading.thousands != before.thousands:
-        found.append(f'thousands="{reading.thousands}"')
-    return found + ([as_setting("units", list(reading.units))] if reading.units != before.units else [])
+    count = f"{int((~present.isin(rest)).sum()):,} of {len(present):,} are numbers"
+    with_them = f" with {' '.join(advice)}" if advice else ""
+    return f"{where(path, values.name, row)}: {cause}, but {count}{with_them}"

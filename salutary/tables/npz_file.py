@@ -13,7 +13,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
-from salutary.tables.messages import as_setting, one_line, quoted, shown, where
+from salutary.tables.messages import one_line, quoted, shown, where
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
 
@@ -55,19 +55,19 @@ class NpzFile(TableFile):
         used = {name: values for name, values in self._usable.items() if name in columns}
         lengths = {name: len(values) for name, values in used.items()}
         if len(set(lengths.values())) > 1:
-            raise SalutaryError(_different(self.path, lengths))
+            raise SalutaryError(_different(self.path, lengths, self.reading))
         for start in range(0, max(lengths.values(), default=0), table_file.BLOCK_ROWS):
             rows = slice(start, start + table_file.BLOCK_ROWS)
             yield pd.DataFrame({column: used[column][rows] for column in columns})
 
 
-def _different(path: Path, lengths: dict[str, int]) -> str:
+def _different(path: Path, lengths: dict[str, int], reading: Reading) -> str:
     """What is wrong with columns that have more or fewer values than most."""
     usual = Counter(lengths.values()).most_common(1)[0][0]
     names = [name for name, n in lengths.items() if n != usual]
     example = next(name for name, n in lengths.items() if n == usual)
     problem = f"it has {lengths[names[0]]:,} values, but {shown(example)} {usual:,}"
-    return f"{where(path, names[0])}: {problem}; {as_setting('ignore', names)} does without"
+    return f"{where(path, names[0])}: {problem}; {reading.setting('ignore', names)} does without"
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray | bytes | None]:

@@ -12,7 +12,6 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -20,15 +19,12 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.system.rules import Character, ListOf, Number, Text, Texts, Unless, check
-from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.messages import as_setting
 from salutary.tables.texts import (
-    LARGEST,
     by_value,
     canonical,
     is_missing,
-    is_real,
     is_text,
-    is_time,
     plain,
     to_texts,
 )
@@ -47,6 +43,7 @@ READING_RULES = {
     "thousands": Unless(None, Character()),
     "units": Texts("a list of texts such as [%]"),
 }
+MINUS = "\u2212"  # as it is set in print
 _FOLDED = frozenset(text.casefold() for text in MISSING)
 
 
@@ -56,7 +53,8 @@ class Reading:
 
     ``missing``: texts, or numbers, that mean "no value" in every column of features. ``decimal`` and
     ``thousands``: how texts write numbers; ``units``: what may stand before or after them. ``markers``: the
-    texts that mean "no value" in columns of numbers, see :data:`MISSING`.
+    texts that mean "no value" in columns of numbers, see :data:`MISSING`. ``prefix``: of these settings'
+    names, in messages.
     """
 
     missing: tuple[str, ...] = ()
@@ -64,6 +62,7 @@ class Reading:
     thousands: str | None = None
     units: tuple[str, ...] = ()
     markers: frozenset[str] = _FOLDED
+    prefix: str = ""
 
     def __post_init__(self) -> None:
         if self.decimal.isdigit() or (self.thousands or "").isdigit() or self.decimal == self.thousands:
@@ -77,7 +76,11 @@ class Reading:
         names = ("missing", "decimal", "thousands", "units")
         check(settings, READING_RULES, prefix)
         missing, decimal, thousands, units = (getattr(settings, name) for name in names)
-        return cls(tuple(map(str, missing)), decimal, thousands, tuple(units))
+        return cls(tuple(map(str, missing)), decimal, thousands, tuple(units), prefix=prefix)
+
+    def setting(self, name: str, texts: list[str]) -> str:
+        """``missing=[?]`` as the user has to type it."""
+        return as_setting(self.prefix + name, texts)
 
     @property
     def with_nulls(self) -> Self:
@@ -91,8 +94,12 @@ class Reading:
 
     @cached_property
     def missing_numbers(self) -> np.ndarray:
-        numbers = np.array([_plain_number(text) for text in self.missing_texts])
-        return numbers[~np.isnan(numbers)]
+        """As they are written in the files, or in any program; a float32 has other digits."""
+        numbers = [read(text) for text in self.missing for read in (self._number, Reading()._number)]
+        wide = np.array(numbers, np.float64)
+        with np.errstate(over="ignore"):
+            found = np.concatenate([wide, wide.astype(np.float32).astype(np.float64)])
+        return found[~np.isnan(found)]
 
     def texts(self, values: pd.Series) -> pd.Series:
         """Categories: :func:`to_texts` of this way to write numbers."""
@@ -106,6 +113,13 @@ class Reading:
         """Whether there is no value in a column of features: nulls, empty texts, those of ``missing``."""
         missing = is_missing(values)
         return missing | self.texts(values).isin(self.missing_texts) if self.missing else missing
+
+    def is_gap(self, values: pd.Series) -> pd.Series:
+        """Whether there is no value in a column of numbers, or a text that says so."""
+        gaps = self.is_missing(values) | self.is_marker(values)
+        if not len(self.missing_numbers):
+            return gaps
+        return gaps | pd.Series(self._numbers(plain(values)), values.index).isin(self.missing_numbers)
 
     def is_marker(self, values: pd.Series) -> pd.Series:
         """Whether a text means "no value" in a column of numbers."""
@@ -135,7 +149,7 @@ class Reading:
     def _number(self, value: object) -> float:
         if not isinstance(value, str):
             return _typed_number(value)
-        match = self._pattern.fullmatch(value.strip())
+        match = self._pattern.fullmatch(value.strip().replace(MINUS, "-"))
         if not match:
             return np.nan
         if match["word"]:
@@ -152,39 +166,13 @@ class Reading:
     @cached_property
     def _pattern(self) -> re.Pattern:
         units = f"(?:{'|'.join(map(re.escape, self.units))})?" if self.units else ""
-        grouped = rf"\d{{1,3}}(?:{self._thousands}\d{{3}})+|" if self.thousands else ""
+        grouped = rf"[1-9]\d{{0,2}}(?:{self._thousands}\d{{3}})+|" if self.thousands else ""
         point = re.escape(self.decimal)
         digits = (
             rf"(?={point}?\d)(?P<whole>{grouped}\d+)?(?:{point}(?P<part>\d*))?(?P<power>(?:[eE][-+]?\d+)?)"
         )
         number = rf"(?P<sign>[-+]?){units}\s*(?:{digits}|(?P<word>(?i:inf(?:inity)?)))"
         return re.compile(rf"{units}\s*{number}\s*{units}", re.ASCII)
-
-
-def to_numbers(values: pd.Series, path: str | Path, reading: Reading | None = None) -> pd.Series:
-    """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
-    reading, values = reading or Reading(), plain(values)
-    if is_time(values):
-        raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
-    if not (is_text(values) or is_real(values)):
-        raise SalutaryError(f"{where(path, values.name)}: it holds {values.dtype}, not numbers")
-    numbers = reading.numbers(values)
-    wrong = numbers.isna()
-    if wrong.any() and is_text(values):
-        wrong &= ~(reading.is_missing(values) | reading.is_marker(values))
-        if wrong.any():
-            raise SalutaryError(not_a_number(values, wrong, path))
-    too_large = numbers.abs() > LARGEST
-    if too_large.any():
-        row = first_row(too_large)
-        problem = "is not finite" if np.isinf(numbers[row]) else "is too large"
-        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {problem}")
-    return numbers
-
-
-def not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
-    row = first_row(wrong)
-    return f"{where(path, values.name, row)}: {quoted(values[row])} is not a number"
 
 
 def _quick_numbers(values: pd.Series) -> np.ndarray | None:
@@ -200,10 +188,6 @@ def _quick_numbers(values: pd.Series) -> np.ndarray | None:
     except (TypeError, ValueError):
         return None
     return None if np.isnan(numbers[present]).any() else numbers
-
-
-def _plain_number(text: str) -> float:
-    return Reading()._number(text)
 
 
 def _typed_number(value: Any) -> float:

@@ -9,7 +9,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from salutary.tables.files import open_table
-from salutary.tables.saved_model import features_of, reading_of
+from salutary.tables.saved_model import as_trained, features_of, reading_of
 
 
 def read_rows(
@@ -36,6 +36,6 @@ def read_rows(
     0  30.0  007
     1   NaN   12
     """
-    schema, (usual, reading) = features_of(model).schema, reading_of(model)
-    table = open_table(path, separator or usual, reading)
-    return schema.convert(table.read(schema.used), table.path, table.reading)
+    features, (usual, reading) = features_of(model), reading_of(model)
+    table, schema = open_table(path, separator or usual, reading), features.schema
+    return as_trained(schema.convert(table.read(schema.used), table.path, table.reading), features)

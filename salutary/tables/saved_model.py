@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,10 +20,14 @@ from salutary.tables.messages import one_line
 from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema
 from salutary.tables.table_file import check_columns
+from salutary.tables.texts import canonical
 
 # All that skops has to be told of such a file.
 TRUSTED = ("numpy.dtype",)
 FILE = "model.skops"
+MISSING_BEFORE = (
+    *("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"),
+)
 
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
 
@@ -35,7 +40,7 @@ def load_model(path: str | Path) -> SavedModel:
     """
     import skops.io
 
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
@@ -91,7 +96,7 @@ class SavedModel:
         features = self._features.fresh()
         parts = [np.empty((0, len(self.classes_)))]
         for frame in source.blocks(self.columns):
-            converted = features.schema.convert(frame, source.name, source.reading)
+            converted = as_trained(features.schema.convert(frame, source.name, source.reading), features)
             parts.append(self.pipeline[-1].predict_proba(features.transform(converted, source.name)))
         for line in features.findings(source.name, strict=False):
             warnings.warn(line, UserWarning, stacklevel=2)
@@ -113,13 +118,36 @@ class _Frame:
     """Rows in memory."""
 
     def __init__(self, rows: Any, reading: tuple[str, Reading]):
-        self._frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows, dtype=object)
+        self._frame = _frame_of(rows)
         self.name, self.reading = type(rows).__name__, reading[1].with_nulls
 
     def blocks(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         frame = self._frame.set_axis(self._frame.columns.map(str), axis=1).reset_index(drop=True)
         check_columns(self.name, list(frame.columns), columns)
         return iter([frame[columns]] if len(frame) else [])
+
+
+def _frame_of(rows: Any) -> pd.DataFrame:
+    """A DataFrame of rows, those of Arrow and Polars included. Raises SalutaryError for what makes none."""
+    if isinstance(rows, pd.DataFrame):
+        return rows
+    try:
+        rows = rows.to_arrow() if hasattr(rows, "to_arrow") else rows
+        if hasattr(rows, "to_pandas"):
+            return rows.to_pandas(types_mapper=pd.ArrowDtype)
+        return pd.DataFrame(rows, dtype=object)
+    except (TypeError, ValueError) as error:
+        forms = "a DataFrame, columns by name, a list of records or the name of a file"
+        raise SalutaryError(f"rows must be {forms}: {one_line(error)}") from error
+
+
+def as_trained(frame: pd.DataFrame, features: Features) -> pd.DataFrame:
+    """Categories as a model spells them: before 0.4.0 TRUE and 1.50 were not yet True and 1.5."""
+    for name, categories in features.categories.items():
+        spelt = {canonical(each): each for each in categories if canonical(each) != each}
+        if spelt:
+            frame[name] = frame[name].map(lambda text, spelt=spelt: spelt.get(text, text))
+    return frame
 
 
 def features_of(model: Pipeline | ColumnTransformer) -> Features:
@@ -140,8 +168,11 @@ def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:
 
 
 def reading_of(model: Pipeline | ColumnTransformer) -> tuple[str, Reading]:
-    """The separator, and what texts mean, in the files of the training rows; the usual ones if not noted."""
-    noted: dict[str, Any] = getattr(model, "salutary_", {})
+    """The separator, and what texts mean, in the files of the training rows; the usual ones if not noted.
+
+    Before 0.4.0, which noted nothing, markers were no value in any column.
+    """
+    noted: dict[str, Any] = getattr(model, "salutary_", {"missing": MISSING_BEFORE})
     missing, units = tuple(noted.get("missing", ())), tuple(noted.get("units", ()))
     reading = Reading(missing, noted.get("decimal", "."), noted.get("thousands"), units)
     return noted.get("separator", ","), reading

@@ -17,9 +17,11 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.tables.messages import as_setting, listed, quoted, shown, where
+from salutary.tables.messages import listed, quoted, shown, where
+from salutary.tables.numbers import not_a_number, to_numbers
+from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import MISSING as MISSING
-from salutary.tables.reading import Reading, not_a_number, to_numbers
+from salutary.tables.reading import Reading
 from salutary.tables.texts import as_text, is_time
 
 # From this share of numbers on, a column of text is one of numbers with mistakes in it.
@@ -126,10 +128,10 @@ def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | 
 def _kind_of_texts(present: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:
     values, numbers = present, reading.numbers(present)
     if numbers.isna().any():
-        no_marker = ~reading.is_marker(present)
-        values, numbers = present[no_marker], numbers[no_marker]
+        no_gap = ~reading.is_gap(present)
+        values, numbers = present[no_gap], numbers[no_gap]
     share = numbers.notna().mean()
-    if share == 1 and not _are_codes(values):
+    if share == 1 and not are_codes(values).any():
         return _number_or_id(numbers)
     texts = reading.texts(present)
     if set(texts) <= {"True", "False"}:
@@ -137,7 +139,7 @@ def _kind_of_texts(present: pd.Series, path: str | Path, reading: Reading) -> tu
     if not len(values):
         return None, f"no values but {listed([repr(text) for text in texts.unique()], 3)}"
     if MOSTLY_NUMBERS <= share < 1:
-        raise SalutaryError(_mistakes(values, numbers, path))
+        raise SalutaryError(_mistakes(values, numbers, path, reading))
     if _are_dates(texts[values.index]):
         return None, DATES
     n_different = texts.nunique()
@@ -146,20 +148,22 @@ def _kind_of_texts(present: pd.Series, path: str | Path, reading: Reading) -> tu
     return "category", ""
 
 
-def _are_codes(values: pd.Series) -> bool:
-    """Whether there are names among these numbers, or truth values only."""
-    if pd.api.types.infer_dtype(values) == "boolean":
-        return True
-    return bool(CODE.search("\n".join(map(str, values))))
+def are_codes(values: pd.Series) -> pd.Series:
+    """Which of these numbers are names, such as 00501; all of them, if they are truth values."""
+    if pd.api.types.infer_dtype(values) == "boolean" or not CODE.search("\n".join(map(str, values))):
+        return pd.Series(pd.api.types.infer_dtype(values) == "boolean", values.index)
+    return values.map(lambda value: bool(CODE.match(str(value)))).astype(bool)
 
 
-def _mistakes(texts: pd.Series, numbers: pd.Series, path: str | Path) -> str:
+def _mistakes(values: pd.Series, numbers: pd.Series, path: str | Path, reading: Reading) -> str:
     """What to do about the few values that are no numbers."""
     wrong = numbers.isna()
-    count = f"{wrong.sum():,} of {len(texts):,} values are none"
-    gaps = as_setting("missing", list(texts[wrong].map(as_text).unique()[:3]))
-    advice = f"mend it, or set {gaps} or {as_setting('categorical', [str(texts.name)])} ({count})"
-    return f"{not_a_number(texts, wrong, path)}; {advice}"
+    count = f"{wrong.sum():,} of {len(values):,} values are none"
+    texts = pd.Series(values.map(as_text).unique(), dtype=object)
+    others = reading.setting("missing", list(values[wrong].map(as_text).unique()[:3]))
+    found = " ".join(settings_that_read(texts, reading)) or others
+    advice = f"mend it, or set {found} or {reading.setting('categorical', [str(values.name)])} ({count})"
+    return f"{not_a_number(values, wrong, path)}; {advice}"
 
 
 def _number_or_id(numbers: pd.Series) -> tuple[str | None, str]:

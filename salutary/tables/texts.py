@@ -14,10 +14,11 @@ import pandas as pd
 
 WHOLE_AS_REAL = re.compile(r"(-?(?:0|[1-9]\d*))\.0+")  # 4.0 is 4, since gaps make numbers floats
 # A number as programs write it, but for whole ones: 1.50, .5, Python's 1e-05, Java's 1.0E20; no code: 007.
-REAL = re.compile(r"-?(?:(?:0|[1-9]\d*)\.\d*|\.\d+|\d(?:\.\d+)?e[-+]\d{2,3}|\d\.\d+E-?\d{1,3})", re.ASCII)
+REAL = re.compile(r"-?(?:(?:0|[1-9]\d*)\.\d*|\.\d+|\d(?:\.\d+)?[eE][-+]\d{2,3}|\d\.\d+E-?\d{1,3})", re.ASCII)
 TIME = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d)?)(?:\.(\d+))?(?: ?(Z|UTC|[-+]\d\d:?\d\d))?", re.ASCII
 )
+CLOCK = re.compile(r"(\d\d:\d\d:\d\d)\.(\d+)", re.ASCII)
 TRUTH = {"true": "True", "false": "False"}
 # Powers of ten beyond which a number is not written out.
 MOST_DIGITS = 30
@@ -32,15 +33,10 @@ def plain(values: pd.Series) -> pd.Series:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return values.astype(object)
     if isinstance(values.dtype, pd.ArrowDtype):
-        return _without_arrow(values)
+        from salutary.tables.arrow_values import without_arrow
+
+        return without_arrow(values)
     return values.astype(values.dtype.subtype) if isinstance(values.dtype, pd.SparseDtype) else values
-
-
-def _without_arrow(values: pd.Series) -> pd.Series:
-    try:
-        return values.convert_dtypes(dtype_backend="numpy_nullable")
-    except KeyError:  # of decimal numbers, of which pandas knows no type without Arrow
-        return values.astype(object)
 
 
 def is_text(values: pd.Series) -> bool:
@@ -132,8 +128,10 @@ def canonical(text: str, decimal: str = ".") -> str:
     number = text if decimal == "." or "." in text else text.replace(decimal, ".")
     if REAL.fullmatch(number):
         return _real(number)
-    match = TIME.fullmatch(text)
-    return _time(*match.groups()) if match else text
+    if match := TIME.fullmatch(text):
+        return _time(*match.groups())
+    clock = CLOCK.fullmatch(text)
+    return f"{clock[1]}.{clock[2]}".rstrip("0").rstrip(".") if clock else text
 
 
 def as_text(value: Any) -> str:

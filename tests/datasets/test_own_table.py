@@ -94,15 +94,36 @@ def test_the_preprocessor_is_fitted_on_training_rows_only(frame, tmp_path):
     changed.loc[others, "mean radius"] *= 100
     changed.loc[others, "mean texture"] = np.nan
     changed.loc[others, "colour"] = "unheard of"
+    changed.loc[frame.index[others][::10], "colour"] = "red"  # a column of nothing else is an error
     after = prepared(OwnTable(write(changed, tmp_path / "rows.csv"), "kind", split="part").load())
     training = before.split.training
     assert before.X[training].equal(after.X[training])
     numbers = before.X[training][:, : len(before.features.schema.numeric)]
     np.testing.assert_allclose(numbers.mean(0), 0, atol=1e-12)
     np.testing.assert_allclose(numbers.std(0, correction=0), 1, rtol=1e-9)
-    assert after.features.unseen == {"colour": int(others.sum())}
+    unseen = np.flatnonzero(changed["colour"] == "unheard of")
+    assert after.features.unseen == {"colour": len(unseen)}
     one_hot = [i for i, name in enumerate(after.features.names) if name.startswith("colour_")]
-    assert (after.X[np.flatnonzero(others)][:, one_hot] == 0).all()
+    assert (after.X[unseen][:, one_hot] == 0).all()
+
+
+def test_parts_of_one_file_that_training_rows_lack_are_told(frame, tmp_path):
+    def load(colour):
+        changed = frame.assign(colour=frame["colour"].where(frame["part"] != "pool", colour))
+        return OwnTable(write(changed, tmp_path / "rows.csv"), "kind", split="part").load()
+
+    line = r"rows\.csv, pool rows, column colour: not one of its 150 values, .*; dataset\.ignore=\[colour\]"
+    with pytest.raises(SalutaryError, match=line):
+        load("blau")
+    some = frame["colour"].where(frame.index % 3 > 0, "blau")
+    told = load(some).columns.findings
+    assert any(
+        "pool rows, column colour: " in each and "have a category that the rows" in each for each in told
+    )
+    kind = frame["kind"].where(frame["part"] != "pool")
+    unlabelled = frame.assign(kind=kind, colour=frame["colour"].where(kind.notna(), "blau"))
+    with pytest.raises(SalutaryError, match=line):
+        OwnTable(write(unlabelled.drop(columns="part"), tmp_path / "rows.csv"), "kind").load()
 
 
 def test_runs_of_salutary_run(frame, tmp_path, salutary_run):

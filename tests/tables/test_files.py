@@ -12,7 +12,7 @@ from salutary.tables.features import Features
 from salutary.tables.files import open_table
 from salutary.tables.labels import Classes
 from salutary.tables.messages import listed, quoted, shown, where
-from salutary.tables.reading import to_numbers
+from salutary.tables.numbers import to_numbers
 from salutary.tables.schema import Schema
 from salutary.tables.texts import to_texts
 

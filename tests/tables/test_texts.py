@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from salutary.errors import SalutaryError
-from salutary.tables.reading import MISSING, Reading, to_numbers
+from salutary.tables.numbers import to_numbers
+from salutary.tables.reading import MISSING, Reading
 from salutary.tables.texts import as_objects, canonical, each_to_text, is_missing, plain, to_texts
 
 pytestmark = pytest.mark.filterwarnings(

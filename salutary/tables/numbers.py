@@ -1,0 +1,51 @@
+"""Columns of numbers: what is none, or too large, is an error that names the row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from salutary.errors import SalutaryError
+from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.proposals import reads
+from salutary.tables.reading import Reading
+from salutary.tables.texts import LARGEST, is_real, is_text, is_time, plain, to_texts
+
+# In a column of numbers a truth value is one, as a bool is.
+TRUTH = {"True": 1.0, "False": 0.0}
+
+
+def to_numbers(values: pd.Series, path: str | Path, reading: Reading | None = None) -> pd.Series:
+    """float64, NaN where missing. Raises SalutaryError for the first value that is no finite number."""
+    reading, values = reading or Reading(), plain(values)
+    if is_time(values):
+        raise SalutaryError(f"{where(path, values.name)}: it holds dates, not numbers")
+    if not (is_text(values) or is_real(values)):
+        raise SalutaryError(f"{where(path, values.name)}: it holds {values.dtype}, not numbers")
+    numbers = reading.numbers(values)
+    if numbers.isna().any() and is_text(values):
+        numbers = _with_truth_values(numbers, values)
+        wrong = numbers.isna() & ~reading.is_gap(values)
+        if wrong.any():
+            line = not_a_number(values, wrong, path)
+            raise SalutaryError(line + reads(values[first_row(wrong)], reading))
+    too_large = numbers.abs() > LARGEST
+    if too_large.any():
+        row = first_row(too_large)
+        problem = "is not finite" if np.isinf(numbers[row]) else "is too large"
+        raise SalutaryError(f"{where(path, values.name, row)}: {shown(values[row])} {problem}")
+    return numbers
+
+
+def not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:
+    """The line on the first value that is wrong."""
+    row = first_row(wrong)
+    return f"{where(path, values.name, row)}: {quoted(values[row])} is not a number"
+
+
+def _with_truth_values(numbers: pd.Series, values: pd.Series) -> pd.Series:
+    none = numbers.isna()
+    truths = to_texts(values[none]).map(TRUTH).astype(float)
+    return numbers.where(~none, truths.reindex(numbers.index))
