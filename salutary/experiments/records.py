@@ -24,12 +24,12 @@ import yaml
 from salutary.errors import SalutaryError
 from salutary.experiments.identity import CONTENTS, NAMES, Identity, run_name, what_matters
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.own_code import OwnCode
 from salutary.experiments.resume import read_back
 from salutary.experiments.rounds import Query, Round, columns, row
 from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
 from salutary.system.files import locked, sync, write_atomic
+from salutary.system.own_code import OwnCode
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
