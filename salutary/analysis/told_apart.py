@@ -29,7 +29,7 @@ def strategy_names(facts: pd.DataFrame) -> pd.Series:
 
 
 def settings_of(facts: pd.DataFrame) -> pd.DataFrame:
-    """A column of texts for every setting but the seed, a row per run; files of the user's by a short name."""
+    """A column of texts for every setting but the seed, a row per run; of files, short names."""
     texts = [
         {name: "null" if value is None else str(value) for name, value in flattened(each).items()}
         for each in facts["settings"]

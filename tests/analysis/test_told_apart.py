@@ -31,8 +31,8 @@ def by_hand(folder, *settings):
         values = []
         for name in settings:
             value = facts["settings"]
-            for part in name.split("."):
-                value = value[part]
+            for each in name.split("."):
+                value = value[each]
             values.append("null" if value is None else value)
         for line, each in facts["references"].items():
             key = (line, *values)

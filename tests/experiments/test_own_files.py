@@ -66,6 +66,14 @@ def test_columns_may_have_any_name(salutary_run, tmp_path):
     assert (status, err) == (0, "")
 
 
+@pytest.mark.parametrize("how", [(), ("-m",)])
+def test_a_column_called_null(how, salutary_run, tmp_path):
+    part(0, 200).rename(columns={"outcome": "null"}).to_csv(tmp_path / "a.csv", index=False)
+    command = (*how, "dataset.path=a.csv", *RUN, "dataset.target='null'")
+    status, _, err = salutary_run(*command)
+    assert status == 0, err
+
+
 def test_a_comma_sweeps_only_where_that_is_asked_for(salutary_run, tmp_path):
     for name, rows in (
         ("a.csv", ROWS),
