@@ -26,6 +26,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from salutary.errors import SalutaryError
 from salutary.system.commands import resolved
+from salutary.system.files import as_path
 from salutary.system.overrides import command
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class GridSweeper(Sweeper):
 
         folder = shared_folder(self.config)
         is_one = folder == OmegaConf.to_container(self.config, resolve=False)["output_dir"]
-        return not is_one or any(Path(folder).expanduser().glob("*/run.json"))
+        return not is_one or any(as_path(folder).glob("*/run.json"))
 
     def jobs(self, arguments: list[str]) -> list[list[str]]:
         """The overrides of each job, without repetitions."""

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pandas as pd
+import yaml
 
 from salutary.analysis.style import label
 from salutary.experiments.collect import flattened
 
 # No reference line depends on these; on which strategy it is one may, with baselines_use_validation.
 OF_STRATEGIES = ("strategy.", "rounds", "budget")
+
+# What stands for a file or a folder of the user's in the settings of a record.
+CHECKSUM = r"sha256:([0-9a-f]{8})[0-9a-f]{56}\S*"
 
 
 def strategy_names(facts: pd.DataFrame) -> pd.Series:
@@ -22,12 +29,38 @@ def strategy_names(facts: pd.DataFrame) -> pd.Series:
 
 
 def settings_of(facts: pd.DataFrame) -> pd.DataFrame:
-    """A column of texts for every setting but the seed, a row per run."""
+    """A column of texts for every setting but the seed, a row per run; of files, short names."""
     texts = [
         {name: "null" if value is None else str(value) for name, value in flattened(each).items()}
         for each in facts["settings"]
     ]
-    return pd.DataFrame(texts, index=facts.index).drop(columns="seed").fillna("null")
+    settings = pd.DataFrame(texts, index=facts.index).drop(columns="seed").fillna("null")
+    for setting, values in settings.items():
+        firsts = values.drop_duplicates()
+        files = firsts[firsts.str.fullmatch(CHECKSUM)]
+        if len(files):
+            settings[setting] = values.replace(_file_names(setting, files))
+    return settings
+
+
+def _file_names(setting: str, checksums: pd.Series) -> dict[str, str]:
+    """What each of the checksums is called: the name of the file, as typed in the run that is its index, if
+    that tells them apart, else the first digits.
+    """
+    typed = [_typed(Path(run), setting) for run in checksums.index]
+    digits = [re.fullmatch(CHECKSUM, each)[1] for each in checksums]
+    for names in ([Path(each).name for each in typed], typed, digits):
+        if all(names) and len({*names}) == len(names):
+            return dict(zip(checksums, names, strict=True))
+    return {}
+
+
+def _typed(run: Path, setting: str) -> str:
+    """A setting as it was typed; empty if the run's config.yaml does not say."""
+    try:
+        return str(flattened(yaml.safe_load((run / "config.yaml").read_text()))[setting])
+    except (OSError, ValueError, KeyError, AttributeError, yaml.YAMLError):
+        return ""
 
 
 def differing(settings: pd.DataFrame) -> list[str]:

@@ -10,6 +10,7 @@ from PIL import Image, ImageOps
 
 from salutary.datasets.images import ImageData, Images
 from salutary.errors import SalutaryError, require_whole
+from salutary.system.files import as_path
 from salutary.system.progress import counting_bar
 from salutary.tables import UNLABELED
 
@@ -44,18 +45,18 @@ class ImageFolder(ImageData):
         """The files that are read, by the setting that names them."""
         found = super().files()
         if self.path:
-            folders = [each for each in Path(self.path).expanduser().iterdir() if each.is_dir()]
+            folders = [each for each in as_path(self.path).iterdir() if each.is_dir()]
             shown = [each for each in sorted(folders) if not each.name.startswith(".")]
             found["path"] = [file for folder in shown for file in pictures(folder)]
         if self.labels:
-            found["labels"] = [Path(self.labels).expanduser()]
+            found["labels"] = [as_path(self.labels)]
         return found
 
     def read(self) -> Images:
         require_whole("dataset.side", self.side, 8)
         if not self.path:
             raise SalutaryError("set dataset.path to a folder that holds one folder of pictures per class")
-        root = Path(self.path).expanduser()
+        root = as_path(self.path)
         if not root.is_dir():
             raise SalutaryError(f"dataset.path={self.path} is not a folder")
         folders = sorted(each for each in root.iterdir() if each.is_dir() and not each.name.startswith("."))
@@ -66,7 +67,7 @@ class ImageFolder(ImageData):
         if empty := next((name for name in names if not files[name]), None):
             raise SalutaryError(f"{root / empty} holds no picture ({', '.join(SUFFIXES)})")
         if self.labels:
-            check_labels(Path(self.labels).expanduser(), files)
+            check_labels(as_path(self.labels), files)
         if (root / self.unlabeled).is_dir():
             files[self.unlabeled] = pictures(root / self.unlabeled)
         numbers = {name: number for number, name in enumerate(names)}

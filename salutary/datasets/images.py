@@ -17,6 +17,7 @@ from salutary.encoders.images import ImageEncoder
 from salutary.encoders.resnet34 import ResNet34Features
 from salutary.errors import SalutaryError, require_whole
 from salutary.system import sources
+from salutary.system.files import as_path
 
 ENCODERS = ("resnet34", "efficientnet_lite0")
 # Rows of the training and the test part whose features lie with the small data sets.
@@ -68,7 +69,7 @@ class ImageData(ABC):
 
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them: weights, where they are of the user's."""
-        weights = Path(self.weights).expanduser()
+        weights = as_path(self.weights)
         return {"weights": [weights]} if self.weights != "imagenet" and weights.is_file() else {}
 
     def stored(self) -> Table | None:

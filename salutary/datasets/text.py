@@ -15,6 +15,7 @@ from salutary.datasets import Table
 from salutary.encoders import FeatureCache
 from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
+from salutary.system.files import as_path, files_in
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
 from salutary.tables.findings import class_findings
@@ -79,9 +80,9 @@ class TextData(ABC):
 
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them: an encoder's, where it is a folder."""
-        folder = Path(self.encoder).expanduser()
+        folder = as_path(self.encoder)
         is_own = self.encoder != "minilm" and folder.is_dir()
-        return {"encoder": sorted(each for each in folder.rglob("*") if each.is_file())} if is_own else {}
+        return {"encoder": files_in(folder)} if is_own else {}
 
     def load(self) -> Table:
         """Raises SalutaryError for settings, files, weights or packages that are missing or wrong."""
@@ -137,7 +138,7 @@ class TextFile(TextData):
         self.second = second
 
     def files(self) -> dict[str, list[Path]]:
-        own = {"path": [Path(self.path).expanduser()]} if self.path else {}
+        own = {"path": files_in(as_path(self.path))} if self.path else {}
         return {**super().files(), **own}
 
     def read(self) -> Texts:
@@ -145,7 +146,7 @@ class TextFile(TextData):
             raise SalutaryError(
                 "set dataset.path, a CSV or Parquet file, dataset.text and dataset.label, columns of it"
             )
-        path = Path(self.path).expanduser()
+        path = as_path(self.path)
         used = [self.text, self.label, *([self.second] if self.second else [])]
         frame = open_table(path).read(used)
         columns = {name: [as_text(each) for each in frame[name]] for name in used}

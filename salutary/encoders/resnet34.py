@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from salutary.encoders.images import ImageEncoder
 from salutary.errors import SalutaryError, needs
 from salutary.system import sources
+from salutary.system.files import as_path
 
 HUB = "microsoft/resnet-34"
 HUB_FILE = "model.safetensors"
@@ -72,7 +73,7 @@ class _Features(nn.Module):
 def weights_file(weights: str, data_dir: str | None) -> Path:
     """The file that ``weights`` names. Raises SalutaryError that says what to put where."""
     if weights != "imagenet":
-        path = Path(weights).expanduser()
+        path = as_path(weights)
         if not path.is_file():
             raise SalutaryError(f"weights={weights}: there is no such file (imagenet, random, or a file)")
         return path

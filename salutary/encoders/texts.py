@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from salutary.encoders import Encoder
 from salutary.errors import SalutaryError, needs, require_whole
+from salutary.system.files import as_path
 
 # Of the file with MiniLM's weights.
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -162,7 +163,7 @@ class HuggingFace(TextEncoder):
             raise SalutaryError(
                 f"dataset.encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
             )
-        path = Path(encoder).expanduser()
+        path = as_path(encoder)
         self.local = path if path.is_dir() else None
         self.name = path.resolve().name if self.local else encoder
 

@@ -3,7 +3,7 @@
 - ``cli``, ``settings``, ``help``: the command. ``parts``, ``split``, ``problem``: who gets which rows.
 - ``loop``: the rounds. ``rounds``, ``metrics``, ``references``: what is told of them.
 - ``records``, ``resume``: what a run leaves, and reading it back. ``identity``, ``contents``: its name, which
-  is of its settings and data. ``own_code``: by which code of the user's its rounds were made.
+  is of its settings and data.
 - ``sweep``, ``grids``, ``journal``, ``collect``, ``runs``, ``mlflow``: sweeps, and finished runs as tables.
 - ``studies``: what else a run can measure.
 """

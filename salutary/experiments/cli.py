@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +75,7 @@ def _job(cfg: DictConfig) -> float:
             resolved(cfg, NEVER_NUMBERS), settings.runtime.choices, keep_failures=True
         )
         tell("running")
-        executed = _execute(cfg, directory, told)
+        executed = _execute(cfg, directory, told, lambda line: tell("found", line))
         last = read_finished(directory.path).rounds[-1]
     except Exception as error:
         text = " ".join(explain(error).split()) or type(error).__name__
@@ -89,8 +89,8 @@ def _job(cfg: DictConfig) -> float:
     return last.validation.accuracy
 
 
-def _execute(cfg: DictConfig, directory: RunDirectory, told: terminal.Told | None = None) -> bool:
-    """Do what is left of a run; False if it was finished before."""
+def _execute(cfg: DictConfig, directory: RunDirectory, *told: Callable[..., None]) -> bool:
+    """Do what is left of a run; False if it was finished before. ``told``: as of :func:`execute`."""
     if directory.finished and not Settings.of(directory.config).force:
         return False
     from salutary.experiments.job import execute
@@ -102,7 +102,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, told: terminal.Told | Non
             arguments |= threads_per_worker(OmegaConf.create(directory.config))
         return build(directory.config, name, **arguments)
 
-    return execute(part, directory, told)
+    return execute(part, directory, *told)
 
 
 @contextlib.contextmanager

@@ -41,7 +41,8 @@ def collect(folder: Path) -> str:
     left_out = [f"{unfinished} unfinished"] if unfinished else []
     left_out += [f"{len(damaged)} damaged ({'; '.join(damaged[:3])})"] if damaged else []
     note = f"; left out: {', '.join(left_out)}" if left_out else ""
-    return f"{table['run'].nunique()} runs in {folder}/{', '.join(files)}{note}"
+    n = table["run"].nunique()
+    return f"{n} run{'s' * (n > 1)} in {folder}/{', '.join(files)}{note}"
 
 
 def collect_all(folders: Iterable[str]) -> list[str]:

@@ -14,7 +14,7 @@ from hydra.utils import get_class
 
 from salutary.errors import SalutaryError
 from salutary.system.commands import build
-from salutary.system.files import checksum
+from salutary.system.files import as_path, checksum
 
 # Settings of data sets that may be there, but are no files of the user's.
 OTHERS = {"_target_", "data_dir", "cache_dir", "device"}
@@ -62,11 +62,11 @@ def _built(dataset: str) -> Any:
 
 
 def _is_there(value: object) -> bool:
-    return isinstance(value, str) and os.path.exists(os.path.expanduser(value))
+    return isinstance(value, str) and os.path.exists(as_path(value))
 
 
 def _content(setting: object, files: list[Path]) -> str:
-    root = Path(str(setting)).expanduser()
+    root = as_path(str(setting))
     if not root.is_dir() and len(files) == 1:
         return f"sha256:{checksum(files[0])}{_ending(files[0])}"
     digest = hashlib.sha256()

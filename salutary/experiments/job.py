@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from salutary.datasets import Table, load
@@ -29,10 +30,13 @@ class Parts(Protocol):
     def __call__(self, name: str, **arguments: object) -> Any: ...
 
 
-def execute(part: Parts, directory: RunDirectory, told: Told | None = None) -> bool:
+def execute(
+    part: Parts, directory: RunDirectory, told: Told | None = None, found: Callable[[str], None] | None = None
+) -> bool:
     """Do what is left of a run; False if it was finished before.
 
-    ``told``: called with the number of each finished round and of all; without it they are shown.
+    ``told``: called with the number of each finished round and of all; without it they are shown. ``found``:
+    called with each line that is to be told of the user's files, which are read once for several runs.
     """
     settings = Settings.of(directory.config)
     started = time.perf_counter()
@@ -41,6 +45,9 @@ def execute(part: Parts, directory: RunDirectory, told: Told | None = None) -> b
             return False
         device, strategy, study = part("device"), part("strategy"), part("study")
         table = shared_table(*_told(directory))
+        if found and table.columns:
+            for line in table.columns.findings:
+                found(line)
         split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
         problem = Problem.prepare(table, split, device, given)

@@ -19,7 +19,8 @@ SECONDS_BETWEEN_LOOKS = 0.2
 
 @dataclass(frozen=True)
 class Note:
-    """``state``: running, finished, skipped (it was finished before) or failed; ``text``: what to show.
+    """``state``: running, finished, skipped (it was finished before) or failed; ``text``: what to show; of a
+    note ``found`` it is what was, in the user's files.
 
     ``job``: its number at the launcher; negative if it was not launched. ``folder``: where its run lies.
     """
@@ -45,7 +46,8 @@ def note(sweep_dir: Path, entry: Note) -> None:
 class Watch:
     """Shows the journal while jobs run: one line per finished job, and a bar if this is a terminal.
 
-    Without a terminal, now and then a line of a job that runs. ``total``: of jobs, if that is known.
+    Without a terminal, now and then a line of a job that runs. What several jobs find in the user's files is
+    told once. ``total``: of jobs, if that is known.
     """
 
     def __init__(self, sweep_dir: Path, total: int | None):
@@ -56,6 +58,7 @@ class Watch:
         self.counts: Counter[str] = Counter()
         self.running: dict[int, str] = {}
         self.folders: set[str] = set()
+        self._found: set[str] = set()
         self._pace = Pace()
         self._offset = 0
         self._stop = threading.Event()
@@ -101,6 +104,11 @@ class Watch:
     def show(self, entry: Note) -> None:
         """Take an entry in, and print it if a job has ended."""
         self.folders |= {entry.folder} - {""}
+        if entry.state == "found":
+            if entry.text not in self._found:
+                self._lines.print(entry.text)
+            self._found.add(entry.text)
+            return
         if entry.state == "running":
             self._show_running(entry)
             return

@@ -24,12 +24,12 @@ import yaml
 from salutary.errors import SalutaryError
 from salutary.experiments.identity import CONTENTS, NAMES, Identity, run_name, what_matters
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.own_code import OwnCode
 from salutary.experiments.resume import read_back
 from salutary.experiments.rounds import Query, Round, columns, row
 from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
-from salutary.system.files import locked, sync, write_atomic
+from salutary.system.files import as_path, locked, sync, write_atomic
+from salutary.system.own_code import OwnCode
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
@@ -67,7 +67,7 @@ class RunDirectory:
         config: dict,
         keep_failures: bool = False,
     ):
-        self.path = Path(output_dir).expanduser() / run_name(identity, config)
+        self.path = as_path(output_dir) / run_name(identity, config)
         self.partial = self.path.with_name(self.path.name + ".partial")
         self.checkpoint = self.path.with_name(self.path.name + ".checkpoint")  # of a training, by the model
         self.identity = identity

@@ -16,7 +16,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
 from salutary.system.commands import build, one_line_errors, resolved
 from salutary.system.conf import config_dir, documented
-from salutary.system.overrides import quoted
+from salutary.system.overrides import is_quoted, quoted
 
 if TYPE_CHECKING:  # mistakes are told before PyTorch is there
     from salutary.models.logistic import LogisticRegression
@@ -89,11 +89,14 @@ def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
 
 
 def as_text(argument: str) -> str:
-    """``pool=a file (1).csv`` such that Hydra takes the value as it is."""
+    """``pool=a file (1).csv`` such that Hydra takes the value as it is, or, of one in quotes, what they hold:
+    ``target='null'`` is a column.
+    """
     name, equals, value = argument.partition("=")
     if name not in TEXTS or not equals or value == "null":
         return argument
-    return quoted(name, value).replace("${", "\\${")  # no interpolation
+    text = argument if is_quoted(value) else quoted(name, value)
+    return text.replace("${", "\\${")  # no interpolation
 
 
 def _documented() -> str:

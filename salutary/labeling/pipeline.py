@@ -64,6 +64,8 @@ def label_pool(
     model = model_of(len(inputs.classes.names))
     with outputs.locked(settings.path):
         state = State(settings.partial, command, settings.chosen_by)
+        if state.doubt:
+            terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:
             pool = encode_pool(table, inputs, settings.id, state.folder, progress=True)
             labelling = Labelling(settings, command, inputs, table, pool)
@@ -71,6 +73,9 @@ def label_pool(
             labelling.write(result)
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()
+            raise
+        except Exception as error:
+            state.failed(error)
             raise
         state.remove()
     terminal.summarise(result, settings.path, settings.folder)

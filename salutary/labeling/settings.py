@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
+from salutary.system.files import as_path
 from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, check
 from salutary.tables.reading import READING_RULES, Reading
 
@@ -165,8 +165,3 @@ class LabelSettings:
     def partial(self) -> Path:
         """What an interrupted labelling leaves behind, to go on with."""
         return self.path.with_suffix(".partial")
-
-
-def as_path(name: str) -> Path:
-    """With ~ for the home directory; ~name of nobody stays as it is."""
-    return Path(os.path.expanduser(name))

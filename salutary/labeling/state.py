@@ -16,6 +16,7 @@ from salutary.labeling.labeler import LabelRound
 from salutary.labeling.track import Picks
 from salutary.system import __version__
 from salutary.system.files import files_in, write_atomic
+from salutary.system.own_code import OwnCode
 
 FIELDS = tuple(Picks.__dataclass_fields__)
 
@@ -23,7 +24,8 @@ FIELDS = tuple(Picks.__dataclass_fields__)
 class State:
     """A folder with the encoded pool and a file per round; of another command or data, it is emptied.
 
-    Raises SalutaryError for a folder that is something else.
+    ``doubt``: why the rounds that were there are gone, since another code of the user's may have made them;
+    empty if they are not. Raises SalutaryError for a folder that is something else.
     """
 
     def __init__(self, folder: Path, command: dict, files: list[Path]):
@@ -38,9 +40,15 @@ class State:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(mark, fingerprint.encode())
+        self._code = OwnCode(command, folder)
+        self.doubt = self._code.doubt() if self._file(0).exists() else ""
+        if self.doubt:  # the encoded pool depends on no code of the user's
+            for file in sorted(folder.glob("round-*.npz"), reverse=True):  # the first, which starts all, last
+                file.unlink()
 
     def add(self, record: LabelRound) -> None:
         """Write a round; it is there whole or not at all."""
+        self._code.note()
         arrays = {
             f"{name}-{track}": array
             for track, picks in enumerate(record.picks)
@@ -58,6 +66,11 @@ class State:
         while (file := self._file(len(done))).exists():
             done.append(_read(file, len(done)))
         return tuple(done)
+
+    def failed(self, error: Exception) -> None:
+        """No round is trusted any more if a class of the user's raised the error."""
+        if self._code.raised(error):
+            self._code.forget()
 
     def remove(self) -> None:
         shutil.rmtree(self.folder)

@@ -22,7 +22,7 @@ ATTEMPTS = 20
 
 def directory(folder: str | Path | None) -> Path:
     """``folder`` if given, else the cache directory of this user and platform."""
-    return Path(folder).expanduser() if folder else Path(pooch.os_cache("salutary"))
+    return as_path(folder) if folder else Path(pooch.os_cache("salutary"))
 
 
 def checksum(path: Path) -> str:
@@ -113,6 +113,23 @@ def _acquire(lock: FileLock, wait: Callable[[], object]) -> None:
                 raise
 
 
+def as_path(name: str | Path) -> Path:
+    """With ~ for the home directory; ~name of nobody stays as it is."""
+    return Path(os.path.expanduser(name))
+
+
 def files_in(path: Path) -> list[Path]:
-    """The file, or all files below a folder."""
-    return sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+    """The file, or all files below a folder, in folders that are linked there, too."""
+    return sorted(_below(path, frozenset())) if path.is_dir() else [path]
+
+
+def _below(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in above:  # a link to a folder that it is in
+        return
+    with contextlib.suppress(PermissionError):  # nobody reads what is in there
+        for path in folder.iterdir():
+            if path.is_dir():
+                yield from _below(path, above | {real})
+            elif path.is_file():
+                yield path

@@ -25,6 +25,11 @@ def quoted(name: str, value: str) -> str:
     return f"{name}='{escaped}'"
 
 
+def is_quoted(value: str) -> bool:
+    """Whether a value stands in quotes as Hydra asks for."""
+    return bool(re.fullmatch(QUOTED, value))
+
+
 def with_texts_quoted(arguments: list[str], texts: Iterable[str], sweeps: bool) -> list[str]:
     """Arguments of a command, those of the settings ``texts`` :func:`quoted`.
 
@@ -48,7 +53,7 @@ def _quoted(argument: str, texts: frozenset[str], sweeps: bool) -> str:
 
 def _text(value: str) -> str:
     value = _expanded(value)
-    if value == "null" or re.fullmatch(QUOTED, value) or ESCAPED.fullmatch(value):
+    if value == "null" or is_quoted(value) or ESCAPED.fullmatch(value):
         return value
     return quoted("", value).removeprefix("=")
 

@@ -8,6 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from spoilt_tables import part
 
 from salutary.analysis.curves import draw_curves
 from salutary.analysis.sections import Records, own, table4
@@ -30,8 +31,8 @@ def by_hand(folder, *settings):
         values = []
         for name in settings:
             value = facts["settings"]
-            for part in name.split("."):
-                value = value[part]
+            for each in name.split("."):
+                value = value[each]
             values.append("null" if value is None else value)
         for line, each in facts["references"].items():
             key = (line, *values)
@@ -113,6 +114,20 @@ def test_two_tables_are_told_apart_each_by_itself(salutary_run, tmp_path):
     }
 
 
+def test_files_of_ones_own_are_told_apart_by_their_names(salutary_run, tmp_path):
+    for folder, name, seed in (("x", "a.csv", 0), ("x", "b.csv", 1), ("y", "b.csv", 2)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        part(seed, 200).to_csv(tmp_path / folder / name, index=False)
+    run = ("dataset=table", "dataset.target=outcome", "dataset.ignore=[key]", "protocol=standard")
+    run += ("strategy=random", "rounds=0", "n_init=20")
+    assert salutary_run("-m", *run, "dataset.path=x/a.csv,x/b.csv")[0] == 0
+    table, _, _ = shown(tmp_path)
+    assert {"random (path=a.csv)", "random (path=b.csv)", "Initial model (path=a.csv)"} <= set(table)
+    assert salutary_run(*run, "dataset.path=y/b.csv")[0] == 0
+    table, _, _ = shown(tmp_path)
+    assert {f"random (path={name})" for name in ("x/a.csv", "x/b.csv", "y/b.csv")} <= set(table)
+
+
 # -- made-up runs ----------------------------------------------------------------------------------------
 
 
@@ -157,6 +172,11 @@ def test_one_setting_in_two_places_is_named_once():
     references, facts = made_up(runs)
     assert line_names(references, facts).tolist() == [f"Initial model (l2={l2})" for l2 in (1, 2)]
     assert strategy_names(facts).tolist() == ["x (l2=1)", "x (l2=2)"]
+
+
+def test_files_of_which_no_name_is_known_are_told_apart_by_digits():
+    runs = [({"dataset": {"path": f"sha256:{each * 64}.csv"}}, 0, int(each) / 10) for each in "12"]
+    assert names(runs) == [f"Initial model (path={each * 8})" for each in "12"]
 
 
 def test_strategies_with_few_seeds_do_not_matter():

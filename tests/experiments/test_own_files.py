@@ -66,6 +66,14 @@ def test_columns_may_have_any_name(salutary_run, tmp_path):
     assert (status, err) == (0, "")
 
 
+@pytest.mark.parametrize("how", [(), ("-m",)])
+def test_a_column_called_null(how, salutary_run, tmp_path):
+    part(0, 200).rename(columns={"outcome": "null"}).to_csv(tmp_path / "a.csv", index=False)
+    command = (*how, "dataset.path=a.csv", *RUN, "dataset.target='null'")
+    status, _, err = salutary_run(*command)
+    assert status == 0, err
+
+
 def test_a_comma_sweeps_only_where_that_is_asked_for(salutary_run, tmp_path):
     for name, rows in (
         ("a.csv", ROWS),
@@ -197,6 +205,26 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
         job.shared_table(json.dumps(settings), "table", before)
 
 
+@pytest.mark.parametrize(
+    "how",
+    [
+        ("hydra/sweeper=salutary",),
+        ("hydra/sweeper=basic",),
+        ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    ],
+)
+def test_what_is_found_in_a_file_is_told_once_a_sweep(how, salutary_run, tmp_path):
+    frame = part(0, 200)
+    (tmp_path / "a.csv").write_text(frame.assign(empty="").to_csv(index=False))
+    (tmp_path / "b.csv").write_text(frame.assign(none="", empty="").to_csv(index=False))
+    command = ("-m", *how, *RUN, "dataset.path=a.csv,b.csv", "seed=0,1")
+    status, out, err = salutary_run(*command)
+    assert status == 0, err
+    found = [line for line in out.splitlines() if line.startswith(("a.csv", "b.csv"))]
+    assert len(found) == len({*found}) == 2 and "empty" in found[0] and "none" in "".join(found)
+    assert "4 jobs: 4 run, 0 finished before, 0 failed" in out
+
+
 # -- data sets that tell their files ---------------------------------------------------------------
 
 
@@ -222,6 +250,36 @@ def test_a_folder_is_its_files_and_their_names(tmp_path):
     assert told[0] == told[1] != told[2] and told[0].endswith("/")
     (tmp_path / "b" / "1.parquet").write_bytes(b"y")
     assert table(tmp_path / "b")["path"] != told[0]
+
+
+def test_a_linked_folder_is_its_files_too(tmp_path):
+    for name in ("rows", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "rows" / "linked").symlink_to(tmp_path / "elsewhere")
+    told = set()
+    for content in (b"x", b"y"):
+        (tmp_path / "elsewhere" / "1.parquet").write_bytes(content)
+        told.add(table(tmp_path / "rows")["path"])
+    assert len(told) == 2
+
+
+@pytest.mark.parametrize(
+    "target, names",
+    [("text.TextFile", ("path", "encoder")), ("image_folder.ImageFolder", ("path", "labels", "weights"))],
+)
+def test_names_that_begin_with_a_tilde(target, names, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in names:
+        folder = Path(f"~of-nobody-{name}")
+        (folder / "a").mkdir(parents=True) if name in ("path", "encoder") else folder.write_text("")
+    named = {name: f"~of-nobody-{name}" for name in names}
+    assert set(contents({"_target_": f"salutary.datasets.{target}", **named})) == set(names)
+
+
+def test_records_in_a_folder_that_begins_with_a_tilde(salutary_run, tmp_path):
+    status, _, err = salutary_run("dataset=breast_cancer", "rounds=0", "output_dir=~of-nobody")
+    assert status == 0, err
+    assert runs(tmp_path / "~of-nobody")
 
 
 def test_texts_and_a_folder_of_an_encoder(tmp_path, monkeypatch):

@@ -105,7 +105,7 @@ def test_folders_side_by_side_here_are_collected_one_by_one(salutary_run, tmp_pa
     out = salutary_run(
         "-m", *QUICK, "output_dir=${hydra:runtime.choices.strategy}", "strategy=random,margin"
     )[1]
-    assert "1 runs in margin/all_rounds.csv" in out and "1 runs in random/all_rounds.csv" in out
+    assert "1 run in margin/all_rounds.csv" in out and "1 run in random/all_rounds.csv" in out
     assert not (tmp_path / "all_rounds.csv").exists()
 
 

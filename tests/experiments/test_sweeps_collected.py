@@ -31,7 +31,7 @@ def test_unfinished_and_damaged_runs_are_left_out_and_counted(salutary_run, tmp_
     (b.parent / "rounds.csv").write_bytes((b.parent / "rounds.csv").read_bytes()[:-30])
     c.parent.rename(c.parent.with_name(c.parent.name + ".partial"))
     said = collect.collect(tmp_path / "outputs")
-    assert said.startswith("1 runs in ") and "left out: 1 unfinished, 2 damaged (" in said
+    assert said.startswith("1 run in ") and "left out: 1 unfinished, 2 damaged (" in said
     assert set(pd.read_csv(tmp_path / "outputs" / "all_rounds.csv")["run"]) == {d.parent.name}
 
 

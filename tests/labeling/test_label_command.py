@@ -279,3 +279,30 @@ def test_paths_are_taken_as_they_are(salutary_label, path):
     assert status == 0, err
     settings = yaml.safe_load(out)
     assert settings["pool"] == path and settings["labeled"] == path + "\\"
+
+
+@pytest.mark.parametrize(
+    "typed, value",
+    [
+        ("'null'", "null"),
+        ('"null"', "null"),
+        ("null", None),
+        ("'a, \"b\" ${x}'", 'a, "b" ${x}'),
+        ("'a' b'", "'a' b'"),
+    ],
+)
+def test_what_is_quoted_is_what_the_quotes_hold(salutary_label, typed, value):
+    import yaml
+
+    status, out, err = salutary_label("--cfg", f"target={typed}")
+    assert status == 0, err
+    assert yaml.safe_load(out)["target"] == value
+
+
+def test_a_column_called_null(salutary_label, files, tmp_path):
+    for name in ("train.csv", "val.csv"):
+        table = pd.read_csv(tmp_path / name).rename(columns={"kind": "null"})
+        table.to_csv(tmp_path / name, index=False)
+    status, _, err = salutary_label(*FILES[:3], "target='null'", "rounds=1", "output=labels.csv")
+    assert status == 0, err
+    assert set(pd.read_csv(tmp_path / "labels.csv")["label"]) <= {"benign", "malignant"}

@@ -1,13 +1,15 @@
-"""Files that several processes want to write."""
+"""Files that several processes want to write; files in folders; names of files."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs
-from salutary.system.files import locked
+from salutary.system.files import as_path, directory, files_in, locked
 
 COUNT = """
 import sys, time
@@ -60,3 +62,25 @@ def test_another_labelling_of_the_same_table_is_refused(tmp_path):
         pass
     with pytest.raises(OSError, match="disk"), outputs.locked(path):
         raise OSError("disk")
+
+
+def test_files_in_a_folder_and_in_those_that_are_linked_there(tmp_path):
+    folder, elsewhere = tmp_path / "rows", tmp_path / "elsewhere"
+    for each in (folder / "a", elsewhere):
+        each.mkdir(parents=True)
+        (each / "x").touch()
+    (folder / "linked").symlink_to(elsewhere)
+    (folder / "a" / "file").symlink_to(elsewhere / "x")
+    (folder / "a" / "loop").symlink_to(folder)
+    (elsewhere / "loop").symlink_to(elsewhere)
+    (folder / "gone").symlink_to(tmp_path / "nowhere")
+    found = [path.relative_to(folder).as_posix() for path in files_in(folder)]
+    assert found == ["a/file", "a/x", "linked/x"]
+    assert files_in(folder / "a" / "x") == [folder / "a" / "x"]
+
+
+def test_a_tilde_is_the_users_folder_or_part_of_a_name(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert as_path("~/rows.csv") == Path("/home/me/rows.csv")
+    assert as_path("~nobody-is-called-so.csv") == directory("~nobody-is-called-so.csv")
+    assert os.fspath(as_path("~nobody-is-called-so.csv")) == "~nobody-is-called-so.csv"

@@ -1,4 +1,5 @@
-"""The source of the user's own classes, by which rounds were made: what an interrupted run is compared by."""
+"""The source of the user's own classes, by which rounds were made: what an interrupted
+run or labelling is compared by."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from salutary.system.files import checksum, write_atomic
 
 
 class OwnCode:
-    """Notes in ``code.json`` of an unfinished run which files its classes from elsewhere are built on.
+    """Notes in ``code.json`` of what is unfinished which files its classes from elsewhere are built on.
 
     These are the modules of every ``_target_`` in the configuration, and what else of the user's is loaded,
     with their checksums; null where that cannot be told, since a file changed after it was loaded.
