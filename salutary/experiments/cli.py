@@ -22,12 +22,12 @@ from salutary.experiments import help, terminal
 from salutary.experiments.journal import Note, duration, note
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.resume import read_finished
-from salutary.experiments.settings import NEVER_NUMBERS, TEXTS, Settings
+from salutary.experiments.settings import LISTS, NEVER_NUMBERS, TEXTS, Settings
 from salutary.experiments.sweep import ended
 from salutary.system import conf
 from salutary.system.commands import build, explain, one_line_errors, resolved, threads_per_worker
 from salutary.system.conf import config_dir
-from salutary.system.overrides import remember, with_texts_quoted
+from salutary.system.overrides import remember, with_lists_quoted, with_texts_quoted
 from salutary.system.progress import Pace
 
 
@@ -123,6 +123,7 @@ def main() -> None:
     sys.path.append(os.getcwd())  # where a user's own strategies and data sets are
     remember()
     sys.argv[1:] = with_texts_quoted(sys.argv[1:], TEXTS, sweeps=_is_sweep(sys.argv[1:]))
+    sys.argv[1:] = with_lists_quoted(sys.argv[1:], LISTS)
     one_line_errors(_run_or_sweep)()
 
 

@@ -18,8 +18,10 @@ TEXTS = frozenset(
     ["output_dir", "data_dir", "cache_dir", "hydra.run.dir", "hydra.sweep.dir"]
     + [f"dataset.{name}" for name in TEXTS_OF_DATA]
 )
+# Settings that are lists of such texts.
+LISTS = frozenset(f"dataset.{name}" for name in ("numeric", "categorical", "ignore", "missing", "units"))
 # What is text wherever it comes from; these are lists of names on the command line.
-NEVER_NUMBERS = TEXTS | {"dataset.numeric", "dataset.categorical", "dataset.ignore"}
+NEVER_NUMBERS = TEXTS | LISTS
 
 
 @dataclass(frozen=True)

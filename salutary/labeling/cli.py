@@ -16,7 +16,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
 from salutary.system.commands import build, one_line_errors, resolved
 from salutary.system.conf import config_dir, documented
-from salutary.system.overrides import is_quoted, quoted
+from salutary.system.overrides import is_quoted, quoted, with_lists_quoted
 
 if TYPE_CHECKING:  # mistakes are told before PyTorch is there
     from salutary.models.logistic import LogisticRegression
@@ -38,6 +38,9 @@ TEXTS = (
     *("separator", "decimal", "thousands"),
 )
 
+# Settings that are lists of such texts.
+LISTS = ("numeric", "categorical", "ignore", "missing", "units")
+
 
 def main() -> None:
     """Entry point."""
@@ -56,7 +59,8 @@ def label_or_audit(arguments: list[str]) -> None:
     if flags:
         raise SalutaryError(f"{flags[0]} is no setting: they are written name=value; see --help")
     with initialize_config_dir(config_dir(), version_base="1.3"):
-        cfg = compose("label", [as_text(each) for each in arguments if each != "--cfg"])
+        texts = [as_text(each) for each in arguments if each != "--cfg"]
+        cfg = compose("label", with_lists_quoted(texts, LISTS))
     if shown:
         print(OmegaConf.to_yaml(cfg, resolve=True))
         return

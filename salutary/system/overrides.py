@@ -40,6 +40,25 @@ def with_texts_quoted(arguments: list[str], texts: Iterable[str], sweeps: bool) 
     return [_quoted(each, frozenset(texts), sweeps) for each in arguments]
 
 
+def with_lists_quoted(arguments: list[str], lists: Iterable[str]) -> list[str]:
+    """Arguments of a command, each text in the ``lists`` :func:`quoted`.
+
+    ``missing=[null,1e5]`` are two texts. What is quoted or escaped already stays, as do several lists and interpolations.
+    """
+    return [_with_list_quoted(each, frozenset(lists)) for each in arguments]
+
+
+def _with_list_quoted(argument: str, lists: frozenset[str]) -> str:
+    name, _, value = argument.partition("=")
+    inner = value[1:-1]
+    is_list = name.lstrip("+") in lists and value.startswith("[") and value.endswith("]") and inner.strip()
+    if not is_list or re.search(r"[\[\]]|\$\{", re.sub(QUOTED, "", inner)):
+        return argument
+    texts = [each.strip() for each in _split(inner)]
+    kept = [each if is_quoted(each) or ESCAPED.fullmatch(each) else quoted("", each)[1:] for each in texts]
+    return f"{name}=[{','.join(kept)}]"
+
+
 def _quoted(argument: str, texts: frozenset[str], sweeps: bool) -> str:
     name, equals, value = argument.partition("=")
     if not equals or name.lstrip("+") not in texts:

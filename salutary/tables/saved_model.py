@@ -144,7 +144,7 @@ def _frame_of(rows: Any) -> pd.DataFrame:
 def as_trained(frame: pd.DataFrame, features: Features) -> pd.DataFrame:
     """Categories as a model spells them: before 0.4.0 TRUE and 1.50 were not yet True and 1.5."""
     for name, categories in features.categories.items():
-        spelt = {canonical(each): each for each in categories if canonical(each) != each}
+        spelt = {canonical(each): each for each in map(str, categories) if canonical(each) != each}
         if spelt:
             frame[name] = frame[name].map(lambda text, spelt=spelt: spelt.get(text, text))
     return frame

@@ -5,12 +5,17 @@ import zipfile
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import skops.io
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline
 
 from salutary import load_model, read_rows
 from salutary.errors import SalutaryError
 from salutary.labeling import cli
+from salutary.tables.features import preprocessor
+from salutary.tables.schema import Schema
 
 CODES = [9007199254740993, 9007199254740995, 9007199254740997]
 # Columns as a program holds them, with gaps; what a CSV file has of them is their text.
@@ -91,6 +96,16 @@ def numpy_strings(frame):
     return frame.assign(city=pd.Series(city, dtype=object))
 
 
+def arrow(values, kind):
+    held = pa.array(as_objects(values, None).tolist()).cast(pa.string()).cast(kind)
+    return pd.Series(pd.arrays.ArrowExtensionArray(held), values.index)
+
+
+def dictionary(values):
+    held = pa.array(as_objects(values, None).tolist()).dictionary_encode()
+    return pd.Series(pd.arrays.ArrowExtensionArray(held), values.index)
+
+
 FORMS = {
     "nullable": lambda frame: frame,
     "None": lambda frame: as_objects(frame, None),
@@ -102,6 +117,11 @@ FORMS = {
     "Arrow": lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
     "float64 of a float32": lambda frame: frame.astype({"dose": "Float64"}),
     "texts": lambda frame: as_objects(frame, "").astype(str),
+    "Arrow dictionaries": lambda frame: frame.assign(**{n: dictionary(frame[n]) for n in ("city", "code")}),
+    "Arrow decimals": lambda frame: frame.assign(
+        code=arrow(frame["code"], pa.decimal128(20, 0)), age=arrow(frame["age"], pa.decimal128(9, 3))
+    ),
+    "an Arrow table": lambda frame: pa.Table.from_pandas(frame, preserve_index=False),
     "another order": lambda frame: frame[frame.columns[::-1]],
     "another index": lambda frame: frame.set_index(np.arange(len(frame))[::-1] % 7),
     "a column too many": lambda frame: frame.assign(more=[[1, 2]] * len(frame), **{"0": 1}),
@@ -183,6 +203,30 @@ def test_what_is_missing_or_wrong_is_one_line(model, folder, tmp_path):
 def test_categories_that_nobody_knows_are_told(model):
     with pytest.warns(UserWarning, match=r"DataFrame, column city: 30 of 30 rows have a category that"):
         model.predict_proba(rows(30, 3).assign(city="Oslo"))
+
+
+def test_a_model_of_0_3_0_reads_its_own_spellings(tmp_path):
+    frame = pd.DataFrame({"x": [0.5, 1, 2, 3] * 5, "flag": ["TRUE", "FALSE"] * 10, "b": [np.nan, "b"] * 10})
+    frame["rate"] = ["1.50", "1.50", "2.25", "2.25"] * 5
+    # Categories as they stood in the file, and nothing noted.
+    steps = [preprocessor(Schema(("x",), ("flag", "rate", "b"), {})), LogisticRegression()]
+    old = Pipeline(list(zip(("features", "model"), steps, strict=True))).fit(frame, [0, 1, 1, 1] * 5)
+    path = tmp_path / "rows.csv"
+    skops.io.dump(old, tmp_path / "old.skops")
+    frame.fillna("NA").to_csv(path, index=False)
+    expected = old.predict_proba(frame)
+    np.testing.assert_allclose(load_model(tmp_path / "old.skops").predict_proba(path), expected)
+    np.testing.assert_allclose(old.predict_proba(read_rows(path, old)), expected)
+
+
+def test_rows_that_are_none_are_one_line(model):
+    for held, line in [
+        ({"age": 1.0}, "rows must be a DataFrame, "),
+        (3, "rows must be"),
+        (["age"], "no column"),
+    ]:
+        with pytest.raises(SalutaryError, match=line):
+            model.predict_proba(held)
 
 
 def test_files_are_read_as_those_of_training(tmp_path):

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from salutary.system import overrides
-from salutary.system.overrides import with_texts_quoted
+from salutary.system.overrides import with_lists_quoted, with_texts_quoted
 
 TEXTS = ["dataset.path"]
 
@@ -107,3 +107,22 @@ def test_the_command_is_shown_as_it_was_typed(monkeypatch):
     monkeypatch.setattr("sys.argv", ["salutary-run", *typed])
     overrides.remember()
     assert shlex.split(overrides.command("salutary-run")) == ["salutary-run", *typed]
+
+
+@pytest.mark.parametrize(
+    "typed, texts",
+    [
+        ("[NA,?,-999]", ["NA", "?", "-999"]),
+        ("[null, 1e5,1_000,NaN,TRUE,007]", ["null", "1e5", "1_000", "NaN", "TRUE", "007"]),
+        ("[€,größe]", ["€", "größe"]),
+        ("['a,b',\"c d\",it's]", ["a,b", "c d", "it's"]),
+        (r"[a\,b]", ["a,b"]),
+        ("[#N/A,(x),a=b]", ["#N/A", "(x)", "a=b"]),
+        ("[]", []),
+    ],
+)
+def test_texts_in_lists_are_what_was_typed(typed, texts):
+    (argument,) = with_lists_quoted([f"dataset.missing={typed}"], ["dataset.missing"])
+    assert OverridesParser.create().parse_override(argument).value() == texts
+    several = ["dataset.missing=[a],[b]", "other=[1e5]", "dataset.missing=null", "dataset.missing=[${x}]"]
+    assert with_lists_quoted(several, ["dataset.missing"]) == several

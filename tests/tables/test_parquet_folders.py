@@ -125,6 +125,17 @@ def test_parts_of_another_order_type_and_size(tmp_path):
     np.testing.assert_allclose(schema.convert(found, "x")["x"], whole["x"], rtol=1e-7)
 
 
+def test_parts_without_a_value_have_any_type(tmp_path):
+    whole = rows()
+    whole.loc[:29, "city"] = None
+    whole[:30].astype({"city": float}).to_parquet(tmp_path / "a.parquet")  # as pandas has nothing but gaps
+    whole[30:].to_parquet(tmp_path / "b.parquet")
+    pd.DataFrame().to_parquet(tmp_path / "c.parquet")
+    whole[:0].astype({"x": str}).to_parquet(tmp_path / "d.parquet")
+    assert not open_table(tmp_path).unusable
+    assert_same(read(tmp_path), whole)
+
+
 def test_columns_that_only_some_parts_have_are_in_nobodys_way(tmp_path):
     whole = rows()
     whole[:30].to_parquet(tmp_path / "a.parquet")
