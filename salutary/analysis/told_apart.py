@@ -16,6 +16,7 @@ OF_STRATEGIES = ("strategy.", "rounds", "budget")
 
 # What stands for a file or a folder of the user's in the settings of a record.
 CHECKSUM = r"sha256:([0-9a-f]{8})[0-9a-f]{56}\S*"
+LONGEST_NAME = 30  # of a file, in a table and a legend
 
 
 def strategy_names(facts: pd.DataFrame) -> pd.Series:
@@ -45,12 +46,12 @@ def settings_of(facts: pd.DataFrame) -> pd.DataFrame:
 
 def _file_names(setting: str, checksums: pd.Series) -> dict[str, str]:
     """What each of the checksums is called: the name of the file, as typed in the run that is its index, if
-    that tells them apart, else the first digits.
+    that is short and tells them apart, else the first digits.
     """
     typed = [_typed(Path(run), setting) for run in checksums.index]
     digits = [re.fullmatch(CHECKSUM, each)[1] for each in checksums]
     for names in ([Path(each).name for each in typed], typed, digits):
-        if all(names) and len({*names}) == len(names):
+        if len({*names}) == len(names) and all(0 < len(each) <= LONGEST_NAME for each in names):
             return dict(zip(checksums, names, strict=True))
     return {}
 

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections import defaultdict
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -177,6 +178,17 @@ def test_one_setting_in_two_places_is_named_once():
 def test_files_of_which_no_name_is_known_are_told_apart_by_digits():
     runs = [({"dataset": {"path": f"sha256:{each * 64}.csv"}}, 0, int(each) / 10) for each in "12"]
     assert names(runs) == [f"Initial model (path={each * 8})" for each in "12"]
+
+
+def test_files_with_long_names_are_told_apart_by_digits(tmp_path):
+    runs = [({"dataset": {"path": f"sha256:{each * 64}.csv"}}, 0, int(each) / 10) for each in "12"]
+    references, facts = made_up(runs)
+    facts.index = [str(tmp_path / each) for each in facts.index]
+    references["run"] = facts.index
+    for run, name in zip(facts.index, (40 * "a", "b"), strict=True):
+        Path(run).mkdir()
+        (Path(run) / "config.yaml").write_text(f"dataset: {{path: {name}.csv}}\nseed: 0\n")
+    assert line_names(references, facts).tolist() == [f"Initial model (path={each * 8})" for each in "12"]
 
 
 def test_strategies_with_few_seeds_do_not_matter():
