@@ -43,7 +43,8 @@ def with_texts_quoted(arguments: list[str], texts: Iterable[str], sweeps: bool) 
 def with_lists_quoted(arguments: list[str], lists: Iterable[str]) -> list[str]:
     """Arguments of a command, each text in the ``lists`` :func:`quoted`.
 
-    ``missing=[null,1e5]`` are two texts. What is quoted or escaped already stays, as do several lists and interpolations.
+    ``missing=[null,1e5]`` are two texts. What is quoted or escaped already stays, as do several lists and
+    interpolations.
     """
     return [_with_list_quoted(each, frozenset(lists)) for each in arguments]
 

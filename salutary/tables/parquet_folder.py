@@ -38,12 +38,14 @@ def partition(file: Path, folder: Path) -> dict[str, str | None]:
     return values
 
 
-def _visible(folder: Path) -> Iterator[Path]:
+def _visible(folder: Path, above: frozenset[Path] = frozenset()) -> Iterator[Path]:
+    """What is below a folder; links are followed, but not into a folder ``above``."""
+    above |= {folder.resolve()}
     for path in folder.iterdir():
         if path.name.startswith((".", "_")) and "=" not in path.name:
             continue
-        if path.is_dir():
-            yield from _visible(path)
+        if path.is_dir() and path.resolve() not in above:
+            yield from _visible(path, above)
         elif path.is_file():
             yield path
 

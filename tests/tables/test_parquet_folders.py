@@ -60,6 +60,8 @@ def test_what_other_programs_leave_beside(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "part-9.parquet").write_bytes(b"half a file")
     assert_same(read(tmp_path), whole)
+    (tmp_path / "again").symlink_to(tmp_path, target_is_directory=True)
+    assert_same(read(tmp_path), whole)
 
 
 @pytest.mark.parametrize("by", [["city"], ["city", "code"], ["code"]])
