@@ -46,7 +46,7 @@ SETTINGS = {
     "negative penalty": ({"model.l2": "-1"}, r"model\.l2 must be a positive number, cv or validation, not -"),
     "model": ({"model.l2": "much"}, r"model\.l2 must be a positive number, cv or validation, not 'much'"),
     "lists": ({"numeric": "age"}, r"numeric must be a list of columns such as \[age,city\], not 'age'"),
-    "numbers as columns": ({"ignore": "[1,2]"}, r"train\.csv has no column '1'; its columns are key, age, wage"),
+    "numbers as columns": ({"ignore": "[1,2]"}, r"train\.csv has no column '1'; its columns are key"),
     "a list in a list": ({"ignore": "[[age]]"}, r"ignore must be a list of columns such as \[age,city\], no"),
     "no labelled rows": ({"labeled": "null"}, r"set labeled: a file of labelled rows"),
     "no validation rows": ({"validation": "null"}, r"set validation: a file of validation rows"),
