@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pandas as pd
 from salutary.datasets import ROLES, Table
 from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
-from salutary.system.files import files_in
+from salutary.system.files import as_path, files_in
 from salutary.system.rules import Character, Quoted, Texts, Unless, check
 from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
@@ -22,7 +21,7 @@ from salutary.tables.files import TableFile, open_table
 from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, where
-from salutary.tables.reading import READING_RULES, Reading
+from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema, require_apart
 from salutary.tables.texts import to_texts
 
@@ -38,7 +37,6 @@ RULES = {
     "categorical": COLUMNS,
     "ignore": COLUMNS,
     "separator": Character(),
-    **READING_RULES,
 }
 log = logging.getLogger(__name__)
 
@@ -102,7 +100,7 @@ class OwnTable:
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them."""
         paths = {name: getattr(self, name) for name in ("path", "validation", "test")}
-        return {name: files_in(Path(os.path.expanduser(path))) for name, path in paths.items() if path}
+        return {name: files_in(as_path(path)) for name, path in paths.items() if path}
 
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]

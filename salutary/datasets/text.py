@@ -148,10 +148,11 @@ class TextFile(TextData):
             )
         path = as_path(self.path)
         used = [self.text, self.label, *([self.second] if self.second else [])]
-        frame = open_table(path).read(used)
+        table = open_table(path)
+        frame = table.read(used)
         columns = {name: [as_text(each) for each in frame[name]] for name in used}
         labels = to_texts(frame[self.label]).fillna("").tolist()
-        for line in class_findings(frame[self.label], path, open_table(path).reading):
+        for line in class_findings(frame[self.label], path, table.reading):
             log.info("%s", line)
         names = tuple(sorted({label for label in labels if label}))
         if len(names) < 2:

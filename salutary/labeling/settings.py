@@ -10,7 +10,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
 from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, check
-from salutary.tables.reading import READING_RULES, Reading
+from salutary.tables.reading import Reading
 
 FORMATS = (".parquet", ".csv")
 FILES = {
@@ -34,7 +34,6 @@ RULES = {
     "categorical": COLUMNS,
     "ignore": COLUMNS,
     "separator": Character(),
-    **READING_RULES,
     "budget": Whole(1),
     "folds": Whole(0),
     "seed": Whole(0),

@@ -11,10 +11,10 @@ Messages count rows from 1, without a header.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from salutary.errors import SalutaryError
+from salutary.system.files import as_path
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.csv_file import CsvFile
 from salutary.tables.npz_file import NpzFile
@@ -40,7 +40,7 @@ def open_table(path: str | Path, separator: str = ",", reading: Reading | None =
     markers beside them. Raises SalutaryError if it is none of these, or is not there.
     """
     reading = reading or Reading()
-    path = Path(os.path.expanduser(path))
+    path = as_path(path)
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     if path.is_file() and not path.stat().st_size:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from salutary.tables.messages import first_row, quoted, shown, where
-from salutary.tables.proposals import best_reading, settings_that_read
+from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import Reading
 from salutary.tables.schema import FREE_TEXT, Schema, are_codes
 from salutary.tables.texts import as_text, is_text
@@ -141,14 +141,11 @@ def _other_numbers(values: pd.Series, taken: str, path: str | Path, reading: Rea
     """What would make numbers of most of the values, if anything would."""
     present = values[~reading.is_gap(values)]
     texts = pd.Series(present.unique(), dtype=object)
-    before = reading.numbers(texts).notna()
-    best, numbers = best_reading(texts, reading)
-    rest = texts[numbers.isna()].tolist()
-    if numbers.notna().mean() <= HALF or (best is reading and not before.any()):
+    advice, numbers = settings_that_read(texts, reading)
+    if numbers.notna().mean() <= HALF:
         return None
-    advice = settings_that_read(texts, reading)
-    odd = present.isin(texts[~before])
-    if not (rest or advice):
+    rest, odd = texts[numbers.isna()], reading.numbers(present).isna()
+    if not odd.any():
         advice, odd = [reading.setting("numeric", [str(values.name)])], are_codes(present)
     row = first_row(odd)
     cause = f"it is {taken} for values such as {quoted(values[row])}"

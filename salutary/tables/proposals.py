@@ -19,34 +19,32 @@ UNIT = (
 )
 
 
-def best_reading(texts: pd.Series, reading: Reading) -> tuple[Reading, pd.Series]:
-    """The way to write numbers, of those that are usual, that reads most of different texts; and the numbers,
-    NaN for the others.
+def settings_that_read(texts: pd.Series, reading: Reading) -> tuple[list[str], pd.Series]:
+    """The settings that read most of different texts as numbers, and the few others as no value, empty where
+    nothing helps; and the numbers they then are, NaN for the others.
     """
+    best, numbers = _best_reading(texts, reading)
+    rest = texts[numbers.isna()].tolist()
+    found = _differences(best, reading)
+    if 0 < len(rest) <= FEW and len(rest) < len(texts):
+        found.append(reading.setting("missing", rest))
+    return found, numbers
+
+
+def reads(text: object, reading: Reading) -> str:
+    """``; units=[%] reads it`` of a text that is no number, where a setting does; else empty."""
+    best, numbers = _best_reading(pd.Series([text], dtype=object), reading)
+    return "" if numbers.isna().any() else f"; {' '.join(_differences(best, reading))} reads it"
+
+
+def _best_reading(texts: pd.Series, reading: Reading) -> tuple[Reading, pd.Series]:
+    """The way to write numbers, of those that are usual, that reads most of them; and the numbers."""
     best, numbers = reading, reading.numbers(texts)
     for other in _readings(texts, reading):
         read = other.numbers(texts)
         if read.notna().sum() > numbers.notna().sum():
             best, numbers = other, read
     return best, numbers
-
-
-def settings_that_read(texts: pd.Series, reading: Reading) -> list[str]:
-    """The settings that read most of different texts as numbers, and the few others as no value; empty where
-    nothing helps.
-    """
-    best, numbers = best_reading(texts, reading)
-    if numbers.isna().all():
-        return []
-    rest = texts[numbers.isna()].tolist()
-    found = _differences(best, reading)
-    return [*found, reading.setting("missing", rest)] if 0 < len(rest) <= FEW else found
-
-
-def reads(text: object, reading: Reading) -> str:
-    """``; units=[%] reads it`` of a text that is no number, where a setting does; else empty."""
-    best, numbers = best_reading(pd.Series([text], dtype=object), reading)
-    return "" if numbers.isna().any() else f"; {' '.join(_differences(best, reading))} reads it"
 
 
 def _readings(texts: pd.Series, reading: Reading) -> list[Reading]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError
+from salutary.system.files import as_path
 from salutary.tables.features import Features
 from salutary.tables.files import open_table
 from salutary.tables.messages import one_line
@@ -25,9 +25,8 @@ from salutary.tables.texts import canonical
 # All that skops has to be told of such a file.
 TRUSTED = ("numpy.dtype",)
 FILE = "model.skops"
-MISSING_BEFORE = (
-    *("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None"),
-)
+# What meant no value in every column before 0.4.0.
+MISSING_BEFORE = ("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None")
 
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
 
@@ -40,7 +39,7 @@ def load_model(path: str | Path) -> SavedModel:
     """
     import skops.io
 
-    path = Path(os.path.expanduser(path))
+    path = as_path(path)
     path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise SalutaryError(f"there is no {path}")

@@ -20,7 +20,7 @@ from salutary.errors import SalutaryError
 from salutary.tables.messages import listed, quoted, shown, where
 from salutary.tables.numbers import not_a_number, to_numbers
 from salutary.tables.proposals import settings_that_read
-from salutary.tables.reading import MISSING as MISSING
+from salutary.tables.reading import MISSING as MISSING  # where 0.3.0 had it
 from salutary.tables.reading import Reading
 from salutary.tables.texts import as_text, is_time
 
@@ -161,7 +161,7 @@ def _mistakes(values: pd.Series, numbers: pd.Series, path: str | Path, reading: 
     count = f"{wrong.sum():,} of {len(values):,} values are none"
     texts = pd.Series(values.map(as_text).unique(), dtype=object)
     others = reading.setting("missing", list(values[wrong].map(as_text).unique()[:3]))
-    found = " ".join(settings_that_read(texts, reading)) or others
+    found = " ".join(settings_that_read(texts, reading)[0]) or others
     advice = f"mend it, or set {found} or {reading.setting('categorical', [str(values.name)])} ({count})"
     return f"{not_a_number(values, wrong, path)}; {advice}"
 

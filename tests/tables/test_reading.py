@@ -13,7 +13,7 @@ from salutary.tables.schema import Schema
 
 
 def proposed(*texts, **settings):
-    return settings_that_read(pd.Series(texts, dtype=object), Reading(**settings))
+    return settings_that_read(pd.Series(texts, dtype=object), Reading(**settings))[0]
 
 
 @pytest.mark.parametrize("kind", ["float16", "float32", "float64", "Float32", "float[pyarrow]", object])
@@ -75,7 +75,7 @@ def test_proposals_are_safe():
 
 def test_the_settings_are_named_as_they_are_typed():
     reading = Reading(prefix="dataset.")
-    assert settings_that_read(pd.Series(["0,5"]), reading) == ['dataset.decimal=","']
+    assert settings_that_read(pd.Series(["0,5"]), reading)[0] == ['dataset.decimal=","']
     assert reads("5%", reading) == "; dataset.units=[%] reads it" and reads("five", reading) == ""
     values = pd.Series([*map(str, range(1, 40, 2)), "1,001"], name="n")
     with pytest.raises(SalutaryError, match=r"'1,001' is not a number; mend it, or set dataset\.thousands="):
