@@ -47,9 +47,16 @@ def _single(cfg: DictConfig) -> float:
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
     twins, seconds = record.facts["same_strategies"], record.facts["seconds"]
-    planned = directory.config["rounds"]
+    planned, held_out = directory.config["rounds"], record.held_out
     terminal.summarise(
-        directory.identity, record.rounds, record.references, twins, seconds, directory.path, planned
+        directory.identity,
+        record.rounds,
+        record.references,
+        twins,
+        seconds,
+        directory.path,
+        planned,
+        held_out,
     )
     return record.rounds[-1].validation.accuracy
 
@@ -76,7 +83,8 @@ def _job(cfg: DictConfig) -> float:
         )
         tell("running")
         executed = _execute(cfg, directory, told, lambda line: tell("found", line))
-        last = read_finished(directory.path).rounds[-1]
+        record = read_finished(directory.path)
+        last, compared = record.rounds[-1], record.held_out
     except Exception as error:
         text = " ".join(explain(error).split()) or type(error).__name__
         kept = directory and directory.partial / "error.txt"
@@ -84,8 +92,9 @@ def _job(cfg: DictConfig) -> float:
         raise SalutaryError(text) from None  # whatever it was, it reaches the sweeper from any process
     seconds = duration(time.perf_counter() - started)
     early = terminal.early_end(last, directory.config["rounds"])
+    worse = ", worse on held-out rows" if compared and compared.got_worse else ""
     accuracy = f"{100 * last.test.accuracy:.2f}% {f'ended {early}' if early else f'after round {last.round}'}"
-    tell("finished" if executed else "skipped", f"{accuracy}, {seconds}" if executed else "")
+    tell("finished" if executed else "skipped", f"{accuracy}{worse}, {seconds}" if executed else "")
     return last.validation.accuracy
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from salutary.datasets import Table, load
 from salutary.errors import SalutaryError
-from salutary.experiments import loop, terminal
+from salutary.experiments import held_out, loop, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of
@@ -72,9 +72,12 @@ def execute(
         trained = ReferenceCache(settings.cache_dir).lines(
             references_key, directory.identity, lambda: trained_lines(problem, model)
         )
+        compared = held_out.compared(problem, model, strategy, rounds, budget, settings.seed, settings.folds)
         references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
-        directory.finish(references, table, device.description, time.perf_counter() - started, twins)
+        directory.finish(
+            references, table, device.description, time.perf_counter() - started, twins, compared
+        )
     return True
 
 

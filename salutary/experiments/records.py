@@ -1,4 +1,5 @@
-"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
+"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json, if batches
+were judged trials.csv.
 
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
@@ -24,8 +25,8 @@ import yaml
 from salutary.errors import SalutaryError
 from salutary.experiments.identity import CONTENTS, NAMES, Identity, run_name, what_matters
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.resume import read_back
-from salutary.experiments.rounds import Query, Round, columns, row
+from salutary.experiments.resume import TRIALS, read_back
+from salutary.experiments.rounds import Query, Round, Trial, columns, row
 from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
 from salutary.system.files import as_path, locked, sync, write_atomic
@@ -33,6 +34,7 @@ from salutary.system.own_code import OwnCode
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
+    from salutary.experiments.held_out import HeldOut
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ def _names(*records: type) -> tuple[str, ...]:
 
 ROUND_COLUMNS = _names(Identity, Round)
 QUERY_COLUMNS = _names(Query)
+TRIAL_COLUMNS = _names(Trial)
 
 
 class DiskError(SalutaryError):
@@ -157,6 +160,9 @@ class RunDirectory:
         except OSError as error:
             raise _unwritable(self._code.file, error) from error
         self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
+        if record.trials:
+            header = not (self.partial / TRIALS).exists()
+            self._append(TRIALS, _csv(TRIAL_COLUMNS, map(row, record.trials), header))
         self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
@@ -178,6 +184,7 @@ class RunDirectory:
         device: str,
         seconds: float,
         same_strategies: tuple[str, ...] = (),
+        held_out: HeldOut | None = None,
     ) -> None:
         """Write run.json and give the directory its final name, in place of an earlier record."""
         content = {
@@ -185,6 +192,7 @@ class RunDirectory:
             "settings": what_matters(self.config),
             CONTENTS: self.config.get(CONTENTS, {}),
             "references": {name: asdict(metrics) for name, metrics in references.items()},
+            "held_out": asdict(held_out) if held_out else None,
             "same_strategies": same_strategies,
             "class_names": table.class_names,
             "data_shape": table.X.shape,

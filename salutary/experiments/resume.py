@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from salutary.errors import SalutaryError
-from salutary.experiments.metrics import Metrics
+from salutary.experiments.metrics import HeldOut, Metrics
 from salutary.experiments.rounds import Query, Round, parsed
+
+TRIALS = "trials.csv"
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,12 @@ class Finished:
     rounds: tuple[Round, ...]
     references: dict[str, Metrics]
     facts: dict
+
+    @property
+    def held_out(self) -> HeldOut | None:
+        """What own labels did on validation rows that did not choose them, if that was measured."""
+        found = self.facts.get("held_out")
+        return HeldOut(**found) if found else None
 
 
 def read_finished(folder: Path) -> Finished:
@@ -68,11 +76,20 @@ def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
             break
         done.append(record)
         n_labeled, used = size, used + n_added
-    query_size = query_ends[used] if query_ends else 0
     return tuple(done), {
-        "queries.csv": query_size,
+        "queries.csv": query_ends[used] if query_ends else 0,
         "rounds.csv": round_ends[len(done)] if round_ends else 0,
+        TRIALS: _size_of_trials(folder, len(done)),
     }
+
+
+def _size_of_trials(folder: Path, n_rounds: int) -> int:
+    """The bytes that the trials of so many rounds take up."""
+    trials, ends = _rows(folder / TRIALS)
+    whole = itertools.takewhile(
+        lambda trial: (trial.get("round") or "x") in map(str, range(n_rounds)), trials
+    )
+    return ends[len(list(whole))] if ends else 0
 
 
 def _rows(file: Path) -> tuple[list[dict], list[int]]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 
 from salutary.errors import SalutaryError
-from salutary.system.rules import NULL, Flag, Number, Rule, Text, Whole, check
+from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Whole, Worded, check
 
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
 TEXTS_OF_DATA = (
@@ -48,6 +48,7 @@ RULES = {
     "output_dir": Text("the name of a folder"),
     "data_dir": Text("the name of a folder") | NULL,
     "cache_dir": Text("the name of a folder") | NULL,
+    "folds": Worded(Choice("auto") | Whole(0), "auto, 0 or a whole number >= 2"),
     "baselines_use_validation": Flag(),
     "force": Flag(),
 }
@@ -68,6 +69,7 @@ class Settings:
     n_validation: int | None
     n_pool: int | None
     label_noise: float
+    folds: int | str
     baselines_use_validation: bool
     output_dir: str
     data_dir: str | None
@@ -83,6 +85,8 @@ class Settings:
                     f"{name} must be a share of the pool in (0%, 100%], not {getattr(self, name)}"
                 )
         check(self, RULES)
+        if self.folds == 1:
+            raise SalutaryError(RULES["folds"].complaint("folds", 1))
         if self.seed >= 2**32:
             raise SalutaryError(f"seed must be below 2**32, not {self.seed}")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rich import box
 from rich.table import Table
 
-from salutary.experiments.metrics import Metrics
+from salutary.experiments.metrics import HeldOut, Metrics
 from salutary.experiments.records import Identity
 from salutary.experiments.rounds import Round
 from salutary.system.progress import console, counting_bar
@@ -45,11 +45,12 @@ def summarise(
     seconds: float,
     path: object,
     planned: object = None,
+    held_out: HeldOut | None = None,
 ) -> None:
     """Print accuracies, reference lines, what the labels cost and where the files are.
 
     ``twins``: strategies that choose the same points on these data, which the summary then says. ``planned``:
-    the setting ``rounds``; a run that ended earlier says why.
+    the setting ``rounds``; a run that ended earlier says why. ``held_out``: what labels that nobody gave did.
     """
     out = console()
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
@@ -61,6 +62,8 @@ def summarise(
     out.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
     if twins:
         out.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
+    if held_out:
+        out.print(held_out.sentence(), style="yellow" if held_out.got_worse else None, soft_wrap=True)
     first, last = records[0].test.accuracy, records[-1].test.accuracy
     if last < first:
         out.print(f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow")

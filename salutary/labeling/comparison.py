@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-# Differences below so many standard errors are called unclear.
-SURE = 2.0
+from salutary.engine.paired import SURE, Difference
+
 INITIAL, LABELED, ALTERNATIVE = "initial", "salutary", "labeled_and_validation"
 # What stands beside the models, and is none.
 MAJORITY = "majority"
@@ -20,25 +20,6 @@ NAMES = {
 }
 # Losses (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
 Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
-
-
-@dataclass(frozen=True)
-class Difference:
-    """Mean loss of one model minus another's on the same rows, and its standard error. Negative: the first is
-    better."""
-
-    mean: float
-    error: float
-
-    @classmethod
-    def of(cls, losses: np.ndarray, others: np.ndarray) -> Difference:
-        """Paired, over the rows (n,)."""
-        gaps = losses - others
-        return cls(float(gaps.mean()), float(gaps.std(ddof=1) / len(gaps) ** 0.5) if len(gaps) > 1 else 0.0)
-
-    @property
-    def is_sure(self) -> bool:
-        return abs(self.mean) > SURE * self.error
 
 
 @dataclass(frozen=True)

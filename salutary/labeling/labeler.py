@@ -91,6 +91,8 @@ class Labeler:
             raise SalutaryError("each class needs a labelled row")
         check_kind(type(self.strategy))
         self.strategy.check(self.model)
+        if getattr(self.strategy, "hessian", "labeled") != "labeled":
+            raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
         self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop = ""
         self._initial = self._start(self.validation, np.empty(0, np.int64))

@@ -12,7 +12,7 @@ folder given by ``--config-dir``) whose ``_target_`` names the class.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -25,6 +25,13 @@ from salutary.errors import SalutaryError
 from salutary.models import Model, Predictor, is_convex, is_network
 from salutary.system import moved, rules
 
+# Settings of what labels alone: whether a network judges its labels, and surrogates of which penalties it
+# tries.
+JUDGE_PENALTIES = (30.0, 100.0, 300.0)
+JUDGE_RULES = {
+    "judge": rules.Worded(rules.Choice("retrained") | rules.NULL, "retrained or null"),
+    "judge_penalties": rules.ListOf(rules.Number(0, excluded=True), "a list of numbers > 0", smallest=1),
+}
 # What a strategy gets to work with: what predicts, or an optimum if it ``needs_convex``.
 M = TypeVar("M", bound=Predictor)
 
@@ -89,14 +96,17 @@ class Strategy(ABC, Generic[M]):
     training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
     it gets a surrogate. ``labels_alone``: whether it gives each point a label and an influence over the
     labelled set, and asks nobody: what ``salutary-label`` takes. ``rerank``: candidates that the model is
-    refitted with before one is picked. ``same_on_two_classes``: names of the strategies that it cannot differ
-    from there.
+    refitted with before one is picked. ``judge``: ``retrained`` if a network is trained with the labels
+    before they stay, and ``judge_penalties``: of the surrogates that choose them then.
+    ``same_on_two_classes``: names of the strategies that it cannot differ from there.
     """
 
     is_baseline = True
     needs_convex = False
     labels_alone = False
     rerank = 0
+    judge: str | None = None
+    judge_penalties: Sequence[float] = ()
     same_on_two_classes: tuple[str, ...] = ()
     RULES: Mapping[str, rules.Rule] = {}
 
@@ -115,12 +125,15 @@ class Strategy(ABC, Generic[M]):
         if self.needs_convex and not is_network(model):
             check_convex(self, model)
         rules.check(self, self.RULES, "strategy.")
+        if self.judge and not self.labels_alone:
+            raise SalutaryError("strategy.judge is for strategies that ask nobody, such as strategy=salutary")
+        if self.judge and not is_network(model):
+            raise SalutaryError(
+                "strategy.judge is for networks, such as model=cnn: set strategy.rerank instead"
+            )
 
     def for_validation(self, n: int) -> Strategy:
-        """The strategy as it chooses by ``n`` validation rows, also where a fold of them is kept from it.
-
-        Raises SalutaryError for settings that do not go with labelling alone.
-        """
+        """The strategy as it chooses by ``n`` validation rows, also where a fold of them is kept from it."""
         return self
 
     def standard_errors(self, n_validation: int) -> float:

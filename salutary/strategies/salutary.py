@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch import Tensor
 
@@ -11,7 +13,7 @@ from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top, top_by_bound, top_confident
 from salutary.errors import SalutaryError
 from salutary.models import ConvexModel, Model
-from salutary.strategies import PoolView, Proposal
+from salutary.strategies import JUDGE_PENALTIES, JUDGE_RULES, PoolView, Proposal
 from salutary.strategies.influence import InfluenceStrategy, real_fall
 from salutary.system.rules import Choice, Number, Whole
 
@@ -30,6 +32,8 @@ class Salutary(InfluenceStrategy):
     refitted with each of them and its label; 0 leaves the ranking to the estimate.
     ``confidence``: standard errors of I over the validation points that are taken off before points and
     labels are compared, see :mod:`salutary.engine.confidence`; 0 as in the paper.
+    ``judge``: ``retrained`` lets a network say which labels stay, of those that surrogates of
+    ``judge_penalties`` choose, see :mod:`salutary.experiments.judge`; None as in the paper.
     """
 
     is_baseline = False
@@ -39,6 +43,7 @@ class Salutary(InfluenceStrategy):
         "rerank": Whole(0),
         "confidence": Number(0),
         "estimate": Choice(*ESTIMATES),
+        **JUDGE_RULES,
     }
 
     def __init__(
@@ -48,9 +53,13 @@ class Salutary(InfluenceStrategy):
         estimate: str = "gradient",
         rerank: int = 0,
         confidence: float = 0,
+        judge: str | None = None,
+        judge_penalties: Sequence[float] = JUDGE_PENALTIES,
     ):
         super().__init__(hessian, solver)
         self.confidence = confidence
+        self.judge = judge
+        self.judge_penalties = judge_penalties
         self.estimate = estimate
         self.rerank = rerank
 
@@ -60,11 +69,6 @@ class Salutary(InfluenceStrategy):
             raise SalutaryError("strategy.confidence needs strategy.estimate=gradient")
         if self.solver == "cg" and (self.confidence or self.estimate != "gradient"):
             raise SalutaryError("strategy.solver=cg is for strategy.estimate=gradient without confidence")
-
-    def for_validation(self, n: int) -> Salutary:
-        if self.hessian != "labeled":
-            raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
-        return self
 
     def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         if not self.rerank:

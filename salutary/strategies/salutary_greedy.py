@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ from salutary.engine import best_influence, best_labels
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.engine.selection import top, top_confident
 from salutary.models import ConvexModel
-from salutary.strategies import PoolView, Proposal, Strategy
+from salutary.strategies import JUDGE_PENALTIES, JUDGE_RULES, PoolView, Proposal, Strategy
 from salutary.strategies.influence import optimum_of, real_fall
 from salutary.system.rules import Choice, Flag, Number, Whole, Worded
 
@@ -37,6 +38,8 @@ class SalutaryGreedy(Strategy[ConvexModel]):
     (docs/confidence.md). ``exact``: refit from the start after every pick. ``rerank``: with each of the best
     so many candidates the model is really refitted, and the one of the largest real fall, less its
     uncertainty, is picked; where the penalty is weak, the influence alone can be far from that.
+    ``judge``: ``retrained`` lets a network say which labels stay, of those that surrogates of
+    ``judge_penalties`` choose, see :mod:`salutary.experiments.judge`.
     """
 
     is_baseline = False
@@ -46,9 +49,19 @@ class SalutaryGreedy(Strategy[ConvexModel]):
         "confidence": Worded(Choice("auto") | Number(0), "auto or a number >= 0"),
         "exact": Flag(),
         "rerank": Whole(0),
+        **JUDGE_RULES,
     }
 
-    def __init__(self, confidence: float | str = "auto", exact: bool = False, rerank: int = 0):
+    def __init__(
+        self,
+        confidence: float | str = "auto",
+        exact: bool = False,
+        rerank: int = 0,
+        judge: str | None = None,
+        judge_penalties: Sequence[float] = JUDGE_PENALTIES,
+    ):
+        self.judge = judge
+        self.judge_penalties = judge_penalties
         self.confidence = confidence
         self.exact = exact
         self.rerank = rerank

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from salutary.engine import linear
-from salutary.models import Model, Predictor, is_network
+from salutary.models import Model, NetworkModel, Predictor, is_network
 from salutary.models.logistic import L2_GRID, LogisticRegression
 from salutary.strategies import PoolView
 
@@ -33,15 +33,20 @@ def guide_of(model: Model, view: PoolView, convex: bool) -> Guide:
     """The model itself, or what a network offers in its place; ``convex``: the strategy needs that."""
     if not is_network(model):
         return Guide(model, view)
-    view = dataclasses.replace(
+    view = in_features(model, view)
+    if convex:
+        return surrogate_of(model.classifier, view, model.surrogate_l2)
+    return Guide(model.classifier, view)
+
+
+def in_features(model: NetworkModel, view: PoolView) -> PoolView:
+    """The view in the features of a network."""
+    return dataclasses.replace(
         view,
         pool=model.features(view.pool),
         labeled=model.features(view.labeled),
         validation=model.features(view.validation),
     )
-    if convex:
-        return surrogate_of(model.classifier, view, model.surrogate_l2)
-    return Guide(model.classifier, view)
 
 
 def surrogate_of(network: Predictor, view: PoolView, l2: float | str) -> Guide:

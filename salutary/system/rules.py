@@ -164,13 +164,14 @@ class Character(Rule):
 
 @dataclass(frozen=True)
 class ListOf(Rule):
-    """A list of what another rule accepts; ``what`` it is."""
+    """A list of what another rule accepts, ``smallest`` of it or more; ``what`` it is."""
 
     rule: Rule
     what: str
+    smallest: int = 0
 
     def accepts(self, value: object) -> bool:
-        if not isinstance(value, Sequence) or isinstance(value, str):
+        if not isinstance(value, Sequence) or isinstance(value, str) or len(value) < self.smallest:
             return False
         return all(self.rule.accepts(each) for each in value)
 

@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeRegressor
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
 from salutary.strategies import ScoreStrategy
-from salutary.strategies.ibds import Ibds, _at_round_zero, _rounded
+from salutary.strategies.ibds import Ibds, _at_round_zero, _whole
 from salutary.strategies.isal import Isal
 from salutary.strategies.salutary import Salutary, SalutaryGroundTruth
 from salutary.strategies.uncertainty import Entropy, Margin, Uncertainty
@@ -129,7 +129,7 @@ def test_ibds_grows_one_tree_in_a_run(kind):
 def test_refitted_ibds_learns_from_all_labels_under_the_current_model():
     model, view = situation("multiclass")
     X, y = view.labeled, view.labels
-    target = _rounded(Ibds().influence(model, view, X).gather(1, y[:, None])[:, 0])
+    target, _ = _whole(Ibds().influence(model, view, X).gather(1, y[:, None])[:, 0])
     tree = DecisionTreeRegressor(random_state=42).fit(X, target)
     predicted = tree.predict(view.pool)
     chosen = Ibds(refit=True).propose(model, view, 10, rng()).indices.tolist()
@@ -137,12 +137,32 @@ def test_refitted_ibds_learns_from_all_labels_under_the_current_model():
     assert chosen != Ibds().propose(model, view, 10, rng()).indices.tolist()
 
 
-def test_ibds_does_not_turn_on_the_last_bits():
+def test_ibds_does_not_turn_on_the_last_bits(monkeypatch):
+    """Features of few values: many splits are the same by another feature, but for the order of a sum."""
     model, view = situation("multiclass")
-    target = Ibds().influence(model, view, view.labeled)[:, 0]
-    noise = torch.as_tensor(rng(5).uniform(-1e-11, 1e-11, len(target)))
-    assert torch.equal(_rounded(target), _rounded(target + target.abs().max() * noise))
-    torch.testing.assert_close(_rounded(target), target, rtol=0, atol=1e-6 * target.abs().max().item())
+    view = replace(view, labeled=view.labeled.round(), pool=view.pool.round())
+    chosen = Ibds().propose(model, view, 10, rng())
+    exact = Ibds.influence
+
+    def disturbed(self, *arguments):
+        influence = exact(self, *arguments)
+        return influence + influence.abs().max() * torch.as_tensor(
+            noise.uniform(-1e-10, 1e-10, influence.shape)
+        )
+
+    noise = rng(5)
+    monkeypatch.setattr(Ibds, "influence", disturbed)
+    for _ in range(20):
+        again = Ibds().propose(model, view, 10, rng())
+        assert torch.equal(again.indices, chosen.indices)
+        torch.testing.assert_close(again.influence, chosen.influence)
+
+
+def test_ibds_learns_whole_numbers_of_six_digits():
+    target = torch.tensor([-0.0123456789, 0.0012345678, 0.0, 1e-12], dtype=torch.float64)
+    whole, unit = _whole(target)
+    assert unit == pytest.approx(1e-8) and whole.tolist() == [-1234568, 123457, 0, 0]
+    assert _whole(torch.zeros(3))[0].tolist() == [0, 0, 0]
 
 
 def test_hessian_of_the_pool_differs_from_that_of_the_labelled_set():
