@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from salutary.engine.paired import Difference
 from salutary.experiments import loop
-from salutary.experiments.judge import Judge
 from salutary.experiments.metrics import HeldOut, row_losses
 from salutary.experiments.problem import Problem
+from salutary.experiments.rounds import Round
 from salutary.models import Model, is_network
 from salutary.strategies import Strategy
-from salutary.strategies.track import Rows
 from salutary.system.progress import counting_bar
 from salutary.system.seeding import stream
 
@@ -29,49 +28,65 @@ def compared(
 ) -> HeldOut | None:
     """The labels of a run compared with none, None for true labels and where nobody asks.
 
-    ``model``: as the run left it. ``folds``: of the validation rows, or ``auto``, which is ``FOLDS`` for a
-    network and 0 for other models; where batches were judged, the judging rows do instead. Raises what a run
-    raises.
+    The labelling is repeated for each of so many ``folds`` of the validation rows, chosen by the other folds;
+    ``auto`` are FOLDS for a network, and 0 for other models. Raises what a run raises.
     """
-    if not strategy.labels_alone or not rounds:
-        return None
-    if strategy.judge:
-        return _on_judging_rows(problem, model, strategy, seed)
     n_validation = len(problem.split.validation)
     n = (FOLDS if is_network(model) else 0) if folds == "auto" else int(folds)
     n = min(n, n_validation // 2)
-    return _cross_fitted(problem, copy.copy(model), strategy, rounds, budget, seed, n) if n > 1 else None
-
-
-def _on_judging_rows(problem: Problem, model: Model, strategy: Strategy, seed: int) -> HeldOut:
-    judge = Judge(strategy, Rows(*problem.part("validation")), 1, seed)
-    initial, split = copy.copy(model), problem.split
-    initial.fit(problem.X[split.initial], problem.given[split.initial], problem.X[split.pool])
-    return _measured(judge.losses(initial), judge.losses(model), 0)
-
-
-def _cross_fitted(
-    problem: Problem, model: Model, strategy: Strategy, rounds: int, budget: int, seed: int, folds: int
-) -> HeldOut:
-    """The labelling repeated for each fold of the validation rows, chosen by the others."""
-    X, y = problem.part("validation")
-    before, after = np.empty(len(y)), np.empty(len(y))
-    strategy = strategy.for_validation(len(y))
-    with counting_bar("comparing on held-out validation rows, folds", folds) as advance:
-        for chosen, left in _folds(y.numpy(force=True), folds, seed):
-            split = replace(problem.split, validation=problem.split.validation[chosen])
-            for record in loop.run(replace(problem, split=split), model, strategy, rounds, budget, seed):
-                if record.round == 0:
-                    before[left] = row_losses(model, X[left], y[left])
-            after[left] = row_losses(model, X[left], y[left])
+    if not strategy.labels_alone or not rounds or n < 2:
+        return None
+    before, after = np.empty(n_validation), np.empty(n_validation)
+    parts = _folds(problem.part("validation")[1].numpy(force=True), n, seed)
+    with counting_bar("comparing on held-out validation rows, folds", n) as advance:
+        for choosing, left in parts:
+            course = repeated(problem, model, strategy, rounds, budget, seed, choosing, left)
+            before[left], after[left] = course.before, course.after
             advance(1)
-    return _measured(before, after, folds)
+    return Repeated(before, after, []).held_out(n)
 
 
-def _measured(before: np.ndarray, after: np.ndarray, folds: int) -> HeldOut:
-    """From the losses (n,) of the same rows."""
-    gap = Difference.of(after, before)
-    return HeldOut(len(before), folds, float(before.mean()), float(after.mean()), gap.mean, gap.error)
+@dataclass(frozen=True)
+class Repeated:
+    """A labelling that some validation rows chose, measured on others: their losses (n,) ``before`` and
+    ``after`` it, and its ``rounds``.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+    rounds: list[Round]
+
+    def held_out(self, folds: int = 0) -> HeldOut:
+        """The means, and how sure their difference is."""
+        gap = Difference.of(self.after, self.before)
+        before, after = float(self.before.mean()), float(self.after.mean())
+        return HeldOut(len(self.before), folds, before, after, gap.mean, gap.error)
+
+
+def repeated(
+    problem: Problem,
+    model: Model,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+    choosing: np.ndarray,
+    left: np.ndarray,
+) -> Repeated:
+    """A run with the validation rows ``choosing`` only, measured on those ``left``; ``model`` stays as it is.
+
+    Both are positions in the validation part. Points are picked as surely as by all of the validation rows.
+    """
+    validation, model = problem.split.validation, copy.copy(model)
+    strategy = strategy.for_validation(len(validation))
+    part = replace(problem, split=replace(problem.split, validation=validation[choosing]))
+    X, y = (each[left] for each in problem.part("validation"))
+    records, before = [], np.empty(0)
+    for record in loop.run(part, model, strategy, rounds, budget, seed):
+        records.append(record)
+        if record.round == 0:
+            before = row_losses(model, X, y)
+    return Repeated(before, row_losses(model, X, y), records)
 
 
 def _folds(y: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

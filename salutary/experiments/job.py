@@ -10,18 +10,21 @@ from typing import Any, Protocol
 
 from salutary.datasets import Table, load
 from salutary.errors import SalutaryError
-from salutary.experiments import held_out, loop, terminal
+from salutary.experiments import held_out, judge, loop, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
+from salutary.experiments.rounds import parsed, row
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told
 from salutary.models import keeps_checkpoint
+from salutary.strategies import Strategy
 from salutary.system.commands import build
+from salutary.system.progress import counting_bar
 
 
 class Parts(Protocol):
@@ -60,8 +63,17 @@ def execute(
         if study:
             study.check(problem, model, strategy)
         done = directory.resume(settings.force)
+        course, judged = (rounds, budget, settings.seed), None
+        if strategy.judge and rounds:
+            strategy.check(model)
+            if not done:  # what follows takes long, and is found again
+                done = tuple(loop.run(problem, model, strategy, 0, *course[1:]))
+                directory.append(done[0])
+            judged = _judge(directory, problem, model, strategy, *course)
+            model = judge.with_penalty(model, judged.l2) if judged else model
+            strategy = strategy if judged else judge.NoLabels()
         initial = [record.test for record in done[:1]]
-        records = loop.run(problem, model, strategy, rounds, budget, settings.seed, done)
+        records = loop.run(problem, model, strategy, *course, done)
         for record in terminal.progress(records, rounds, directory.identity, len(done), told):
             initial.append(record.test)
             directory.append(record)
@@ -72,13 +84,35 @@ def execute(
         trained = ReferenceCache(settings.cache_dir).lines(
             references_key, directory.identity, lambda: trained_lines(problem, model)
         )
-        compared = held_out.compared(problem, model, strategy, rounds, budget, settings.seed, settings.folds)
+        measured = judged.held_out() if judged else None
+        measured = measured or held_out.compared(problem, model, strategy, *course, settings.folds)
         references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
-            references, table, device.description, time.perf_counter() - started, twins, compared
+            references, table, device.description, time.perf_counter() - started, twins, measured
         )
     return True
+
+
+def _judge(
+    directory: RunDirectory,
+    problem: Problem,
+    model: Any,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+) -> judge.Trial | None:
+    """The trial run that speaks for its penalty; all trials are written as they end."""
+    known = [parsed(judge.Trial, each) for each in directory.table("trials")]
+    tried: list[judge.Trial] = []
+    with counting_bar("trial runs", len(strategy.judge_penalties)) as advance:
+        for trial in judge.trials(problem, model, strategy, rounds, budget, seed, known):
+            tried.append(trial)
+            best = judge.best(tried)
+            directory.add_tables({"trials": [{**row(each), "chosen": int(each is best)} for each in tried]})
+            advance(1)
+    return judge.best(tried)
 
 
 def _told(directory: RunDirectory) -> tuple[str, str, str]:

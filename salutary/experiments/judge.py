@@ -1,124 +1,122 @@
-"""Labels judged by what matters: the network, retrained with them.
+"""Labels judged by what matters: the network, retrained with them (``strategy.judge=retrained``).
 
 A convex surrogate estimates what a refit of the surrogate would gain. What the network makes of a label is
-another matter: one that its own features deny is memorised, and spoils them. So before labels stay, the
-network is trained with such labels, and has to be better on validation rows that did not choose them.
+another matter: one that its own features deny is memorised, and spoils them. How much so is a question of the
+surrogate's penalty, and the points of one round are too few to tell: ten more labels change a network less
+than any retraining does. So before the first round there is a whole trial run for each penalty. One half of
+the validation rows chooses its labels, the other judges the network that they end with.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from salutary.engine.paired import Difference
 from salutary.errors import SalutaryError
-from salutary.experiments.metrics import row_losses
-from salutary.models import Model, is_network
-from salutary.strategies import PoolView, Proposal, Strategy, check_proposal
-from salutary.strategies.surrogate import Guide, in_features, surrogate_of
-from salutary.strategies.track import Rows
+from salutary.experiments.held_out import repeated
+from salutary.experiments.metrics import HeldOut
+from salutary.experiments.problem import Problem
+from salutary.models import NetworkModel
+from salutary.strategies import PoolView, Proposal, Strategy
 from salutary.system.seeding import stream
 
-NONE_HELPS = "trained with such labels the network is not surely better on the judging validation rows"
+NONE_HELPS = "after no trial run the network was surely better on the judging validation rows"
 
 
 @dataclass(frozen=True)
-class Tried:
-    """Points with labels that a surrogate chose, and what the network makes of them.
+class Trial:
+    """A trial run with a surrogate of the penalty ``l2``: a row of trials.csv.
 
-    ``rows``, ``labels`` (b,): of the pool, on its device.
-    ``losses`` (n,): of the judging rows, by the network trained with them; ``change``: of their mean.
+    ``label_agreement``: share of the ``n_points`` labels that equal the hidden truth, where that is known.
+    The mean losses of the ``n`` judging rows ``before`` and ``after``, in natural logarithms; ``change``: the
+    second minus the first, with the ``standard_error`` of their paired difference.
     """
 
-    guide: Guide
-    proposal: Proposal
-    rows: Tensor
-    labels: Tensor
-    losses: np.ndarray
-    change: Difference
+    l2: float
+    n_points: int
+    label_agreement: float | None
+    n: int
+    before: float
+    after: float
+    change: float
+    standard_error: float
 
     @property
     def helps(self) -> bool:
         """By more than a standard error."""
-        return self.change.mean < -self.change.error
+        return self.change < -self.standard_error
+
+    def held_out(self) -> HeldOut:
+        return HeldOut(self.n, 0, self.before, self.after, self.change, self.standard_error)
 
 
-class Judge:
-    """One half of the validation rows chooses, the other judges; the seed says which is which, for good.
+def trials(
+    problem: Problem,
+    model: NetworkModel,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+    done: Iterable[Trial] = (),
+) -> Iterator[Trial]:
+    """One for each of the strategy's ``judge_penalties``, as they end; those ``done`` are not done again.
 
-    For each of the strategy's ``judge_penalties`` of the surrogate it proposes as many points as the whole
-    run adds, ``n_points``, and the network is trained with them all: the points of one round change it less
-    than any retraining does. (300 labels of MNIST, a small network: ten more change the loss by .01, and so
-    does chance; a hundred by .1, with a standard error of .015.) Of the penalties that help, the strongest
-    whose loss is within a standard error of the lowest chooses the round's points.
+    Raises SalutaryError for too few validation rows, and what a run raises.
     """
-
-    def __init__(self, strategy: Strategy, validation: Rows, n_points: int, seed: int):
-        """Raises SalutaryError for too few validation rows."""
-        if len(validation) < 4:
-            raise SalutaryError(f"strategy.judge needs 4 validation rows, not {len(validation)}")
-        rows = torch.as_tensor(stream(seed, "validation", 0).permutation(len(validation)))
-        self.choosing, self.judging = (
-            validation[each.to(validation.y.device)] for each in rows.tensor_split(2)
+    n = len(problem.split.validation)
+    if n < 4:
+        raise SalutaryError(f"strategy.judge needs 4 validation rows, not {n}")
+    choosing, judging = np.array_split(stream(seed, "validation", 0).permutation(n), 2)
+    known = {trial.l2: trial for trial in done}
+    for l2 in strategy.judge_penalties:
+        if l2 in known:
+            yield known[l2]
+            continue
+        run = repeated(problem, with_penalty(model, l2), strategy, rounds, budget, seed, choosing, judging)
+        queries = [query for record in run.rounds for query in record.queries]
+        agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
+        found = run.held_out()
+        yield Trial(
+            l2=float(l2),
+            n_points=len(queries),
+            label_agreement=sum(agreed) / len(agreed) if agreed else None,
+            n=found.n,
+            before=found.before,
+            after=found.after,
+            change=found.change,
+            standard_error=found.standard_error,
         )
-        self.strategy = strategy.for_validation(len(self.choosing))
-        self.n_points = n_points
-
-    def losses(self, model: Model) -> np.ndarray:
-        """Of each judging row, (n,)."""
-        return row_losses(model, self.judging.X, self.judging.y)
-
-    def tried(self, model: Model, view: PoolView, rng: Callable[[], np.random.Generator]) -> list[Tried]:
-        """One for each penalty, the strongest first; ``model`` is the network as it is.
-
-        ``rng``: gives the generator of each, in its first state.
-        """
-        assert is_network(model)  # as Strategy.check asks
-        before, seen = self.losses(model), in_features(model, view)
-        penalties = sorted(self.strategy.judge_penalties, reverse=True)
-        return [
-            self._tried(surrogate_of(model.classifier, seen, l2), model, view, before, rng())
-            for l2 in penalties
-        ]
-
-    def _tried(
-        self, guide: Guide, model: Model, view: PoolView, before: np.ndarray, rng: np.random.Generator
-    ) -> Tried:
-        n = min(self.n_points, len(view.pool))
-        proposal = self.strategy.propose(guide.model, guide.view, n, rng)
-        check_proposal(proposal, len(view.pool), n, view.n_classes)
-        assert proposal.labels is not None  # it labels alone
-        rows, labels = (each.to(view.pool.device) for each in (proposal.indices, proposal.labels))
-        after = self.losses(_trained(model, view, rows, labels)) if len(rows) else before
-        return Tried(guide, proposal, rows, labels, after, Difference.of(after, before))
 
 
-def chosen(tried: Sequence[Tried]) -> Tried | None:
-    """Of those that help, the first whose losses are within a standard error of the lowest; None if none
-    does.
+def best(tried: Sequence[Trial]) -> Trial | None:
+    """Of those that help, the strongest penalty within a standard error of the lowest loss; None if none
+    helps.
+
+    Breiman's rule of one standard error: strong penalties give labels that the network believes.
     """
-    helping = [each for each in tried if each.helps]
+    helping = [trial for trial in tried if trial.helps]
     if not helping:
         return None
-    best = min(helping, key=lambda each: each.change.mean)
-    gaps = ((each, Difference.of(each.losses, best.losses)) for each in helping)
-    return next(each for each, gap in gaps if gap.mean <= gap.error)
+    lowest = min(helping, key=lambda trial: trial.change)
+    near = [trial for trial in helping if trial.change <= lowest.change + lowest.standard_error]
+    return max(near, key=lambda trial: trial.l2)
 
 
-def first(proposal: Proposal, n: int, stop: str | None = None) -> Proposal:
-    """The best ``n`` points of a proposal; ``stop``: why no more."""
-    labels, influence = (each if each is None else each[:n] for each in (proposal.labels, proposal.influence))
-    return Proposal(proposal.indices[:n], labels, influence, stop)
+def with_penalty(model: NetworkModel, l2: float) -> NetworkModel:
+    """The network, whose surrogates have this penalty."""
+    model = copy.copy(model)
+    model.surrogate_l2 = float(l2)
+    return model
 
 
-def _trained(model: Model, view: PoolView, rows: Tensor, labels: Tensor) -> Model:
-    """A network of the same settings, trained with pool rows (b,) and labels (b,) too."""
-    left = torch.ones(len(view.pool), dtype=torch.bool, device=view.pool.device)
-    left[rows] = False
-    X, y = torch.cat([view.labeled, view.pool[rows]]), torch.cat([view.labels, labels])
-    return copy.copy(model).fit(X, y, view.pool[left])
+class NoLabels(Strategy):
+    """Proposes nothing, in place of a strategy that no trial run speaks for."""
+
+    is_baseline = False
+
+    def propose(self, model: object, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        nothing = view.labels[:0]
+        return Proposal(nothing, nothing, stop=NONE_HELPS)

@@ -23,7 +23,7 @@ from salutary.experiments.metrics import Metrics
 from salutary.experiments.problem import Problem
 from salutary.experiments.records import Identity
 from salutary.experiments.references import TRAINED
-from salutary.models import Model
+from salutary.models import Model, is_network
 from salutary.system.environment import code
 from salutary.system.files import directory, locked, write_atomic
 
@@ -117,6 +117,8 @@ def key_of(problem: Problem, model: Model, settings: Mapping[str, Any], seed: in
     It cannot be told where the source of a class is not to be had, and where a setting of a class from
     elsewhere names a folder, since what is read from it is not known.
     """
+    if is_network(model):  # nothing that is trained has to do with its surrogate
+        settings = {name: value for name, value in settings.items() if name != "surrogate_l2"}
     try:
         told = json.dumps(settings, sort_keys=True)
     except (TypeError, ValueError):

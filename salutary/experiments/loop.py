@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.experiments.judge import NONE_HELPS, Judge, Tried, chosen, first
 from salutary.experiments.metrics import evaluate
 from salutary.experiments.problem import Problem
-from salutary.experiments.rounds import Query, Round, Trial
+from salutary.experiments.rounds import Query, Round
 from salutary.models import Model, warm_starts
-from salutary.strategies import PoolView, Proposal, Strategy, check_proposal
+from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.surrogate import Guide, guide_of
 from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
@@ -46,12 +45,12 @@ def run(
     if budget > len(problem.split.pool):
         raise SalutaryError(f"budget={budget} is larger than the pool, {len(problem.split.pool)} rows")
     strategy.check(model)
-    course = _Course(problem, model, strategy, seed, rounds * budget, done)
+    course = _Course(problem, model, seed, done)
+    if done and (done[-1].round >= rounds or _is_idle(done[-1])):
+        return
     if done:
         course.refit(done)
         last = done[-1]
-        if last.round >= rounds or _is_idle(last):
-            return
     else:
         last = course.measured(0, (), 0.0, course.fit())
         yield last
@@ -59,18 +58,17 @@ def run(
         if not len(course.pool):
             return
         size = min(budget, len(course.pool))
-        choice = course.choose(number, size)
-        proposal = choice.proposal
+        guide, proposal, select_seconds = course.propose(strategy, size, stream(seed, "strategy", number))
         check_proposal(proposal, len(course.pool), size, problem.n_classes)
         if not len(proposal.indices):
-            idle = _idle(last, number, choice.seconds, proposal.stop or "the strategy proposes nothing")
-            yield replace(idle, trials=choice.trials)
+            yield _idle(last, number, select_seconds, proposal.stop or "the strategy proposes nothing")
             return
         labels = course.ask(proposal)
         queries = course.add(number, proposal, labels)
         fit_seconds = course.fit()
-        last = course.measured(number, queries, choice.seconds, fit_seconds)
-        yield choice.noted(last)
+        last = course.measured(number, queries, select_seconds, fit_seconds)
+        last = replace(last, stop=proposal.stop, surrogate_agreement=guide.agreement, surrogate_l2=guide.l2)
+        yield last
 
 
 class Oracle:
@@ -92,51 +90,19 @@ class Oracle:
         return labels
 
 
-@dataclass(frozen=True)
-class _Choice:
-    """What a round adds, the guide that chose it, how many seconds that took, and what was tried first."""
-
-    guide: Guide
-    proposal: Proposal
-    seconds: float
-    trials: tuple[Trial, ...] = ()
-
-    def noted(self, record: Round) -> Round:
-        """The round with what it was chosen by."""
-        return replace(
-            record,
-            stop=self.proposal.stop,
-            surrogate_agreement=self.guide.agreement,
-            surrogate_l2=self.guide.l2,
-            trials=self.trials,
-        )
-
-
 class _Course:
     """What changes from round to round: the labelled rows, what is left of the pool, and the model.
 
     Starts where the rounds ``done`` end, with the model tuned to the initial set.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        model: Model,
-        strategy: Strategy,
-        seed: int,
-        n_points: int,
-        done: tuple[Round, ...],
-    ):
+    def __init__(self, problem: Problem, model: Model, seed: int, done: tuple[Round, ...]):
         initial = torch.as_tensor(problem.split.initial, device=problem.y.device)
         pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
         # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
         self.validation, self.test = problem.part("validation"), problem.part("test")
-        self.strategy, self.seed = strategy, seed
-        start, choosing = Rows(problem.X[initial], problem.given[initial]), Rows(*self.validation)
-        self.judge = Judge(strategy, choosing, n_points, seed) if strategy.judge else None
-        if self.judge:
-            choosing = self.judge.choosing
-        self.track = Track.start(start, choosing, problem.n_classes)
+        start = Rows(problem.X[initial], problem.given[initial])
+        self.track = Track.start(start, Rows(*problem.part("validation")), problem.n_classes)
         model.tune(start.X, start.y, stream(seed, "model"), problem.part("validation"))
         self.oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
         rows, labels = _restored(problem, pool, done)
@@ -165,32 +131,15 @@ class _Course:
             self.model.fit(rows.X, rows.y, self.pool.X)
         self.fitted = True
 
-    def choose(self, number: int, size: int) -> _Choice:
-        """What the round of this number adds, ``size`` points at most."""
+    def propose(
+        self, strategy: Strategy, size: int, rng: np.random.Generator
+    ) -> tuple[Guide, Proposal, float]:
+        """What the strategy proposes, what it worked with, and how many seconds that took."""
         view = self.track.view(self.pool.X)
         started = time.perf_counter()
-        if self.judge:
-            return self._judged(self.judge, view, number, size, started)
-        guide = guide_of(self.model, view, self.strategy.needs_convex)
-        proposal = self.strategy.propose(guide.model, guide.view, size, self._rng(number))
-        return _Choice(guide, proposal, time.perf_counter() - started)
-
-    def _judged(self, judge: Judge, view: PoolView, number: int, size: int, started: float) -> _Choice:
-        tried = judge.tried(self.model, view, lambda: self._rng(number))
-        best = chosen(tried)
-        trials = tuple(self._trial(number, each, each is best) for each in tried)
-        proposal = first(best.proposal, size) if best else first(tried[0].proposal, 0, NONE_HELPS)
-        return _Choice((best or tried[0]).guide, proposal, time.perf_counter() - started, trials)
-
-    def _trial(self, number: int, tried: Tried, is_best: bool) -> Trial:
-        true = self.problem.y[self.pool.rows[tried.rows]]
-        right = (true == tried.labels)[true != UNLABELED]
-        agreement = float(right.double().mean()) if len(right) else None
-        change = tried.change
-        return Trial(number, tried.guide.l2, len(true), agreement, -change.mean, change.error, int(is_best))
-
-    def _rng(self, number: int) -> np.random.Generator:
-        return stream(self.seed, "strategy", number)
+        guide = guide_of(self.model, view, strategy.needs_convex)
+        proposal = strategy.propose(guide.model, guide.view, size, rng)
+        return guide, proposal, time.perf_counter() - started
 
     def ask(self, proposal: Proposal) -> Tensor:
         """The proposal's own labels (b,), or those that the oracle sells."""

@@ -1,5 +1,4 @@
-"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json, if batches
-were judged trials.csv.
+"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
 
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
@@ -25,8 +24,8 @@ import yaml
 from salutary.errors import SalutaryError
 from salutary.experiments.identity import CONTENTS, NAMES, Identity, run_name, what_matters
 from salutary.experiments.metrics import Metrics
-from salutary.experiments.resume import TRIALS, read_back
-from salutary.experiments.rounds import Query, Round, Trial, columns, row
+from salutary.experiments.resume import read_back, read_rows
+from salutary.experiments.rounds import Query, Round, columns, row
 from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
 from salutary.system.files import as_path, locked, sync, write_atomic
@@ -45,7 +44,6 @@ def _names(*records: type) -> tuple[str, ...]:
 
 ROUND_COLUMNS = _names(Identity, Round)
 QUERY_COLUMNS = _names(Query)
-TRIAL_COLUMNS = _names(Trial)
 
 
 class DiskError(SalutaryError):
@@ -160,15 +158,18 @@ class RunDirectory:
         except OSError as error:
             raise _unwritable(self._code.file, error) from error
         self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
-        if record.trials:
-            header = not (self.partial / TRIALS).exists()
-            self._append(TRIALS, _csv(TRIAL_COLUMNS, map(row, record.trials), header))
         self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
         """Write each table, rows of equal keys, to ``<name>.csv``."""
         for name, rows in tables.items():
             self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
+
+    def table(self, name: str) -> list[dict[str, str]]:
+        """The rows of ``<name>.csv``, as far as this run, or the interrupted one that it goes on with, wrote
+        it.
+        """
+        return read_rows(self.partial / f"{name}.csv")
 
     def add_file(self, name: str, content: bytes) -> None:
         """Write a file beside the tables."""

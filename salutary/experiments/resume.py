@@ -13,8 +13,6 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import HeldOut, Metrics
 from salutary.experiments.rounds import Query, Round, parsed
 
-TRIALS = "trials.csv"
-
 
 @dataclass(frozen=True)
 class Finished:
@@ -76,20 +74,16 @@ def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
             break
         done.append(record)
         n_labeled, used = size, used + n_added
+    query_size = query_ends[used] if query_ends else 0
     return tuple(done), {
-        "queries.csv": query_ends[used] if query_ends else 0,
+        "queries.csv": query_size,
         "rounds.csv": round_ends[len(done)] if round_ends else 0,
-        TRIALS: _size_of_trials(folder, len(done)),
     }
 
 
-def _size_of_trials(folder: Path, n_rounds: int) -> int:
-    """The bytes that the trials of so many rounds take up."""
-    trials, ends = _rows(folder / TRIALS)
-    whole = itertools.takewhile(
-        lambda trial: (trial.get("round") or "x") in map(str, range(n_rounds)), trials
-    )
-    return ends[len(list(whole))] if ends else 0
+def read_rows(file: Path) -> list[dict]:
+    """The whole rows of a table that a run has written, none if there is no such file."""
+    return _rows(file)[0]
 
 
 def _rows(file: Path) -> tuple[list[dict], list[int]]:

@@ -29,24 +29,6 @@ class Query:
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A batch that the network was trained with, to judge the surrogate's penalty ``l2`` that chose it.
-
-    ``fall``: of the mean loss of the judging validation rows, with the ``standard_error`` of its paired
-    difference. ``label_agreement``: share of the ``n_points`` whose labels equal the hidden truth, where that
-    is known. ``chosen``: whether this penalty gave the round its points.
-    """
-
-    round: int
-    l2: float | None
-    n_points: int
-    label_agreement: float | None
-    fall: float
-    standard_error: float
-    chosen: int
-
-
-@dataclass(frozen=True)
 class Round:
     """The state after a round; round 0 is the initial model, before any query.
 
@@ -69,7 +51,6 @@ class Round:
     stop: str | None = None
     surrogate_agreement: float | None = None
     surrogate_l2: float | None = None
-    trials: tuple[Trial, ...] = field(default=(), metadata={"columns": ()})  # as queries
 
 
 @dataclass(frozen=True)
