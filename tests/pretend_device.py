@@ -53,7 +53,7 @@ def _copy_from(source, target, non_blocking=False):
 class PretendDevice(Device):
     """``device._target_=pretend_device.PretendDevice``, inside of :class:`Pretending`."""
 
-    def __init__(self, name="cpu", dtype="float64", threads=1, cores=None):
+    def __init__(self, name="cpu", dtype="float64", threads=1, cores=None, turns=True):
         super().__init__("cpu", dtype, threads, cores)
         self.name = pretend()
 

@@ -23,7 +23,8 @@ from salutary.system.pictures import data_uri, small_png
 from salutary.system.progress import counting_bar
 
 EXPERIMENTS = (
-    *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5", "networks"),
+    *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5"),
+    *("table5_random", "networks", "judge"),
     "figure6",
     *("fair", "label_everything", "label_noise", "scaling", "confidence"),
 )

@@ -54,7 +54,7 @@ def what_matters(config: dict) -> dict:
         config["dataset"].pop(name, None)
     for name in ("data_dir", "cache_dir", "output_dir", "force"):
         config.pop(name, None)
-    for name in ("name", "threads"):
+    for name in ("name", "threads", "turns"):
         config["device"].pop(name, None)
     return _canonical(config)
 

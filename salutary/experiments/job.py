@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import time
@@ -43,7 +44,7 @@ def execute(
     """
     settings = Settings.of(directory.config)
     started = time.perf_counter()
-    with directory:
+    with directory, contextlib.ExitStack() as stack:
         if directory.finished and not settings.force:  # by the process that held the lock
             return False
         device, strategy, study = part("device"), part("strategy"), part("study")
@@ -53,6 +54,7 @@ def execute(
                 found(line)
         split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
+        stack.enter_context(device.turn())
         problem = Problem.prepare(table, split, device, given)
         model = part("model", n_classes=table.n_classes)
         references_key = key_of(problem, model, directory.config["model"], settings.seed, device.description)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import getpass
+import logging
 import re
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +17,11 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.system.rules import Unless, Whole, check
+from salutary.system.files import locked
+from salutary.system.rules import Flag, Unless, Whole, check
 from salutary.system.threads import free_cores, set_side_by_side, side_by_side
+
+log = logging.getLogger(__name__)
 
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
 
@@ -24,11 +31,12 @@ class Device:
     ``dtype``: ``float64`` or ``float32``; ``threads``: CPU threads for linear algebra, None for all of them,
     or ``auto``: one, but many rows are worked on block by block in as many threads as there are cores
     (:mod:`salutary.system.threads`), at most ``cores`` of them; results are the same bytes as with one.
+    ``turns``: whether runs wait for each other on a GPU, where many at once slow each other down.
 
     Raises SalutaryError for a device that is not there.
     """
 
-    RULES = {"threads": Unless("auto", Unless(None, Whole(1)))}
+    RULES = {"threads": Unless("auto", Unless(None, Whole(1))), "turns": Flag()}
 
     def __init__(
         self,
@@ -36,6 +44,7 @@ class Device:
         dtype: str = "float64",
         threads: int | str | None = "auto",
         cores: int | None = None,
+        turns: bool = True,
     ):
         name = self.named(name)
         if name.startswith("cuda") and not torch.cuda.is_available():
@@ -45,6 +54,7 @@ class Device:
         self.name = name
         self.dtype = DTYPES[dtype]
         self.threads = threads
+        self.turns = turns
         check(self, self.RULES, "device.")
         set_side_by_side(min(free_cores(), cores or free_cores()) if threads == "auto" else 1)
         if threads is not None:
@@ -68,6 +78,26 @@ class Device:
         # With auto results do not depend on how many there are.
         threads = "auto" if self.threads == "auto" else torch.get_num_threads()
         return f"{hardware}, {str(self.dtype).removeprefix('torch.')}, {threads} threads"
+
+    @contextlib.contextmanager
+    def turn(self) -> Iterator[None]:
+        """Have the device for oneself: on a GPU other processes that want a turn, too, wait for its end.
+
+        Where nothing can be locked nobody waits.
+        """
+        with contextlib.ExitStack() as stack:
+            if self.turns and (name := self._hardware()):
+                path = Path(tempfile.gettempdir(), f"salutary-{getpass.getuser()}", f"{name}.lock")
+                wait = f"waiting for another run on {self.description}; device.turns=false does not wait"
+                with contextlib.suppress(OSError, NotImplementedError):
+                    stack.enter_context(locked(path, lambda: log.info(wait)))
+            yield
+
+    def _hardware(self) -> str | None:
+        """Which GPU it is, whatever its number is in this process; None for what is none."""
+        if torch.device(self.name).type != "cuda":
+            return None
+        return str(torch.cuda.get_device_properties(self.name).uuid)
 
     def features(self, X: np.ndarray) -> Tensor:
         return torch.as_tensor(X, dtype=self.dtype, device=self.name)

@@ -23,6 +23,9 @@ from salutary.errors import SalutaryError
 from salutary.experiments.runs import SETTINGS, last_rounds, read_facts, read_rounds, references_of
 from salutary.system.conf import config_dir
 
+# Settings of a group that runs of an experiment may differ in, beside those at the top.
+VARIED_IN_GROUPS = ("strategy.confidence", "strategy.estimate", "strategy.judge", "model.surrogate_l2")
+
 
 @dataclass
 class Section:
@@ -47,7 +50,9 @@ class Records:
     def __init__(self, folders: list[Path]):
         self.facts = read_facts(folders)
         settings = self.facts["settings"]
-        self.facts["strategy.confidence"] = [each["strategy"].get("confidence") for each in settings]
+        for name in VARIED_IN_GROUPS:
+            group, _, key = name.partition(".")
+            self.facts[name] = [each[group].get(key) for each in settings]
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
 

@@ -15,10 +15,15 @@ difference, starred beyond two standard deviations of ours."""
 
 
 def section(records: Records) -> Section:
+    return beside_the_paper(records, "table5", TITLE, INTRO)
+
+
+def beside_the_paper(records: Records, name: str, title: str, intro: str) -> Section:
+    """The accuracies of whole networks beside the paper's table 5, and their curves."""
     comparison, tables = accuracies(records, paper.table5())
-    text = [INTRO, *tables, fidelity(records), "![Accuracy by round, whole network](table5.png)"]
-    figures = {"table5": draw_curves(records.rounds, records.lines())}
-    return Section(TITLE, "\n\n".join(text), figures, {"table5": comparison})
+    text = [intro, *tables, fidelity(records), f"![Accuracy by round, whole network]({name}.png)"]
+    figures = {name: draw_curves(records.rounds, records.lines())}
+    return Section(title, "\n\n".join(text), figures, {name: comparison})
 
 
 def fidelity(records: Records) -> str:

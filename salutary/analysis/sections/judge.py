@@ -1,0 +1,122 @@
+"""Networks that label by themselves: which penalty of the surrogate gives labels that help."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.experiments.runs import last_rounds
+
+TITLE = "Networks that label by themselves"
+VARIED = ("model.surrogate_l2", "strategy.estimate", "strategy.judge")
+INTRO = """\
+A small convolutional network on the first 5,000 + 1,000 images, ten rounds of ten; the penalty of the
+surrogate that chooses the labels is fixed, the one that agrees best with the network (`auto`), or the one
+of the best trial run (`judge`: a run for each of 30, 100 and 300, chosen by one half of the validation
+rows, judged by the other). `random` buys true labels. Changes from the first round to the last, test
+part; means over the seeds, and standard errors of the paired differences. "Worse": runs that ended below
+their start, and by more than a standard error of an accuracy."""
+# Test images, of which an accuracy is a share.
+N_TEST = 1000
+RANDOM = "random, true labels"
+
+
+def section(records: Records) -> Section:
+    ends = ends_of(records)
+    table = compared(ends)
+    parts = [INTRO]
+    for dataset in datasets_in_order(table.index.unique("dataset")):
+        parts += [f"{paper.DATASETS.get(dataset, dataset)}:", markdown_table(texts(table.loc[dataset]))]
+    if len(chosen := penalties(ends)):
+        parts += ["Penalties that the judge chose, and in how many seeds:", markdown_table(chosen)]
+    return Section(TITLE, "\n\n".join(parts), {}, {"judge": table.reset_index()})
+
+
+def ends_of(records: Records) -> pd.DataFrame:
+    """One row a run: dataset, seed, way, start, end and gain of accuracy (%), fall of the loss, true labels
+    (%).
+    """
+    settings = records.facts["settings"]
+    first = records.rounds[records.rounds["round"] == 0].set_index("run")
+    last = last_rounds(records.rounds).set_index("run")
+    added = records.rounds.groupby("run")["n_labeled"].diff()
+    right = (records.rounds["label_agreement"] * added).groupby(records.rounds["run"]).sum()
+    ends = last[["dataset", "seed"]].assign(
+        way=[way(settings[run]) for run in last.index],
+        start=100 * first["test_accuracy"],
+        end=100 * last["test_accuracy"],
+        fall=first["test_loss"] - last["test_loss"],
+        n_added=last["n_labeled"] - first["n_labeled"],
+        l2=last["surrogate_l2"],
+    )
+    ends["true"] = 100 * right / ends["n_added"].where(ends["n_added"] > 0)
+    return ends.assign(gain=ends["end"] - ends["start"]).reset_index(drop=True)
+
+
+def way(settings: dict) -> str:
+    """What distinguishes a run of the experiment, in words."""
+    strategy, l2 = settings["strategy"], settings["model"].get("surrogate_l2")
+    if "judge" not in strategy:
+        return RANDOM
+    if strategy["judge"]:
+        return "judge"
+    name = f"l2 = {l2}" if l2 == "auto" else f"l2 = {l2:g}"
+    return name if strategy["estimate"] == "gradient" else f"{name}, {strategy['estimate']}"
+
+
+def compared(ends: pd.DataFrame) -> pd.DataFrame:
+    """By dataset and way: means of start, end, fall and true labels, of the gain and of the end beyond that
+    of random (points, with standard errors and p-values of paired t-tests), and runs that ended worse.
+    """
+    bought = ends[ends["way"] == RANDOM].set_index(["dataset", "seed"])["end"]
+    rows = {}
+    for (dataset, name), runs in ends.groupby(["dataset", "way"], sort=False):
+        beyond = runs.set_index(["dataset", "seed"])["end"] - bought
+        error = 100 * np.sqrt(runs["start"] / 100 * (1 - runs["start"] / 100) / N_TEST)
+        rows[dataset, name] = {
+            "seeds": len(runs),
+            **{key: runs[key].mean() for key in ("start", "end", "fall", "true")},
+            **_paired(runs["gain"], "gain"),
+            **_paired(beyond.dropna(), "beyond random"),
+            "worse": int((runs["gain"] < 0).sum()),
+            "surely worse": int((runs["gain"] < -error).sum()),
+        }
+    return pd.DataFrame.from_dict(rows, "index").rename_axis(["dataset", "way"])
+
+
+def _paired(gaps: pd.Series, name: str) -> dict[str, float]:
+    """The mean of paired differences, its standard error and the p-value of a t-test."""
+    several = len(gaps) > 1 and gaps.std() > 0
+    p = float(stats.ttest_1samp(gaps, 0).pvalue) if several else float("nan")
+    return {name: gaps.mean(), f"{name} se": gaps.sem() if several else float("nan"), f"{name} p": p}
+
+
+def texts(table: pd.DataFrame) -> pd.DataFrame:
+    """The comparison of one data set for people."""
+
+    def sure(name: str) -> pd.Series:
+        cells = zip(table[name], table[f"{name} se"], table[f"{name} p"], strict=True)
+        return pd.Series([f"{mean:+.1f} ± {se:.1f} (p = {p:.2g})" for mean, se, p in cells], table.index)
+
+    columns = {
+        "seeds": table["seeds"].map(str),
+        "start, %": table["start"].map("{:.1f}".format),
+        "end, %": table["end"].map("{:.1f}".format),
+        "gain, points": sure("gain"),
+        "beyond random": sure("beyond random").where(table.index != RANDOM, ""),
+        "fall of the loss": table["fall"].map("{:+.3f}".format),
+        "true labels, %": table["true"].map("{:.0f}".format),
+        "worse (surely)": table["worse"].map(str) + " (" + table["surely worse"].map(str) + ")",
+    }
+    return pd.DataFrame(columns).rename_axis("")
+
+
+def penalties(ends: pd.DataFrame) -> pd.DataFrame:
+    """How often the judge chose which penalty; none where no trial run spoke for one."""
+    judged = ends[ends["way"] == "judge"]
+    names = judged["l2"].map("{:g}".format).where(judged["n_added"] > 0, "none")
+    return pd.crosstab(judged["dataset"], names).astype(str).rename_axis(index="", columns="")
