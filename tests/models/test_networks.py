@@ -1,11 +1,13 @@
 """Networks that are retrained every round, their surrogates, and what training must not do."""
 
+import copy
 import dataclasses
 
 import numpy as np
 import pytest
 import torch
 from oracles import blobs
+from pretend_device import Pretending, pretend
 from small_networks import network, rng
 from torch import nn
 
@@ -15,9 +17,8 @@ from salutary.experiments.parts import OfficialParts
 from salutary.experiments.split import PaperSplit, StandardSplit, split_table
 from salutary.models.cnn import Cnn
 from salutary.models.head import TwoLayerHead
-from salutary.models.logistic import LogisticRegression
+from salutary.models.logistic import L2_GRID, LogisticRegression
 from salutary.models.network import Classifier, Network
-from salutary.models.training import isolated_random
 from salutary.strategies import PoolView
 from salutary.strategies.influence import optimum_of
 from salutary.strategies.surrogate import guide_of, surrogate_of
@@ -77,6 +78,23 @@ def test_where_the_network_is_convex_itself_the_surrogate_is_that_network(n_clas
     torch.testing.assert_close(guide.model.coef_, fitted.coef_)
     S, expected = (optimum_of(each, view).direction() for each in (guide.model, fitted))
     torch.testing.assert_close(S, expected)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_surrogate_is_that_of_most_agreement(n_classes):
+    """Of equals, that of the least cross-entropy; each is fitted by itself."""
+    X, y = blobs(60, 5, n_classes, seed=3, spread=1.5)
+    pool = blobs(300, 5, n_classes, seed=4, spread=1.5)[0]
+    for l2 in (1e-2, 1.0, 30.0):
+        network = LogisticRegression(n_classes, l2).fit(X, y)
+        guide = surrogate_of(network, PoolView(pool, X, y, pool, y, 60, n_classes), "auto")
+        target = network.predict_proba(pool)
+        found = []
+        for candidate in L2_GRID:
+            P = LogisticRegression(n_classes, candidate).fit(X, guide.view.labels).predict_proba(pool)
+            agreement = float((P.argmax(1) == target.argmax(1)).double().mean())
+            found.append((-agreement, float(-(target * P.log()).sum(1).mean()), candidate))
+        assert (-guide.agreement, guide.l2) == (min(found)[0], min(found)[2])
 
 
 def test_a_networks_last_layer_and_its_surrogate_agree_on_a_trained_network(digits):
@@ -142,71 +160,36 @@ def test_a_head_is_trained_on_features_and_strategies_see_those():
     assert guide.agreement > 0.9
 
 
-def test_head_settings(salutary_run):
-    for setting, message in (
-        ("hidden=0", "hidden must be"),
-        ("dropout=1", "dropout must be a number in [0, 0.99]"),
-    ):
-        status, _, err = salutary_run("model=head", f"model.backbone.{setting}")
-        assert status == 1 and message in err
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_features_off_the_cpu(precision, digits, monkeypatch):
+    """In the precision of the training there, and in large blocks; predictions in float32."""
+    X, y = digits[0][:1200], digits[1][:100]
+    model = network(precision=precision).tune(X[:100], y, rng()).fit(X[:100], y)
+    blocks, forward = [], nn.Conv2d.forward
 
+    def spy(self, x):
+        result = forward(self, x)
+        if x.shape[1] == 3:
+            blocks.append((len(x), torch.is_autocast_enabled(x.device.type)))
+        return result
 
-def test_resnet34_in_both_namings(tmp_path, digits):
-    """A state dict named as by torchvision is the same network; a wrong one is refused."""
-    pytest.importorskip("transformers")
-    from salutary.models import resnet34 as module
-
-    with isolated_random(0, torch.device("cpu")):
-        network = module.resnet34().eval()
-    theirs = {}
-    for name, value in network.network.state_dict().items():
-        name = name.replace("embedder.embedder.convolution", "conv1").replace(
-            "embedder.embedder.normalization", "bn1"
-        )
-        if name.startswith("encoder"):
-            _, _, stage, _, block, *rest = name.split(".")
-            *path, kind, last = rest
-            if path == ["shortcut"]:
-                part = {"convolution": "downsample.0", "normalization": "downsample.1"}[kind]
-            else:
-                part = {"convolution": "conv", "normalization": "bn"}[kind] + str(int(path[1]) + 1)
-            name = f"layer{int(stage) + 1}.{block}.{part}.{last}"
-        theirs[name] = value
-    theirs |= {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
-    file = tmp_path / "resnet34-b627a593.pth"
-    torch.save(theirs, file)
-    with isolated_random(1, torch.device("cpu")):
-        other = module.resnet34().eval()
-    X = torch.rand(2, 3, 32, 32)
-    assert not torch.allclose(network(X), other(X))
-    module.load_weights(other, file)
-    torch.testing.assert_close(network(X), other(X))
-    assert network(X).shape == (2, 512)
-    torch.save({"conv1.weight": torch.zeros(3)}, file)
-    with pytest.raises(SalutaryError, match="does not hold the weights of a ResNet-34"):
-        module.load_weights(other, file)
-    file.write_bytes(b"rubbish")
-    with pytest.raises(SalutaryError, match="does not hold the weights of a ResNet-34"):
-        module.load_weights(other, file)
-    (tmp_path / "resnet34").mkdir()
-    torch.save(theirs, tmp_path / "resnet34" / file.name)
-    backbone = module.ResNet34(data_dir=str(tmp_path))
-    torch.testing.assert_close(backbone.body().eval()(X), network(X))
-
-
-def test_resnet34_runs(salutary_run, data_dir):
-    pytest.importorskip("transformers")
-    settings = ["dataset=mnist_small", "model=resnet34", "model.backbone.weights=random", "model.max_steps=2"]
-    settings += ["model.backbone.image_size=32", "n_pool=60", "n_validation=60", "n_init=40", "rounds=1"]
-    settings += [
-        "dataset.n_train=200",
-        "dataset.n_test=100",
-        "recipe.official_test=100",
-        "recipe.parts.validation=70",
-    ]
-    status, out, err = salutary_run(*settings, "strategy=salutary", f"data_dir={data_dir}")
-    assert status == 0, err
-    assert "10 points added, 0 human labels bought" in out
+    monkeypatch.setattr(nn.Conv2d, "forward", spy)
+    monkeypatch.setattr("salutary.models.network.BLOCK_BYTES", 1000 * 4 * 3 * 28 * 28)
+    F, P = model.features(X), model.predict_proba(X)
+    assert blocks == [(n, False) for n in (512, 512, 176)] * 2
+    blocks.clear()
+    with Pretending():
+        model.module_ = copy.deepcopy(model.module_).to(pretend())
+        there = X.to(pretend())
+        features = model.features(there)
+        p_there, from_features = model.predict_proba(there), model.classifier.predict_proba(features)
+        assert features.dtype == p_there.dtype == from_features.dtype == torch.float64
+        features, p_there, from_features = features.cpu(), p_there.cpu(), from_features.cpu()
+    mixed = precision == "bfloat16"
+    assert blocks == [(1000, mixed), (200, mixed), (1000, False), (200, False)]
+    torch.testing.assert_close(features, F, rtol=1e-5, atol=1e-6)
+    for each in (p_there, from_features):
+        torch.testing.assert_close(each, P, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
