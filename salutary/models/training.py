@@ -130,7 +130,7 @@ class Training:
         self.consistency = consistency
         self.checkpoint = checkpoint
         self._mixed = is_mixed(precision, next(module.parameters()).device)
-        objective, decay = (consistency.loss, consistency.decay) if consistency else (_supervised, None)
+        objective, decay = (consistency.loss, consistency.decay) if consistency else (supervised, None)
         self.step = Step(module, objective, schedule.weight_decay, decay, self._mixed)
 
     def run(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> nn.Module:
@@ -240,7 +240,7 @@ def is_mixed(precision: str, device: torch.device) -> bool:
     return precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
 
 
-def _supervised(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def supervised(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The loss of labelled rows; there are no others."""
     return cross_entropy(logits, y), logits.new_zeros(())
 

@@ -180,7 +180,7 @@ def test_seldom_sizes_are_plain(worth, replays, monkeypatch):
 def test_replays_draw_anew_and_follow_the_seed(device):
     """The losses of steps that change nothing, since their rate is 0, differ by their dropout alone."""
     module = TwoLayerHead(dropout=0.5).module((8,), 3).to(device).train()
-    plain = Step(module, training._supervised, weight_decay=0.0)
+    plain = Step(module, training.supervised, weight_decay=0.0)
     recorded = RecordedStep(plain, [20] * 10)
     X, y = (each.to(device) for each in blobs(20, 8, 3))
     losses = []
@@ -199,7 +199,7 @@ def test_a_recording_leaves_no_trace(device):
     model, (X, y, _) = situation("head", device)
     module = model.backbone.module(tuple(X.shape[1:]), 10).to(device).train()
     plain = Step(
-        module, lambda *batch: (training._supervised(*batch)[0], torch.ones_like(plain.share)), 0.1, 0.9
+        module, lambda *batch: (training.supervised(*batch)[0], torch.ones_like(plain.share)), 0.1, 0.9
     )
     plain.set_rate(1e-2)
     plain(X[:20], y[:20])
@@ -223,7 +223,7 @@ def test_checkpoints_move_between_devices(monkeypatch):
 
     def made():
         with isolated_random(0, CPU):
-            return Step(TwoLayerHead(dropout=0.0).module((8,), 3), training._supervised, 0.01)
+            return Step(TwoLayerHead(dropout=0.0).module((8,), 3), training.supervised, 0.01)
 
     def go_on(stepping):
         for n in range(3):
