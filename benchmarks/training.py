@@ -105,8 +105,9 @@ def steps(size: Size, repeats: int, device: str) -> list[dict]:
         row["precision"] = "bfloat16" if is_mixed(model.precision, X.device) else "float32"
         row |= {f"steps/s, {way}": 1 / seconds for way, seconds in t.items()}
         row |= {f"in a training, {way}": size.steps / seconds for way, seconds in fits.items()}
-        row["times faster"] = t["plain"] / t["captured"]
-        row["training, times faster"] = fits["plain"] / fits["captured"]
+        if device == "cuda":
+            row["times faster"] = t["plain"] / t["captured"]
+            row["training, times faster"] = fits["plain"] / fits["captured"]
         table.append(row)
         print(f"steps {name}", flush=True)
     return table

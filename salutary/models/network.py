@@ -29,7 +29,7 @@ from salutary.system.device import exact_convolutions
 from salutary.system.rules import Choice, Number, Rule, Whole, Worded
 
 BLOCK = 512  # rows that go through a network together when it only predicts, on the CPU
-BLOCK_BYTES = 2**28  # and elsewhere, of float32: what is launched for many rows takes little longer
+BLOCK_BYTES = 2**27  # and elsewhere, of float32: what is launched for many rows takes little longer
 
 
 class Module(nn.Module):

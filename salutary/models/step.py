@@ -90,11 +90,13 @@ class Step:
 
         The optimiser's settings are those it has: the state may come from another device.
         """
-        settings = self.optimizer.state_dict()["param_groups"]
+        states = {name: saved[name] for name in self._parts()}  # nothing is changed if one is missing
+        states["optimizer"] = {
+            **states["optimizer"],
+            "param_groups": self.optimizer.state_dict()["param_groups"],
+        }
         for name, part in self._parts().items():
-            part.load_state_dict(
-                {**saved[name], "param_groups": settings} if part is self.optimizer else saved[name]
-            )
+            part.load_state_dict(states[name])
 
     def _parts(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
         parts: dict[str, nn.Module | torch.optim.Optimizer]

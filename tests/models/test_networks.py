@@ -80,6 +80,19 @@ def test_where_the_network_is_convex_itself_the_surrogate_is_that_network(n_clas
     torch.testing.assert_close(S, expected)
 
 
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_features_on_cuda_are_near_those_on_the_cpu(digits):
+    X, y = digits[0][:1200], digits[1][:100]
+    model = network().tune(X[:100], y, rng()).fit(X[:100], y)
+    F, P = model.features(X), model.predict_proba(X)
+    model.module_ = copy.deepcopy(model.module_).cuda()
+    near, exact = model.features(X.cuda()).cpu(), model.predict_proba(X.cuda()).cpu()
+    assert not torch.equal(near, F)
+    torch.testing.assert_close(near, F, rtol=0, atol=2.0**-5 * float(F.max()))
+    torch.testing.assert_close(exact, P, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_the_surrogate_is_that_of_most_agreement(n_classes):
     """Of equals, that of the least cross-entropy; each is fitted by itself."""
