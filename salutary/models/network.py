@@ -51,8 +51,8 @@ class Backbone(ABC):
     """An architecture, with the weights that it starts from. ``RULES``: what its settings may be.
 
     ``repeatable``: on CUDA a step of its training may be recorded, and replayed as it was. That asks of its
-    networks that a forward pass is the same operations every time, waits for no number from the device, and
-    draws from PyTorch's generator of the device only.
+    networks that a forward pass is the same operations every time, waits for no number from the device, draws
+    from PyTorch's generator of the device only, and keeps nothing for the next.
     """
 
     RULES: Mapping[str, Rule] = {}

@@ -5,6 +5,7 @@ On the pretended recorder everywhere, on CUDA where it is.
 
 import copy
 import functools
+import gc
 
 import numpy as np
 import pytest
@@ -215,6 +216,44 @@ def test_a_recording_leaves_no_trace(device):
     )  # nor is any of it replaced
     assert not any(torch.equal(a, b) for a, b in zip(after, before, strict=True))
     assert all(each.grad is None for each in module.parameters())
+
+
+@pytest.mark.parametrize("kind", ["cnn", "head", "resnet34"])
+@pytest.mark.parametrize("kept", [False, True])
+def test_no_node_of_autograd_outlives_a_step(kind, kept):
+    """The gradient of a node that a plain step left would be taken on the stream of that step."""
+    model, (X, y, _) = situation(kind, device=CPU)
+    module = model.backbone.module(tuple(X.shape[1:]), 10).train()
+    found, alive = [], []
+
+    def objective(logits, labels):
+        nodes = leaves(logits.grad_fn)
+        found.append(sum("seen" in each.metadata for each in nodes))
+        for each in nodes:
+            each.metadata["seen"] = True
+        alive.append(logits if kept else None)
+        return training.supervised(logits, labels)
+
+    plain = Step(module, objective, weight_decay=0.1)
+    plain.set_rate(1e-2)
+    gc.disable()
+    try:
+        for _ in range(2):
+            plain(X[:8], y[:8])
+    finally:
+        gc.enable()
+    assert (found[1] > 0) == kept
+
+
+def leaves(node):
+    """The nodes at which a backward pass leaves gradients."""
+    todo, seen = [node], set()
+    while todo:
+        node = todo.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            todo += [each for each, _ in node.next_functions]
+    return [each for each in seen if type(each).__name__ == "AccumulateGrad"]
 
 
 def test_checkpoints_move_between_devices(monkeypatch):
