@@ -18,6 +18,7 @@ class Cnn(ImageBackbone):
     """
 
     RULES = {**ImageBackbone.RULES, "width": Whole(4)}
+    repeatable = True
 
     def __init__(self, width: int = 64, image_size: int | None = None):
         super().__init__(image_size)

@@ -17,6 +17,7 @@ class TwoLayerHead(Backbone):
     """
 
     RULES = {"hidden": Whole(1) | NULL, "dropout": Number(0, 0.99)}
+    repeatable = True
 
     def __init__(self, hidden: int | None = None, dropout: float = 0.1):
         self.hidden = hidden

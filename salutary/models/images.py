@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 
 import torch
@@ -36,6 +37,9 @@ class ImageBackbone(Backbone):
             )
         if shape[0] not in (1, 3):
             raise SalutaryError(f"images must be grey or have three colours, not {shape[0]} channels")
+
+    def input_size(self, shape: tuple[int, ...]) -> int:
+        return 3 * (self.image_size**2 if self.image_size else math.prod(shape[1:]))
 
     @abstractmethod
     def body(self) -> nn.Module:

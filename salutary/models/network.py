@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,12 +15,21 @@ from torch import Tensor, nn
 
 from salutary.errors import SalutaryError
 from salutary.models.augmentation import ImageAugmentation
-from salutary.models.training import PRECISIONS, Consistency, Schedule, Training, isolated_random
+from salutary.models.training import (
+    PRECISIONS,
+    Consistency,
+    Schedule,
+    Training,
+    is_mixed,
+    isolated_random,
+)
 from salutary.system import rules
+from salutary.system.capture import uncaptured
 from salutary.system.device import exact_convolutions
 from salutary.system.rules import Choice, Number, Rule, Whole, Worded
 
-BLOCK = 512  # rows that go through a network together when it only predicts
+BLOCK = 512  # rows that go through a network together when it only predicts, on the CPU
+BLOCK_BYTES = 2**27  # and elsewhere, of float32: what is launched for many rows takes little longer
 
 
 class Module(nn.Module):
@@ -37,9 +48,15 @@ class Module(nn.Module):
 
 
 class Backbone(ABC):
-    """An architecture, with the weights that it starts from. ``RULES``: what its settings may be."""
+    """An architecture, with the weights that it starts from. ``RULES``: what its settings may be.
+
+    ``repeatable``: on CUDA a step of its training may be recorded, and replayed as it was. That asks of its
+    networks that a forward pass is the same operations every time, waits for no number from the device, draws
+    from PyTorch's generator of the device only, and keeps nothing for the next.
+    """
 
     RULES: Mapping[str, Rule] = {}
+    repeatable = False
 
     @abstractmethod
     def check(self, shape: tuple[int, ...]) -> None:
@@ -49,6 +66,10 @@ class Backbone(ABC):
     @abstractmethod
     def module(self, shape: tuple[int, ...], n_classes: int) -> Module:
         """A new network for rows of this shape; what is random in it is PyTorch's generator's."""
+
+    def input_size(self, shape: tuple[int, ...]) -> int:
+        """Numbers that a row of this shape is for the network."""
+        return math.prod(shape)
 
 
 class Network:
@@ -65,7 +86,8 @@ class Network:
     augmentation: weak augmentation of training images, None for none.
     consistency: trains on the unlabelled pool too, by FixMatch.
     surrogate_l2: penalty of the surrogate, or ``auto``.
-    precision: of training, ``auto`` (bfloat16 where that is safe on a GPU), ``float32`` or ``bfloat16``.
+    precision: of training, ``auto`` (bfloat16 where that is safe on a GPU), ``float32`` or ``bfloat16``;
+        off the CPU of :meth:`features`, too. Predictions are float32.
 
     ``checkpoint``: a file in which a long training is kept every minute, if it is set.
     """
@@ -141,17 +163,28 @@ class Network:
             self.checkpoint,
             self.precision,
         )
-        self.module_ = cast(Module, training.run(X, y, unlabeled if self.consistency else None))
+        with contextlib.nullcontext() if self.backbone.repeatable else uncaptured():
+            self.module_ = cast(Module, training.run(X, y, unlabeled if self.consistency else None))
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:
         """Class probabilities (n, C), float64."""
-        return torch.softmax(in_blocks(self.module_, X), 1)
+        return torch.softmax(in_blocks(self.module_, X, self._block(X)), 1)
 
     def features(self, X: Tensor) -> Tensor:
-        """What strategies see of rows, (n, d); of rows that are features already, the rows."""
+        """What strategies see of rows, (n, d), float64; of rows that are features already, the rows.
+
+        Off the CPU they are computed in bfloat16 if that is the precision of the training.
+        """
         body = self.module_.body
-        return X if isinstance(body, nn.Identity) else in_blocks(body, X)
+        if isinstance(body, nn.Identity):
+            return X
+        mixed = X.device.type != "cpu" and is_mixed(self.precision, X.device)
+        return in_blocks(body, X, self._block(X), mixed)
+
+    def _block(self, X: Tensor) -> int:
+        """Rows that go through the network together."""
+        return block_of(X.device, self.backbone.input_size(tuple(X.shape[1:])))
 
     @property
     def classifier(self) -> Classifier:
@@ -168,12 +201,21 @@ class Classifier:
         self._module = module
 
     def predict_proba(self, X: Tensor) -> Tensor:
-        """Class probabilities (n, C), float64, of features."""
-        return torch.softmax(in_blocks(self._module, X), 1)
+        """Class probabilities (n, C), float64, of features; computed in float32."""
+        return torch.softmax(in_blocks(self._module, X, block_of(X.device, X.shape[1])), 1)
 
 
-def in_blocks(module: nn.Module, X: Tensor) -> Tensor:
-    """Outputs of a network in evaluation: computed in float32, returned as float64."""
-    with torch.no_grad(), exact_convolutions():
-        outputs = [module(rows if rows.dtype == torch.uint8 else rows.float()) for rows in X.split(BLOCK)]
+def block_of(device: torch.device, size: int) -> int:
+    """Rows of ``size`` numbers that go through a network together when it only predicts."""
+    return BLOCK if device.type == "cpu" else max(1, BLOCK_BYTES // (4 * size))
+
+
+def in_blocks(module: nn.Module, X: Tensor, block: int, mixed: bool = False) -> Tensor:
+    """Outputs of a network in evaluation, for ``block`` rows at a time, as float64.
+
+    Computed in float32, or ``mixed`` with bfloat16.
+    """
+    autocast = torch.autocast(X.device.type, torch.bfloat16, enabled=mixed)
+    with torch.no_grad(), exact_convolutions(), autocast:
+        outputs = [module(rows if rows.dtype == torch.uint8 else rows.float()) for rows in X.split(block)]
         return torch.cat([output.double() for output in outputs])

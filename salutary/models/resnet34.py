@@ -19,6 +19,7 @@ class ResNet34(ImageBackbone):
     width = WIDTH
     mean = MEAN
     deviation = DEVIATION
+    repeatable = True
 
     def __init__(self, weights: str = "imagenet", image_size: int | None = 64, data_dir: str | None = None):
         super().__init__(image_size)

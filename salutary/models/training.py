@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import io
 import logging
@@ -17,10 +16,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from torch.optim.swa_utils import AveragedModel
 
 from salutary.errors import SalutaryError
 from salutary.models.augmentation import ImageAugmentation
+from salutary.models.step import RecordedStep, Step
 from salutary.system import rules
 from salutary.system.device import exact_convolutions
 from salutary.system.files import write_atomic
@@ -52,6 +51,14 @@ class Schedule:
         each = math.ceil(n / self.batch_size)
         return each, min(self.epochs * each, self.max_steps)
 
+    def sizes(self, n: int) -> list[int]:
+        """Rows of each batch of an epoch over n rows.
+
+        Nearly equal, at most two numbers: batch normalisation cannot do with a last batch of one row.
+        """
+        batches = math.ceil(n / self.batch_size)
+        return [n // batches + (batch < n % batches) for batch in range(batches)]
+
     def rate(self, step: int, steps: int) -> float:
         warm = max(1, steps // 10)
         return self.learning_rate * min((step + 1) / warm, 0.5 * (1 + math.cos(math.pi * step / steps)))
@@ -81,16 +88,18 @@ class Consistency:
         self.augmentation.check()
         rules.check(self, self.RULES, "model.consistency.")
 
-    def loss(self, module: nn.Module, x: Tensor, y: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
-        """The whole loss of a batch, and the share of unlabelled rows above the threshold."""
-        weak, strong = self.augmentation.weak, self.augmentation.strong
-        with torch.autocast(
-            x.device.type, enabled=False
-        ):  # coordinates of 8 bits move pictures by half a pixel
-            images = torch.cat([weak(x), weak(u), strong(u)])
-        # One pass, so that batch normalisation sees labelled and unlabelled rows alike.
-        logits = module(images).float()
-        labeled, weakly, strongly = logits.split([len(x), len(u), len(u)])
+    def images(self, x: Tensor, u: Tensor) -> Tensor:
+        """A batch: labelled rows, augmented weakly, then unlabelled ones, weakly and strongly."""
+        return torch.cat([self.augmentation.weak(x), self.augmentation.weak(u), self.augmentation.strong(u)])
+
+    def loss(self, logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The whole loss of a batch, and the share of unlabelled rows above the threshold.
+
+        ``logits``: of :meth:`images`, from one pass, so that batch normalisation sees labelled and unlabelled
+        rows alike.
+        """
+        n = (len(logits) - len(y)) // 2
+        labeled, weakly, strongly = logits.split([len(y), n, n])
         confidence, target = torch.softmax(weakly.detach(), 1).max(1)
         mask = (confidence >= self.threshold).float()
         consistency = (cross_entropy(strongly, target, reduction="none") * mask).mean()
@@ -115,20 +124,14 @@ class Training:
         checkpoint: Path | None = None,
         precision: str = "auto",
     ):
-        self.module = module
         self.schedule = schedule
         self.seed = seed
-        self.precision = precision
         self.augmentation = augmentation
         self.consistency = consistency
         self.checkpoint = checkpoint
-        parameters = [each for each in module.parameters() if each.requires_grad]
-        self.optimizer = torch.optim.AdamW(parameters, weight_decay=schedule.weight_decay)
-        self.averaged = None
-        self._kept: Tensor | float = 0.0  # sum over steps of the shares above the threshold
-        if consistency:
-            average = functools.partial(_average, decay=consistency.decay)
-            self.averaged = AveragedModel(module, multi_avg_fn=average, use_buffers=True)
+        self._mixed = is_mixed(precision, next(module.parameters()).device)
+        objective, decay = (consistency.loss, consistency.decay) if consistency else (supervised, None)
+        self.step = Step(module, objective, schedule.weight_decay, decay, self._mixed)
 
     def run(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> nn.Module:
         """Raises SalutaryError if the training diverges."""
@@ -137,10 +140,15 @@ class Training:
         key = self._key(X, y) if self.checkpoint else ""
         pool = X if unlabeled is None else torch.cat([X, unlabeled])
         reported = saved = time.monotonic()
-        self.module.train()
-        for epoch in range(self._restored(key), epochs):
+        self.step.module.train()
+        start = self._restored(key)
+        sizes = self.schedule.sizes(len(X))
+        step = RecordedStep(self.step, [sizes[i % each] for i in range(start * each, steps)])
+        for epoch in range(start, epochs):
+            first, last = epoch * each, min((epoch + 1) * each, steps)
+            rates = [self.schedule.rate(number, steps) for number in range(first, last)]
             with isolated_random(self.seed + epoch, X.device), exact_convolutions():
-                loss = self._epoch(X, y, pool, epoch * each, min(each, steps - epoch * each), steps)
+                loss = self._epoch(step, self._batches(X, y, pool, first, last - first), rates)
             if not math.isfinite(loss):
                 raise SalutaryError("the training diverged: lower model.learning_rate")
             now = time.monotonic()
@@ -152,63 +160,52 @@ class Training:
                 saved = now
         if self.checkpoint:
             self.checkpoint.unlink(missing_ok=True)
-        if self.consistency:
-            log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self._kept / steps)
-        return (self.averaged.module if self.averaged else self.module).eval()
+        if self.consistency and start < epochs:
+            share = float(self.step.share) / (steps - start * each)
+            log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * share)
+        return (self.step.average or self.step).module.eval()
 
-    def _epoch(self, X: Tensor, y: Tensor, pool: Tensor, first: int, n: int, steps: int) -> float:
-        """``n`` steps from step ``first`` on; the mean loss."""
+    def _epoch(
+        self, step: RecordedStep, batches: Iterator[tuple[Tensor, Tensor]], rates: list[float]
+    ) -> float:
+        """A step for each learning rate; the mean loss, for which alone the host waits."""
+        self.step.loss.zero_()
+        for rate, batch in zip(rates, batches, strict=True):
+            self.step.set_rate(rate)
+            step(*batch)
+        return float(self.step.loss) / len(rates)
+
+    def _batches(
+        self, X: Tensor, y: Tensor, pool: Tensor, first: int, n: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Images, augmented, and labels of ``n`` steps from step ``first`` on, the first of an epoch.
+
+        The rows of all of them are on the device at once. Augmentations draw on the host, so they are made
+        here, and outside of autocast: coordinates of 8 bits would move pictures by half a pixel.
+        """
         rng = np.random.default_rng([self.seed, first])
-        total = X.new_zeros((), dtype=torch.float32)
-        # Parts of nearly equal size: batch normalisation cannot do with a last batch of one row.
-        parts = np.array_split(rng.permutation(len(X)), self.schedule.steps(len(X))[0])
-        for step, part in enumerate(parts[:n], start=first):
-            rows = torch.as_tensor(part, device=X.device)
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.schedule.rate(step, steps)
-            with self._mixed(X.device):
-                loss = self._loss(X[rows], y[rows], pool, rng)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            self.optimizer.step()
-            if self.averaged:
-                self.averaged.update_parameters(self.module)
-            total += loss.detach()
-        return float(total) / n
-
-    def _loss(self, x: Tensor, y: Tensor, pool: Tensor, rng: np.random.Generator) -> Tensor:
-        if self.consistency:
-            rows = torch.as_tensor(rng.integers(len(pool), size=self.consistency.ratio * len(x)))
-            loss, share = self.consistency.loss(self.module, x, y, pool[rows.to(pool.device)])
-            self._kept = self._kept + share
-            return loss
-        x = self.augmentation.weak(x) if self.augmentation else x
-        return cross_entropy(self.module(x).float(), y)
-
-    def _mixed(self, device: torch.device) -> torch.autocast:
-        return torch.autocast(device.type, torch.bfloat16, enabled=self._is_mixed(device))
-
-    def _is_mixed(self, device: torch.device) -> bool:
-        return self.precision == "bfloat16" or (self.precision == "auto" and device.type == "cuda")
+        sizes = self.schedule.sizes(len(X))
+        rows = torch.as_tensor(rng.permutation(len(X)), device=X.device).split(sizes)[:n]
+        if not self.consistency:
+            weak = self.augmentation.weak if self.augmentation else _as_they_are
+            for part in rows:
+                yield weak(X[part]), y[part]
+            return
+        others = [self.consistency.ratio * size for size in sizes[:n]]
+        drawn = np.concatenate([rng.integers(len(pool), size=size) for size in others])
+        for part, other in zip(rows, torch.as_tensor(drawn, device=X.device).split(others), strict=True):
+            yield self.consistency.images(X[part], pool[other]), y[part]
 
     def _key(self, X: Tensor, y: Tensor) -> str:
         """Which training a checkpoint belongs to."""
-        digest = hashlib.sha256(
-            repr((self.schedule, self.seed, self._is_mixed(X.device), str(self.module))).encode()
-        )
+        digest = hashlib.sha256(repr((self.schedule, self.seed, self._mixed, str(self.step.module))).encode())
         for tensor in (X, y):
             digest.update(np.ascontiguousarray(tensor.numpy(force=True)).data)
         return digest.hexdigest()
 
-    def _state(self) -> dict[str, nn.Module | torch.optim.Optimizer]:
-        state: dict[str, nn.Module | torch.optim.Optimizer]
-        state = {"module": self.module, "optimizer": self.optimizer}
-        return state | ({"averaged": self.averaged} if self.averaged else {})
-
     def _save(self, path: Path, key: str, epoch: int) -> None:
         buffer = io.BytesIO()
-        state = {name: part.state_dict() for name, part in self._state().items()}
-        torch.save({"key": key, "epoch": epoch, **state}, buffer)
+        torch.save({"key": key, "epoch": epoch, **self.step.state_dict()}, buffer)
         write_atomic(path, buffer.getvalue())
 
     def _restored(self, key: str) -> int:
@@ -219,8 +216,7 @@ class Training:
             saved = torch.load(self.checkpoint, map_location="cpu", weights_only=True)
             if saved["key"] != key:
                 return 0
-            for name, part in self._state().items():
-                part.load_state_dict(saved[name])
+            self.step.load_state_dict(saved)
             return saved["epoch"]
         except Exception as error:  # a damaged file can fail in many ways, and costs one training only
             log.warning("%s is damaged (%s): training starts over", self.checkpoint, error)
@@ -239,11 +235,15 @@ def isolated_random(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _average(averages: list[Tensor], weights: list[Tensor], n: Tensor, decay: float) -> None:
-    """Exponential moving average; after n steps decay is at most (1 + n) / (10 + n), to forget the first."""
-    share = 1 - ((1 + n) / (10 + n)).clamp(max=decay)
-    for average, weight in zip(averages, weights, strict=True):
-        if average.is_floating_point():
-            average.lerp_(weight, share.to(average))
-        else:  # a count
-            average.copy_(weight)
+def is_mixed(precision: str, device: torch.device) -> bool:
+    """Whether ``precision``, one of ``PRECISIONS``, is bfloat16 on this device."""
+    return precision == "bfloat16" or (precision == "auto" and device.type == "cuda")
+
+
+def supervised(logits: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """The loss of labelled rows; there are no others."""
+    return cross_entropy(logits, y), logits.new_zeros(())
+
+
+def _as_they_are(X: Tensor) -> Tensor:
+    return X

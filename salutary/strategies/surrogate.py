@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from salutary.engine import linear
@@ -63,9 +64,9 @@ def surrogate_of(network: Predictor, view: PoolView, l2: float | str) -> Guide:
     n_classes = target.shape[1]
     candidates = L2_GRID if l2 == "auto" else (float(l2),)
     fitted = _fits(view.labeled, predicted, n_classes, candidates)
-    agreements = [_agreement(each, view.pool, target) for each in fitted]
+    agreements = _agreements(fitted, view.pool, target)
     nearest = [each for each, share in zip(fitted, agreements, strict=True) if share == max(agreements)]
-    best = min(nearest, key=lambda each: _distance(each, view.pool, target))
+    best = nearest[_closest(nearest, view.pool, target)] if len(nearest) > 1 else nearest[0]
     return Guide(best, dataclasses.replace(view, labels=predicted), max(agreements), best.l2_)
 
 
@@ -80,14 +81,22 @@ def _fits(X: Tensor, y: Tensor, n_classes: int, penalties: Sequence[float]) -> l
     return [fitted[l2] for l2 in penalties]
 
 
-def _agreement(model: LogisticRegression, X: Tensor, target: Tensor) -> float:
-    """Share of the rows on which the model predicts the class that is likeliest in ``target``."""
-    return float((model.predict_proba(X).argmax(1) == target.argmax(1)).double().mean())
+def _agreements(models: Sequence[LogisticRegression], X: Tensor, target: Tensor) -> list[float]:
+    """Shares of the rows on which each model predicts the class that is likeliest in ``target``."""
+    likeliest = target.argmax(1)
+    agreed = [(each.predict_proba(X).argmax(1) == likeliest).double().mean() for each in models]
+    return torch.stack(agreed).tolist()  # the host waits once
 
 
-def _distance(model: LogisticRegression, X: Tensor, target: Tensor) -> float:
+def _closest(models: Sequence[LogisticRegression], X: Tensor, target: Tensor) -> int:
+    """Which model's predictions have the least cross-entropy to the ``target`` ones."""
+    distances = torch.stack([_distance(each, X, target) for each in models]).tolist()
+    return distances.index(min(distances))
+
+
+def _distance(model: LogisticRegression, X: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of the model's predictions to the ``target`` ones."""
     Z = linear(X, model.coef_)
     if target.shape[1] == 2:
-        Z = Z.new_zeros(len(Z), 2).index_copy(1, Z.new_tensor([1]).long(), Z)
-    return float(-(target * Z.log_softmax(1)).sum(1).mean())
+        Z = torch.cat([torch.zeros_like(Z), Z], 1)
+    return -(target * Z.log_softmax(1)).sum(1).mean()

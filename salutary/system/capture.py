@@ -7,6 +7,7 @@ of its operations.
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator
 
 import torch
@@ -24,9 +25,10 @@ def repeated(
     """``function``, for many calls; on CUDA recorded as a graph that does the same, bit for bit.
 
     The function works on tensors that stay where they are: it may allocate others, but what it is to read or
-    to leave behind has a place of its own that the caller fills and reads with ``copy_``. It draws from the
-    device's default generator only, since what the host draws would be the same in every replay, and nothing
-    in it may wait for the device.
+    to leave behind has a place of its own that the caller fills and reads with ``copy_``, and does not
+    replace; what the function itself holds is kept alive. It draws from the device's default generator only,
+    since what the host draws would be the same in every replay, and nothing in it may wait for the device. No
+    autograd graph from outside may be alive: backward passes run on the streams of their forward ones.
 
     ``changed``: all that a call changes. After the recording, for which the function is called a few times,
     they hold what they held before, and the generator is where it was. (Not so buffers that come into being
@@ -54,6 +56,7 @@ def _recorded(
     before = [each.detach().clone() for each in changed]
     generator = torch.cuda.get_rng_state(device)
     with torch.cuda.device(device):
+        # One stream for both, of this device: what libraries keep for a stream is then there already.
         here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
@@ -61,10 +64,15 @@ def _recorded(
                 function()
         here.wait_stream(aside)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, stream=aside):
             function()
     with torch.no_grad():
         for each, value in zip(changed, before, strict=True):
             each.copy_(value)
     torch.cuda.set_rng_state(generator, device)
-    return graph.replay
+    return functools.partial(_replayed, graph, function)
+
+
+def _replayed(graph: torch.cuda.CUDAGraph, function: Callable[[], None]) -> None:
+    """``function`` is held since the graph works on the tensors that it holds."""
+    graph.replay()

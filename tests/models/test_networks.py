@@ -1,59 +1,36 @@
 """Networks that are retrained every round, their surrogates, and what training must not do."""
 
+import copy
 import dataclasses
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from compositions import composed
 from oracles import blobs
+from pretend_device import Pretending, pretend
+from small_networks import network, rng
 from torch import nn
 
 from salutary.datasets import Table
 from salutary.errors import SalutaryError
 from salutary.experiments.parts import OfficialParts
 from salutary.experiments.split import PaperSplit, StandardSplit, split_table
-from salutary.models import training
-from salutary.models.augmentation import ImageAugmentation
 from salutary.models.cnn import Cnn
 from salutary.models.head import TwoLayerHead
-from salutary.models.logistic import LogisticRegression
+from salutary.models.logistic import L2_GRID, LogisticRegression
 from salutary.models.network import Classifier, Network
-from salutary.models.training import Consistency, Schedule, Training, isolated_random
 from salutary.strategies import PoolView
 from salutary.strategies.influence import optimum_of
 from salutary.strategies.surrogate import guide_of, surrogate_of
-from salutary.system.commands import build
 from salutary.system.conf import config_dir
 from salutary.tables import UNLABELED
 
 STRATEGIES = sorted(path.stem for path in __import__("pathlib").Path(config_dir(), "strategy").glob("*.yaml"))
 
 
-@pytest.fixture(scope="session")
-def digits(data_dir):
-    """Real digits: pixels (6000, 1, 28, 28) and classes."""
-    table = build(composed("dataset=mnist_small", "inputs=images", f"data_dir={data_dir}"), "dataset").load()
-    return torch.tensor(table.X), torch.tensor(table.y)
-
-
-def network(**settings):
-    settings = {"epochs": 3, "max_steps": 12, "learning_rate": 3e-3, **settings}
-    return Network(10, Cnn(width=16), **settings)
-
-
-def rng():
-    return np.random.default_rng(0)
-
-
 def view_of_digits(digits, n=60):
     X, y = digits
     return PoolView(X[1000:1200], X[:n], y[:n], X[2000:2100], y[2000:2100], n, 10)
-
-
-def weights(model):
-    return torch.cat([each.flatten() for each in model.module_.state_dict().values()]).double()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -65,99 +42,6 @@ def test_a_network_learns_from_real_images(precision, digits):
     P = model.predict_proba(X[5000:])
     assert P.dtype == torch.float64 and torch.allclose(P.sum(1), torch.ones(1000, dtype=torch.float64))
     assert (P.argmax(1) == y[5000:]).double().mean() > 0.7
-
-
-def test_training_is_deterministic_and_leaves_the_global_generators_alone(digits):
-    X, y = digits[0][:100], digits[1][:100]
-    before = torch.random.get_rng_state()
-    model = network().tune(X, y, rng())
-    first = weights(model.fit(X, y))
-    assert torch.equal(first, weights(model.fit(X, y)))
-    assert not torch.equal(first, weights(network().tune(X, y, np.random.default_rng(1)).fit(X, y)))
-    assert torch.equal(before, torch.random.get_rng_state())
-
-
-@pytest.mark.parametrize("precision, computed", [("auto", torch.float32), ("bfloat16", torch.bfloat16)])
-def test_mixed_precision(precision, computed, digits, monkeypatch):
-    """Convolutions and linear layers of the training are computed in it; weights and predictions are not."""
-    X, y = digits[0][:100], digits[1][:100]
-    seen, forward = {True: set(), False: set()}, torch.nn.Linear.forward
-
-    def spy(self, x):
-        result = forward(self, x)
-        seen[self.training].add(result.dtype)
-        return result
-
-    exact = weights(network(precision="float32").tune(X, y, rng()).fit(X, y))
-    monkeypatch.setattr(torch.nn.Linear, "forward", spy)
-    model = network(precision=precision).tune(X, y, rng()).fit(X, y)
-    assert seen[True] == {computed}
-    assert torch.equal(weights(model), exact) == (precision == "auto")
-    assert torch.equal(weights(model), weights(model.fit(X, y)))
-    assert all(each.dtype == torch.float32 for each in model.module_.parameters())
-    model.predict_proba(X)
-    assert seen[False] == {torch.float32}
-
-
-def test_convolutions_are_exact_forwards_and_backwards(digits, monkeypatch):
-    """What cuDNN is told while a network trains and predicts, and that it is as before afterwards."""
-    settings = torch.backends.cudnn
-    seen, forward = set(), torch.nn.Conv2d.forward
-
-    def told(*_):
-        seen.add((settings.deterministic, settings.benchmark, settings.conv.fp32_precision))
-
-    def spy(self, x):
-        told()
-        result = forward(self, x)
-        if result.requires_grad:
-            result.register_hook(told)
-        return result
-
-    before = settings.deterministic, settings.benchmark, settings.allow_tf32, settings.conv.fp32_precision
-    monkeypatch.setattr(torch.nn.Conv2d, "forward", spy)
-    X, y = digits[0][:100], digits[1][:100]
-    network().tune(X, y, rng()).fit(X, y).predict_proba(X)
-    assert seen == {(True, False, "ieee")}
-    after = settings.deterministic, settings.benchmark, settings.allow_tf32, settings.conv.fp32_precision
-    assert before == after
-
-
-def test_an_interrupted_training_ends_where_the_other_does(digits, tmp_path, monkeypatch):
-    X, y = digits[0][:100], digits[1][:100]
-    whole = weights(network().tune(X, y, rng()).fit(X, y))
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0)
-    model = network().tune(X, y, rng())
-    model.checkpoint = tmp_path / "run.checkpoint"
-    epoch, done = Training._epoch, []
-
-    def interrupted(self, *arguments):
-        if len(done) == 2:
-            raise KeyboardInterrupt
-        done.append(arguments)
-        return epoch(self, *arguments)
-
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(Training, "_epoch", interrupted)
-        model.fit(X, y)
-    assert model.checkpoint.exists()
-    kept = model.checkpoint.read_bytes()
-    monkeypatch.setattr(Training, "_epoch", lambda self, *a: done.append(a) or epoch(self, *a))
-    assert torch.equal(whole, weights(model.fit(X, y)))
-    assert len(done) == 3  # of three epochs, two were there
-    assert not model.checkpoint.exists()
-    model.checkpoint.write_bytes(kept)  # another training's checkpoint is not taken
-    assert not torch.equal(whole, weights(model.fit(X, y.flip(0))))
-    model.checkpoint.write_bytes(kept[:1000])
-    assert torch.equal(whole, weights(model.fit(X, y)))
-
-
-def test_no_code_is_run_from_a_checkpoint(digits, tmp_path):
-    X, y = digits[0][:20], digits[1][:20]
-    model = network().tune(X, y, rng())
-    model.checkpoint = tmp_path / "run.checkpoint"
-    torch.save({"key": partial(print, "code"), "epoch": 2}, model.checkpoint)
-    assert torch.equal(weights(network().tune(X, y, rng()).fit(X, y)), weights(model.fit(X, y)))
 
 
 def test_the_guide_predicts_what_the_network_does(digits):
@@ -194,6 +78,36 @@ def test_where_the_network_is_convex_itself_the_surrogate_is_that_network(n_clas
     torch.testing.assert_close(guide.model.coef_, fitted.coef_)
     S, expected = (optimum_of(each, view).direction() for each in (guide.model, fitted))
     torch.testing.assert_close(S, expected)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_features_on_cuda_are_near_those_on_the_cpu(digits):
+    X, y = digits[0][:1200], digits[1][:100]
+    model = network().tune(X[:100], y, rng()).fit(X[:100], y)
+    F, P = model.features(X), model.predict_proba(X)
+    model.module_ = copy.deepcopy(model.module_).cuda()
+    near, exact = model.features(X.cuda()).cpu(), model.predict_proba(X.cuda()).cpu()
+    assert not torch.equal(near, F)
+    torch.testing.assert_close(near, F, rtol=0, atol=2.0**-5 * float(F.max()))
+    torch.testing.assert_close(exact, P, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_the_surrogate_is_that_of_most_agreement(n_classes):
+    """Of equals, that of the least cross-entropy; each is fitted by itself."""
+    X, y = blobs(60, 5, n_classes, seed=3, spread=1.5)
+    pool = blobs(300, 5, n_classes, seed=4, spread=1.5)[0]
+    for l2 in (1e-2, 1.0, 30.0):
+        network = LogisticRegression(n_classes, l2).fit(X, y)
+        guide = surrogate_of(network, PoolView(pool, X, y, pool, y, 60, n_classes), "auto")
+        target = network.predict_proba(pool)
+        found = []
+        for candidate in L2_GRID:
+            P = LogisticRegression(n_classes, candidate).fit(X, guide.view.labels).predict_proba(pool)
+            agreement = float((P.argmax(1) == target.argmax(1)).double().mean())
+            found.append((-agreement, float(-(target * P.log()).sum(1).mean()), candidate))
+        assert (-guide.agreement, guide.l2) == (min(found)[0], min(found)[2])
 
 
 def test_a_networks_last_layer_and_its_surrogate_agree_on_a_trained_network(digits):
@@ -259,139 +173,36 @@ def test_a_head_is_trained_on_features_and_strategies_see_those():
     assert guide.agreement > 0.9
 
 
-def test_head_settings(salutary_run):
-    for setting, message in (
-        ("hidden=0", "hidden must be"),
-        ("dropout=1", "dropout must be a number in [0, 0.99]"),
-    ):
-        status, _, err = salutary_run("model=head", f"model.backbone.{setting}")
-        assert status == 1 and message in err
+@pytest.mark.parametrize("precision", ["auto", "bfloat16"])
+def test_features_off_the_cpu(precision, digits, monkeypatch):
+    """In the precision of the training there, and in large blocks; predictions in float32."""
+    X, y = digits[0][:1200], digits[1][:100]
+    model = network(precision=precision).tune(X[:100], y, rng()).fit(X[:100], y)
+    blocks, forward = [], nn.Conv2d.forward
 
+    def spy(self, x):
+        result = forward(self, x)
+        if x.shape[1] == 3:
+            blocks.append((len(x), torch.is_autocast_enabled(x.device.type)))
+        return result
 
-def test_resnet34_in_both_namings(tmp_path, digits):
-    """A state dict named as by torchvision is the same network; a wrong one is refused."""
-    pytest.importorskip("transformers")
-    from salutary.models import resnet34 as module
-
-    with isolated_random(0, torch.device("cpu")):
-        network = module.resnet34().eval()
-    theirs = {}
-    for name, value in network.network.state_dict().items():
-        name = name.replace("embedder.embedder.convolution", "conv1").replace(
-            "embedder.embedder.normalization", "bn1"
-        )
-        if name.startswith("encoder"):
-            _, _, stage, _, block, *rest = name.split(".")
-            *path, kind, last = rest
-            if path == ["shortcut"]:
-                part = {"convolution": "downsample.0", "normalization": "downsample.1"}[kind]
-            else:
-                part = {"convolution": "conv", "normalization": "bn"}[kind] + str(int(path[1]) + 1)
-            name = f"layer{int(stage) + 1}.{block}.{part}.{last}"
-        theirs[name] = value
-    theirs |= {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
-    file = tmp_path / "resnet34-b627a593.pth"
-    torch.save(theirs, file)
-    with isolated_random(1, torch.device("cpu")):
-        other = module.resnet34().eval()
-    X = torch.rand(2, 3, 32, 32)
-    assert not torch.allclose(network(X), other(X))
-    module.load_weights(other, file)
-    torch.testing.assert_close(network(X), other(X))
-    assert network(X).shape == (2, 512)
-    torch.save({"conv1.weight": torch.zeros(3)}, file)
-    with pytest.raises(SalutaryError, match="does not hold the weights of a ResNet-34"):
-        module.load_weights(other, file)
-    file.write_bytes(b"rubbish")
-    with pytest.raises(SalutaryError, match="does not hold the weights of a ResNet-34"):
-        module.load_weights(other, file)
-    (tmp_path / "resnet34").mkdir()
-    torch.save(theirs, tmp_path / "resnet34" / file.name)
-    backbone = module.ResNet34(data_dir=str(tmp_path))
-    torch.testing.assert_close(backbone.body().eval()(X), network(X))
-
-
-def test_resnet34_runs(salutary_run, data_dir):
-    pytest.importorskip("transformers")
-    settings = ["dataset=mnist_small", "model=resnet34", "model.backbone.weights=random", "model.max_steps=2"]
-    settings += ["model.backbone.image_size=32", "n_pool=60", "n_validation=60", "n_init=40", "rounds=1"]
-    settings += [
-        "dataset.n_train=200",
-        "dataset.n_test=100",
-        "recipe.official_test=100",
-        "recipe.parts.validation=70",
-    ]
-    status, out, err = salutary_run(*settings, "strategy=salutary", f"data_dir={data_dir}")
-    assert status == 0, err
-    assert "10 points added, 0 human labels bought" in out
-
-
-class Identity(ImageAugmentation):
-    def weak(self, X):
-        return X.float() / 255
-
-    strong = weak
-
-
-def test_consistency_is_the_published_loss(digits):
-    X, y = digits[0][:8], digits[1][:8]
-    U = digits[0][100:120]
-    with isolated_random(0, torch.device("cpu")):
-        module = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    loss, share = Consistency(Identity(), threshold=0.15, weight=2.0).loss(module, X, y, U)
-    logits, P = module(X.float() / 255), torch.softmax(module(U.float() / 255), 1)
-    kept = P.max(1).values >= 0.15
-    assert 0 < kept.sum() < len(U)
-    wanted = nn.functional.cross_entropy(logits, y) - 2 * (P.max(1).values.log() * kept).sum() / len(U)
-    torch.testing.assert_close(loss, wanted)
-    torch.testing.assert_close(share, kept.float().mean())
-
-
-def test_image_augmentations(digits):
-    pytest.importorskip("kornia")
-    X = digits[0][:16]
-    augmentation = ImageAugmentation(flip=False)
-    augmentation.check()
-    with isolated_random(3, torch.device("cpu")):
-        weak, strong = augmentation.weak(X), augmentation.strong(X)
-    with isolated_random(3, torch.device("cpu")):
-        assert torch.equal(weak, augmentation.weak(X))
-    for each in (weak, strong):
-        assert each.shape == X.shape and each.min() >= 0 and each.max() <= 1
-        assert not torch.equal(each, X / 255)
-    # Without mirroring, a weakly augmented image is the image shifted by up to three pixels.
-    padded = nn.functional.pad(X[:1].float() / 255, [3, 3, 3, 3], mode="reflect")
-    shifts = [padded[0, 0, i : i + 28, j : j + 28] for i in range(7) for j in range(7)]
-    assert any(torch.allclose(weak[0, 0], each, atol=1e-6) for each in shifts)
-    mirrored = ImageAugmentation(flip=True)
-    with isolated_random(0, torch.device("cpu")):
-        assert not torch.equal(mirrored.weak(X), augmentation.weak(X))
-    colour = X.expand(-1, 3, -1, -1)
-    assert augmentation.strong(colour).shape == colour.shape
-
-
-def test_the_average_of_weights_forgets_the_first():
-    """With a decay of 0.999 from the first step on, two thirds of it would be they after 400 steps."""
-    average, count = torch.zeros(3), torch.zeros((), dtype=torch.int64)
-    for n in range(1, 2000):
-        training._average([average, count], [torch.ones(3), torch.tensor(n)], torch.tensor(n), 0.999)
-        assert average[0] >= 1 - 10 / (n + 10)
-    assert count == 1999
-    long = torch.zeros(1)
-    training._average([long], [torch.ones(1)], torch.tensor(10**6), 0.999)
-    assert long.item() == pytest.approx(0.001, rel=1e-4)
-
-
-def test_fixmatch_for_networks_uses_the_pool(digits):
-    pytest.importorskip("kornia")
-    X, y = digits[0][:60], digits[1][:60]
-    consistency = Consistency(ImageAugmentation(flip=False), threshold=0.1, ratio=2)
-    model = network(consistency=consistency, max_steps=4).tune(X, y, rng())
-    alone = weights(model.fit(X, y))
-    with_pool = weights(model.fit(X, y, digits[0][1000:1200]))
-    assert torch.equal(with_pool, weights(model.fit(X, y, digits[0][1000:1200])))
-    assert not torch.equal(alone, with_pool)
-    assert model.predict_proba(X).isfinite().all()
+    monkeypatch.setattr(nn.Conv2d, "forward", spy)
+    monkeypatch.setattr("salutary.models.network.BLOCK_BYTES", 1000 * 4 * 3 * 28 * 28)
+    F, P = model.features(X), model.predict_proba(X)
+    assert blocks == [(n, False) for n in (512, 512, 176)] * 2
+    blocks.clear()
+    with Pretending():
+        model.module_ = copy.deepcopy(model.module_).to(pretend())
+        there = X.to(pretend())
+        features = model.features(there)
+        p_there, from_features = model.predict_proba(there), model.classifier.predict_proba(features)
+        assert features.dtype == p_there.dtype == from_features.dtype == torch.float64
+        features, p_there, from_features = features.cpu(), p_there.cpu(), from_features.cpu()
+    mixed = precision == "bfloat16"
+    assert blocks == [(1000, mixed), (200, mixed), (1000, False), (200, False)]
+    torch.testing.assert_close(features, F, rtol=1e-5, atol=1e-6)
+    for each in (p_there, from_features):
+        torch.testing.assert_close(each, P, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -429,29 +240,11 @@ def test_mistakes(overrides, message, salutary_run, data_dir, tmp_path):
     assert not (tmp_path / "outputs").exists()
 
 
-def test_a_training_that_diverges_says_so(digits):
-    X, y = digits[0][:64], digits[1][:64]
-    schedule = Schedule(epochs=1, max_steps=1, batch_size=64, learning_rate=1e-3, weight_decay=0.0)
-    module = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
-    with torch.no_grad():
-        module[1].weight.fill_(torch.nan)
-    with pytest.raises(SalutaryError, match="the training diverged"):
-        Training(module, schedule, seed=0).run(X.float(), y)
-
-
 def test_images_of_a_wrong_shape_are_refused():
     with pytest.raises(SalutaryError, match="grey or have three colours, not 2 channels"):
         Cnn().check((2, 28, 28))
     with pytest.raises(SalutaryError, match=r"features \(2, 3, 8, 8\) and labels \(2,\) do not form a table"):
         Table(np.zeros((2, 3, 8, 8)), np.array([0, 1]), ("a", "b"))
-
-
-def test_schedule():
-    schedule = Schedule(epochs=30, max_steps=100, batch_size=64, learning_rate=1.0, weight_decay=0.0)
-    assert schedule.steps(300) == (5, 100)
-    assert schedule.steps(130) == (3, 90)
-    rates = [schedule.rate(step, 100) for step in range(100)]
-    assert max(rates) <= 1 and rates[0] == 0.1 and rates[-1] < 0.001 and np.argmax(rates) == 9
 
 
 def test_classifier_has_an_intercept_as_badge_asks():

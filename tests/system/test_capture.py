@@ -60,6 +60,20 @@ def test_a_seed_counts_between_replays(device):
     assert torch.equal(results[1], torch.rand(50, device=device))
 
 
+def test_a_recording_keeps_what_its_function_holds(device):
+    """Memory that a replay reads is not given to others."""
+    total = torch.zeros(1000, device=device)
+
+    def made():
+        held = torch.ones(1000, device=device)
+        return repeated(lambda: total.add_(held), device, [total])
+
+    call = made()
+    others = [torch.full((1000,), torch.nan, device=device) for _ in range(100)]
+    call()
+    assert len(others) == 100 and torch.equal(total, torch.ones_like(total))
+
+
 def test_elsewhere_it_is_the_function_itself():
     def function():
         pass
