@@ -49,10 +49,12 @@ SMALL = {
     "figure5": "dataset=breast_cancer,digits strategy=random,salutary rounds=2 seed=0,1",
     "images": "dataset=breast_cancer,digits strategy=random,salutary rounds=1 seed=0,1",
     **dict.fromkeys(
-        ("table5", "table5_random", "networks"),
+        ("table5", "networks"),
         "dataset=breast_cancer,digits model=head model.epochs=2 strategy=random,salutary rounds=1 seed=0,1",
     ),
-    "judge": "dataset=digits model=head model.epochs=2 strategy.judge_penalties=[50] rounds=1 seed=0,1",
+    "table5_random": "dataset=breast_cancer,digits model=head ~model.backbone.weights model.epochs=2 "
+    "strategy=random,salutary rounds=1 seed=0,1",
+    "judge": "dataset=digits model=head model.epochs=2 rounds=1 seed=0,1",
     "figure6": "dataset=breast_cancer,digits ~dataset.encoder model.epochs=2 strategy=random,salutary "
     "rounds=1 seed=0,1",
     "fair": "dataset=breast_cancer,digits strategy=random,margin,salutary,salutary_greedy rounds=1 seed=0,1",
