@@ -108,6 +108,11 @@ class _Descent:
             stalled = 0 if moves else stalled + 1
         return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale)
 
+    @property
+    def is_by_graph(self) -> bool:
+        """Whether tensors that are kept give the directions: cheaply, so that more beat better ones."""
+        return self.loss.is_kept and not self.factor
+
     def gradient(self, at: Iterate) -> Array:
         return self.loss.adjoint(at.R) + self.penalty * at.W
 
@@ -118,11 +123,10 @@ class _Descent:
             return self.loss.curvature(at.P, V) + self.penalty * V
 
         patience, S, found = self.factor.patience if self.factor else self.patience, None, False
-        if not self.in_trouble:
-            if self.loss.is_kept and not self.factor:
-                S, found = self.by_kept_system(at, G, tolerance)
-            else:
-                S, found = iterate(product, G, self.precondition(at), tolerance, patience)
+        if self.is_by_graph:
+            S, found = self.by_kept_system(at, G, tolerance)
+        elif not self.in_trouble:
+            S, found = iterate(product, G, self.precondition(at), tolerance, patience)
         if not found and self.may_have_factor:
             self.factor = self.loss.factor(at.W, self.penalty_tensor) or self.factor
             patience = self.factor.patience if self.factor else self.patience
@@ -164,7 +168,7 @@ class _Descent:
         """The step -S, halved until the objective falls from ``before``; None where no length of it does.
 
         With the gradient there, the objective, the norm of the gradient, and the slope G . S. After a step
-        that had to be short the next direction is exact, with a factor of its own.
+        that had to be short the next direction is exact, with a factor of its own where that is the way.
         """
         t, slope = 1.0, dot(G, S)
         while t > 1e-8:
@@ -172,7 +176,7 @@ class _Descent:
             following = self.gradient(candidate)
             numbers = self.loss.read(slope, candidate.value, dot(following, following))
             if numbers[1] <= before - 1e-4 * t * numbers[0] + ROUNDING * abs(before):
-                self.in_trouble = t < SHORT and self.may_have_factor
+                self.in_trouble = t < SHORT and self.may_have_factor and not self.is_by_graph
                 return candidate, following, numbers[1], numbers[2] ** 0.5, numbers[0]
             t /= 2
         return None

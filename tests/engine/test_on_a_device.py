@@ -342,6 +342,23 @@ def test_fits_of_any_scale_on_the_device():
         assert distance(hessian, W, ours.coef_) < 1e-8
 
 
+def test_contrary_points_need_no_factor(monkeypatch):
+    """Ten points labelled against a steep fit make steps short: on a device more of them are cheaper."""
+    made = []
+    monkeypatch.setattr(SummedLoss, "factor", lambda *of: made.append(1))
+    X, y = blobs(310, 60, 10, seed=1, spread=3.0)
+    y[300:] = (y[300:] + 1) % 10
+    ours = LogisticRegression(10, 0.01, False).fit(X, y).coef_
+    made.clear()
+    with Pretending():
+        X, y = X.to(pretend()), y.to(pretend())
+        monkeypatch.setattr("salutary.engine.newton.iterations_of_a_factor", lambda *shape: 200)
+        model = LogisticRegression(10, 0.01, False).fit(X[:300], y[:300]).update(X, y)
+        theirs = model.coef_.cpu()
+    assert not made
+    torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-8)
+
+
 def test_a_factor_that_is_there_serves():
     X, y, model = fitted(3, 1.0, True, 60, 5)
     with Pretending() as mode:
