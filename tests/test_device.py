@@ -11,6 +11,8 @@ from pretend_device import Pretending, pretend
 from sklearn.datasets import load_wine
 
 from salutary.engine.confidence import ConfidentInfluence
+from salutary.engine.iteration import LOOK_EVERY, Iteration
+from salutary.engine.newton import _Descent
 from salutary.engine.solvers import DENSE
 from salutary.labeling import cli
 from salutary.models.logistic import LogisticRegression
@@ -178,14 +180,36 @@ def test_labelling_and_audit_agree(task, device, command, tmp_path):
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-5)
 
 
-@pytest.mark.parametrize("solver, most", [("cholesky", 3), ("cg", 18)])
+@pytest.mark.parametrize("solver, most", [("cholesky", 3), ("auto", 3), ("cg", 16)])
 def test_the_host_rarely_waits(solver, most):
-    """For whether the factor exists and the answer is a number; in every eighth iteration."""
+    """For whether a few steps with the factor solve it, and the answer is a number; in every eighth iteration
+    once there have been as many."""
     with Pretending() as mode:
         model, view = situation(10, 64, True, pretend())
         mode.waits.clear()
         Salutary("labeled", solver).propose(model, view, 20, None)
     assert 1 <= len(mode.waits) <= most, mode.waits
+
+
+@pytest.mark.parametrize("l2", [50.0, 0.01])
+@pytest.mark.parametrize("n_classes, d", [(2, 51), (10, 512)])
+def test_the_host_rarely_waits_for_an_update(n_classes, d, l2, monkeypatch):
+    """Four times, for the classes there are, the penalties and where it starts; in a Newton step once, and
+    when it looks at the residual, after 2, 4, 8, 16, 24 iterations."""
+    steps, iterations = [], []
+    direction, advance = _Descent.direction, Iteration.advance
+    monkeypatch.setattr(_Descent, "direction", lambda *of: steps.append(1) or direction(*of))
+    monkeypatch.setattr(Iteration, "advance", lambda self, n: iterations.append(n) or advance(self, n))
+    X, y = blobs(310, d, n_classes, seed=1, spread=2.0)
+    with Pretending() as mode:
+        X, y = X.to(pretend()), y.to(pretend())
+        model = LogisticRegression(n_classes, l2, fit_intercept=False).fit(X[:300], y[:300])
+        for counts in (mode.waits, steps, iterations):
+            counts.clear()
+        model.update(X, y)
+    assert 1 <= len(steps) <= 12
+    assert len(mode.waits) <= 4 + len(steps) + len(iterations)
+    assert len(iterations) <= 3 * len(steps) + sum(iterations) // LOOK_EVERY
 
 
 def test_what_mixes_devices_fails():

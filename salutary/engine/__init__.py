@@ -24,7 +24,8 @@ device; they are read in blocks, and nothing larger than (n, C) is built of them
 
 - ``softmax``: predictions, loss, gradient. ``hessian``: the Hessian as an operator and a matrix,
   which for more than two classes is ``curvature``'s. ``solvers``: H^-1 g, ``block``: of many g at once.
-  ``summed_loss`` and ``newton``: the optimum of J. ``scores``: the influences.
+  ``summed_loss`` and ``newton``: the optimum of J. ``scores``: the influences. How a device solves:
+  ``refined`` by a factor, ``iteration`` by conjugate gradients, ``kept_system`` with few rows, ``costs``.
 - ``objective``: what is to fall. ``optimum``: a model, the rows of its Hessian and the objective, in one
   object, which the following take. ``added_point``: estimates that see the added point's own curvature.
   ``confidence``: standard errors. ``refit``: what the estimates estimate. ``selection``: the best points.

@@ -25,8 +25,8 @@ import torch
 from torch import Tensor
 
 from salutary.engine.hessian import Hessian
+from salutary.engine.iteration import LOOK_EVERY, ratio
 from salutary.engine.softmax import each_block, product, row_blocks, with_ones
-from salutary.engine.solvers import LOOK_EVERY, ratio
 from salutary.errors import SalutaryError
 
 # Relative errors from which float32 will do.

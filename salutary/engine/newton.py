@@ -4,7 +4,8 @@ Each step solves H S = G by conjugate gradients, preconditioned by the average b
 diagonal, and no more exactly than the step deserves (Dembo, Eisenstat & Steihaug, 1982). Once a step has cost
 as much as a Cholesky factor of H, that is made, if memory allows, and preconditions this step and the next
 ones, until one costs as much again. So no problem takes much more than twice the cheaper way, and the scale
-of columns hardly matters.
+of columns hardly matters. On a device the costs are others, the tensors of few rows stay where they are
+(:mod:`salutary.engine.kept_system`), and the numbers that a step decides by are waited for once.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import costs
+from salutary.engine.iteration import dot
+from salutary.engine.kept_system import System
 from salutary.engine.solvers import Factor, is_dense, iterate, iterations_of_a_factor
 from salutary.engine.summed_loss import Array, Iterate, SummedLoss
 
@@ -62,25 +66,30 @@ class _Descent:
     def __init__(self, loss: SummedLoss, penalty: Tensor, tol: float):
         self.loss, self.tol = loss, tol
         self.penalty, self.penalty_tensor = loss.array(penalty), penalty
-        self.may_have_factor = is_dense("factor", penalty.numel())
-        self.weakest = float(penalty[:, 0].min()) if penalty.numel() else 1.0
-        self.patience = iterations_of_a_factor(*loss.shape)
-        n, K, D = loss.shape
-        self.averaged = n * D * D + D**3 + 6e5 <= 12 * (4 * n * K * D + 20 * n * K + 1.2e5)
+        self.may_have_factor = is_dense("factor", penalty.numel(), penalty.device)
+        self.patience = iterations_of_a_factor(*loss.shape, penalty.device)
+        self.averaged = _averages(*loss.shape, penalty.device.type == "cpu", loss.is_kept)
         self.factor: Factor | None = None
         self.in_trouble = False
-        self.shift_free = loss.intercept and loss.n_outputs > 1 and not penalty[:, -1].any()
+        self.weakest, self.shift_free = 1.0, False
+        if penalty.numel():
+            self.weakest, of_intercepts = loss.read(self.penalty[:, 0].min(), abs(self.penalty[:, -1]).max())
+            self.shift_free = loss.intercept and loss.n_outputs > 1 and not of_intercepts
 
     def run(self, start: Tensor | None, max_iter: int) -> Minimum:
         loss = self.loss
         at = loss.at(self.penalty * 0, self.penalty)
         G = self.gradient(at)
-        scale = max(_norm(G), 1e-30)
+        value, square = loss.read(at.value, dot(G, G))
+        norm = square**0.5
+        scale = max(norm, 1e-30)
         if start is not None:
             near = loss.at(loss.array(loss.inwards(start)), self.penalty)
-            if near.value < at.value:
-                at, G = near, self.gradient(near)
-        norm, excess, stalled = _norm(G), float("inf"), 0
+            near_G = self.gradient(near)
+            near_value, square = loss.read(near.value, dot(near_G, near_G))
+            if near_value < value:
+                at, G, value, norm = near, near_G, near_value, square**0.5
+        excess, stalled = float("inf"), 0
         for _ in range(max_iter):
             small = norm <= self.tol * scale
             at_rounding = norm <= self.tol * self.weakest * scale or stalled >= ROUNDED
@@ -88,18 +97,21 @@ class _Descent:
                 break
             tolerance = min(EXACT if self.in_trouble else 0.5, (norm / scale) ** 0.5)
             S = self.direction(at, G, tolerance)
-            slope = _dot(G, S)
-            following = self.step(at, S, slope)
-            if following is at:
+            following = self.step(at, value, S, G)
+            if following is None:
                 break
-            at, before, previous = following, at.value, norm
+            before, previous = value, norm
+            at, G, value, norm, slope = following
             # Of a quadratic an inexact step leaves so much.
-            excess = tolerance**2 * slope / max(abs(at.value), 1e-300)
-            G = self.gradient(at)
-            norm = _norm(G)
-            moves = norm <= previous / 2 or before - at.value > MOVES * abs(before)
+            excess = tolerance**2 * slope / max(abs(value), 1e-300)
+            moves = norm <= previous / 2 or before - value > MOVES * abs(before)
             stalled = 0 if moves else stalled + 1
         return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale)
+
+    @property
+    def is_by_graph(self) -> bool:
+        """Whether tensors that are kept give the directions: cheaply, so that more beat better ones."""
+        return self.loss.is_kept and not self.factor
 
     def gradient(self, at: Iterate) -> Array:
         return self.loss.adjoint(at.R) + self.penalty * at.W
@@ -111,7 +123,9 @@ class _Descent:
             return self.loss.curvature(at.P, V) + self.penalty * V
 
         patience, S, found = self.factor.patience if self.factor else self.patience, None, False
-        if not self.in_trouble:
+        if self.is_by_graph:
+            S, found = self.by_kept_system(at, G, tolerance)
+        elif not self.in_trouble:
             S, found = iterate(product, G, self.precondition(at), tolerance, patience)
         if not found and self.may_have_factor:
             self.factor = self.loss.factor(at.W, self.penalty_tensor) or self.factor
@@ -127,9 +141,20 @@ class _Descent:
         if self.averaged:
             inverse = self.loss.averaged_inverse(at.P, self.penalty)
             return lambda R: self.balanced(R @ inverse)
-        diagonal = self.loss.diagonal(at.P) + self.penalty
-        diagonal = self.loss.xp.where(diagonal > 0, diagonal, 1.0)
+        diagonal = self.diagonal(at)
         return lambda R: self.balanced(R / diagonal)
+
+    def diagonal(self, at: Iterate) -> Array:
+        diagonal = self.loss.diagonal(at.P) + self.penalty
+        return self.loss.xp.where(diagonal > 0, diagonal, 1.0)
+
+    def by_kept_system(self, at: Iterate, G: Array, tolerance: float) -> tuple[Array, bool]:
+        """The same as with :meth:`precondition` in tensors that are kept; H plus 1 1^T for the intercepts."""
+        averaged = self.averaged
+        inverse = self.loss.averaged_inverse(at.P, self.penalty) if averaged else 1 / self.diagonal(at)
+        system = System(self.loss.X, at.P, self.penalty, float(self.shift_free), inverse)
+        S, found = system.solve(G, tolerance, self.patience)
+        return self.balanced(S), found
 
     def balanced(self, V: Array) -> Array:
         """V without what changes no prediction and has no curvature: one constant added to all intercepts."""
@@ -137,24 +162,28 @@ class _Descent:
             V[:, -1] -= V[:, -1].mean()
         return V
 
-    def step(self, at: Iterate, S: Array, slope: float) -> Iterate:
-        """The step -S, halved until the objective falls; ``at`` where no length of it does.
+    def step(
+        self, at: Iterate, before: float, S: Array, G: Array
+    ) -> tuple[Iterate, Array, float, float, float] | None:
+        """The step -S, halved until the objective falls from ``before``; None where no length of it does.
 
-        After one that had to be short the next direction is exact, with a factor of its own.
+        With the gradient there, the objective, the norm of the gradient, and the slope G . S. After a step
+        that had to be short the next direction is exact, with a factor of its own where that is the way.
         """
-        t = 1.0
+        t, slope = 1.0, dot(G, S)
         while t > 1e-8:
             candidate = self.loss.at(at.W - t * S, self.penalty)
-            if candidate.value <= at.value - 1e-4 * t * slope + ROUNDING * abs(at.value):
-                self.in_trouble = t < SHORT and self.may_have_factor
-                return candidate
+            following = self.gradient(candidate)
+            numbers = self.loss.read(slope, candidate.value, dot(following, following))
+            if numbers[1] <= before - 1e-4 * t * numbers[0] + ROUNDING * abs(before):
+                self.in_trouble = t < SHORT and self.may_have_factor and not self.is_by_graph
+                return candidate, following, numbers[1], numbers[2] ** 0.5, numbers[0]
             t /= 2
-        return at
+        return None
 
 
-def _dot(A: Array, B: Array) -> float:
-    return float(A.reshape(-1) @ B.reshape(-1))
-
-
-def _norm(A: Array) -> float:
-    return _dot(A, A) ** 0.5
+def _averages(n: int, K: int, D: int, on_cpu: bool, is_captured: bool) -> bool:
+    """Whether the average block is cheap enough to precondition: some iterations' worth."""
+    if on_cpu:
+        return n * D * D + D**3 + 6e5 <= 12 * (4 * n * K * D + 20 * n * K + 1.2e5)
+    return costs.average_block(n, K, D) <= 12 * costs.iteration(n, K, D, is_captured)

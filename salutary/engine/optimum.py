@@ -11,7 +11,7 @@ from salutary.engine.block import BlockSolver
 from salutary.engine.hessian import Hessian
 from salutary.engine.objective import MeanLoss, Objective
 from salutary.engine.scores import score_labels
-from salutary.engine.solvers import by_factor, cholesky, solve, substituted
+from salutary.engine.solvers import by_factor, cholesky, is_kept, solve, substituted
 from salutary.system import moved
 
 
@@ -50,8 +50,11 @@ class Optimum:
     def solve(self, G: Tensor, solver: str = "auto") -> Tensor:
         """H^-1 G (K, D); ``solver`` and errors are those of :func:`salutary.engine.solve`."""
         if by_factor(solver, self.hessian):
-            return substituted(self.factor, G)
-        if solver == "auto" and len(self.X) < self.X.shape[1]:
+            # A factor that is there serves; on a device none in float64 is made for this alone.
+            if self.X.device.type == "cpu" or "factor" in self.__dict__:
+                return substituted(self.factor, G)
+            return solve(self.hessian, G, "cholesky")
+        if solver == "auto" and len(self.X) < self.X.shape[1] and not is_kept(self.hessian.X):
             return BlockSolver(self.hessian).solve(G[None])[0]
         return solve(self.hessian, G, solver)
 

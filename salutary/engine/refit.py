@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from salutary.engine.iteration import ratio
 from salutary.engine.optimum import Optimum
 from salutary.engine.softmax import (
     linear_of_each,
@@ -22,7 +23,7 @@ from salutary.engine.softmax import (
     to_probabilities,
     with_ones,
 )
-from salutary.engine.solvers import is_dense, ratio
+from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError
 
 # Numbers in the largest array: candidates times classes times rows.

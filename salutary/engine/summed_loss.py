@@ -1,8 +1,9 @@
 """The summed log-loss of a set of rows as a function of the parameters, for a method that minimises it.
 
 Rows with more columns than there are rows are rotated into the space that they span, where the optimum is
-too, since the penalty is one for all columns. On the CPU the arrays are NumPy's, whose calls on small ones
-take half as long; on a device they are torch's.
+too, since the penalty is one for all columns. (On a device few rows are not: there launches are what takes
+time.) On the CPU the arrays are NumPy's, whose calls on small ones take half as long; on a device they are
+torch's.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from salutary.engine.hessian import SMALL, Hessian
 from salutary.engine.softmax import row_blocks
-from salutary.engine.solvers import RIDGE, Factor
+from salutary.engine.solvers import RIDGE, Factor, is_kept
 from salutary.errors import SalutaryError
 from salutary.system.threads import in_order
 
@@ -28,14 +29,14 @@ Array = Any
 
 @dataclass(frozen=True)
 class Iterate:
-    """Parameters W (K, D), the objective there, and what gradients and curvatures are made of.
+    """Parameters W (K, D), the objective's ``value``, and what gradients and curvatures are made of.
 
     ``R`` (K, n): gradient of each row's loss with respect to its logits. ``P`` (K, n): probabilities, or of
     two classes the curvature p_0 p_1.
     """
 
     W: Array
-    value: float
+    value: Array
     P: Array
     R: Array
 
@@ -49,10 +50,11 @@ class SummedLoss:
     def __init__(self, X: Tensor, y: Tensor, n_outputs: int, intercept: bool):
         X = X.double()
         self._basis: Array | None = None
-        if X.shape[1] > len(X) > 0:
+        self.is_kept = is_kept(X)
+        if X.shape[1] > len(X) > 0 and not self.is_kept:
             self._basis, triangle = torch.linalg.qr(X.T)
             X = triangle.T.contiguous()
-        self._X, self.n_outputs, self.intercept = X, n_outputs, intercept
+        self.X, self.n_outputs, self.intercept = X, n_outputs, intercept
         x, self._labels = self.array(X), self.array(y)
         self._row_numbers = self.array(torch.arange(len(y), device=y.device))
         self._signs = self.array(1 - 2 * y.double())  # of the margin: negative where the label is 1
@@ -93,7 +95,7 @@ class SummedLoss:
     @property
     def shape(self) -> tuple[int, int, int]:
         """n, K and D of the coordinates in use."""
-        return len(self._X), self.n_outputs, self._X.shape[1] + self.intercept
+        return len(self.X), self.n_outputs, self.X.shape[1] + self.intercept
 
     @cached_property
     def _squares(self) -> Array | None:
@@ -104,11 +106,13 @@ class SummedLoss:
         """``function`` of the numbers of each block's rows, its rows, and the same by column."""
         if len(self._blocks) == 1:
             return [function(*self._blocks[0])]
-        return list(in_order(lambda block: function(*block), self._blocks))
+        # On a device threads would launch no faster, and nothing could be captured.
+        each = in_order if self.xp is np else map
+        return list(each(lambda block: function(*block), self._blocks))
 
     def logits(self, V: Array) -> Array:
         """V (K, D) times the rows, (K, n)."""
-        d = self._X.shape[1]
+        d = self.X.shape[1]
         parts = self._each(lambda rows, x, by_column: V[:, :d] @ by_column)
         U = parts[0] if len(parts) == 1 else self.xp.concatenate(parts, 1)
         if self.intercept:
@@ -127,7 +131,13 @@ class SummedLoss:
         """The objective at W, with its penalty."""
         Z = self.logits(W)
         losses, P, R = self._two_classes(Z[0]) if len(W) == 1 else self._classes(Z)
-        return Iterate(W, float(losses.sum() + 0.5 * (penalty * W * W).sum()), P, R)
+        return Iterate(W, losses.sum() + 0.5 * (penalty * W * W).sum(), P, R)
+
+    def read(self, *numbers: Array) -> list[float]:
+        """The numbers; a device is waited for once."""
+        if self.xp is np:
+            return [float(number) for number in numbers]
+        return torch.stack(numbers).tolist()
 
     def _two_classes(self, z: Array) -> tuple[Array, Array, Array]:
         """Losses (n,), curvatures and residuals (1, n), without cancellation at either end."""
@@ -183,12 +193,14 @@ class SummedLoss:
         diagonal = xp.diagonal(M) + penalty[0]
         scale = xp.where(diagonal > 0, diagonal, 1.0) ** -0.5
         M = M * scale * scale[:, None]
-        M[range(len(M)), range(len(M))] = 1 + RIDGE  # of columns that are alike there is no inverse
-        return xp.linalg.inv(M) * scale * scale[:, None]
+        one = 1 + RIDGE  # of columns that are alike there is no inverse
+        np.fill_diagonal(M, one) if xp is np else M.fill_diagonal_(one)
+        inverse = xp.linalg.inv(M) if xp is np else torch.linalg.inv_ex(M).inverse  # the other waits
+        return inverse * scale * scale[:, None]
 
     def factor(self, W: Array, penalty: Tensor) -> Factor | None:
         """Factor of the dense Hessian at W; None if that is not positive definite to working precision."""
         try:
-            return Factor(Hessian.at(torch.as_tensor(W), self._X, penalty))
+            return Factor(Hessian.at(torch.as_tensor(W), self.X, penalty))
         except SalutaryError:
             return None

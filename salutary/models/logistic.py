@@ -124,9 +124,9 @@ class LogisticRegression:
     def _ended(self, minimum: Minimum, X: Tensor) -> Self:
         """With the parameters at a minimum of the objective over X. Raises SalutaryError if it is none."""
         self.gradient_norm_ = minimum.gradient_norm
-        # Where W = 0 is optimal, rounding is all of the gradient.
-        rounding = 16 * torch.finfo(torch.float64).eps * float(X.double().norm())
-        if not self.gradient_norm_ <= max(1e3 * self.tol * minimum.scale, rounding):  # nor if it is no number
+        is_small = self.gradient_norm_ <= 1e3 * self.tol * minimum.scale
+        # Where W = 0 is optimal, rounding is all of the gradient. (No number is small either.)
+        if not is_small and not self.gradient_norm_ <= _rounding(X):
             raise SalutaryError(
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
@@ -197,6 +197,11 @@ class LogisticRegression:
             W = minimise(summed, penalty, W, max(self.tol, TUNING_TOLERANCE), self.max_iter).W
             losses.append(float(engine.loss(X_held_out, y_held_out, W).sum()))
         return np.array(losses)
+
+
+def _rounding(X: Tensor) -> float:
+    """What rounding may leave of a gradient over the rows X."""
+    return 16 * torch.finfo(torch.float64).eps * float(X.double().norm())
 
 
 def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:

@@ -34,6 +34,15 @@ def peak(call: Callable[[], object], device: str | torch.device = "cpu") -> floa
     return resident("VmHWM") - before
 
 
+def free(device: torch.device) -> float:
+    """Bytes that may still be allocated on a CUDA device, with what PyTorch holds there and does not use;
+    without a limit on any other."""
+    if device.type != "cuda":
+        return float("inf")
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + unused
+
+
 def resident(key: str = "VmHWM") -> float:
     """Resident MB of this process (Linux): now (VmRSS) or at its highest (VmHWM)."""
     (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))

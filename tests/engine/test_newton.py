@@ -225,7 +225,7 @@ def test_what_conjugate_gradients_do_not_find_a_factor_does(monkeypatch):
     H = hessian.dense()
     expected = torch.cholesky_solve(G.reshape(-1, 1), torch.linalg.cholesky(H)).reshape(G.shape)
     monkeypatch.setattr(solvers, "FEW_ITERATIONS", 0)
-    monkeypatch.setattr(solvers, "iterations_of_a_factor", lambda n, K, D: 5)
+    monkeypatch.setattr(solvers, "iterations_of_a_factor", lambda n, K, D, device: 5)
     torch.testing.assert_close(solvers.solve(hessian, G), expected, rtol=1e-6, atol=0)
     with pytest.raises(SalutaryError, match="conjugate gradients did not converge"):
         solvers.conjugate_gradients(hessian, G, max_iter=5)
