@@ -125,7 +125,7 @@ class _Descent:
         patience, S, found = self.factor.patience if self.factor else self.patience, None, False
         if self.is_by_graph:
             S, found = self.by_kept_system(at, G, tolerance)
-        elif not self.in_trouble:
+        else:
             S, found = iterate(product, G, self.precondition(at), tolerance, patience)
         if not found and self.may_have_factor:
             self.factor = self.loss.factor(at.W, self.penalty_tensor) or self.factor
@@ -168,7 +168,7 @@ class _Descent:
         """The step -S, halved until the objective falls from ``before``; None where no length of it does.
 
         With the gradient there, the objective, the norm of the gradient, and the slope G . S. After a step
-        that had to be short the next direction is exact, with a factor of its own where that is the way.
+        that had to be short the next direction is exact.
         """
         t, slope = 1.0, dot(G, S)
         while t > 1e-8:

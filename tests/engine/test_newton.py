@@ -10,6 +10,8 @@ from salutary.engine.newton import minimise
 from salutary.engine.summed_loss import SummedLoss
 from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
+from salutary.strategies import PoolView
+from salutary.strategies.salutary import Salutary
 
 
 class Dense:
@@ -229,3 +231,20 @@ def test_what_conjugate_gradients_do_not_find_a_factor_does(monkeypatch):
     torch.testing.assert_close(solvers.solve(hessian, G), expected, rtol=1e-6, atol=0)
     with pytest.raises(SalutaryError, match="conjugate gradients did not converge"):
         solvers.conjugate_gradients(hessian, G, max_iter=5)
+
+
+@pytest.mark.parametrize("l2", [0.1, 0.001])
+def test_following_a_few_labels_takes_no_more_factors_than_a_fit(l2, monkeypatch):
+    """Labels that a steep fit denies send its first steps astray: that alone is no reason for a factor."""
+    X, y = blobs(200, 128, 10, seed=1, spread=2.0)
+    pool = blobs(1000, 128, 10, seed=2, spread=2.0)[0]
+    model = LogisticRegression(10, l2).fit(X, y)
+    view = PoolView(pool, X, y, *blobs(300, 128, 10, seed=3, spread=2.0), len(X), 10)
+    chosen = Salutary().propose(model, view, 10, None)
+    grown = torch.cat([X, pool[chosen.indices]]), torch.cat([y, chosen.labels])
+    factor, made = SummedLoss.factor, []
+    monkeypatch.setattr(SummedLoss, "factor", lambda *arguments: made.append(1) or factor(*arguments))
+    fitted = LogisticRegression(10, l2).fit(*grown)
+    updated = model.update(*grown)
+    assert not made
+    torch.testing.assert_close(updated.coef_, fitted.coef_, rtol=1e-5, atol=1e-7)
