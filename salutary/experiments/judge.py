@@ -92,17 +92,11 @@ def trials(
 
 
 def best(tried: Sequence[Trial]) -> Trial | None:
-    """Of those that help, the strongest penalty within a standard error of the lowest loss; None if none
+    """The trial of the lowest loss among those that help; of equals the strongest penalty. None if none
     helps.
-
-    Breiman's rule of one standard error: strong penalties give labels that the network believes.
     """
     helping = [trial for trial in tried if trial.helps]
-    if not helping:
-        return None
-    lowest = min(helping, key=lambda trial: trial.change)
-    near = [trial for trial in helping if trial.change <= lowest.change + lowest.standard_error]
-    return max(near, key=lambda trial: trial.l2)
+    return min(helping, key=lambda trial: (trial.change, -trial.l2), default=None)
 
 
 def with_penalty(model: NetworkModel, l2: float) -> NetworkModel:
