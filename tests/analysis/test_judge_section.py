@@ -38,6 +38,15 @@ def test_ways_are_compared_seed_by_seed():
     assert shown.loc["random, true labels", "beyond random"] == ""
 
 
+def test_one_seed_and_no_labels_leave_no_gaps_in_the_text():
+    none = run(0, "judge", 80.0, 80.0, n_added=0, true=float("nan"))
+    shown = texts(
+        compared(pd.DataFrame([run(0, "random, true labels", 80.0, 85.0), none])).loc["mnist_small"]
+    )
+    assert shown.loc["judge", "gain, points"] == "+0.0" and shown.loc["judge", "true labels, %"] == ""
+    assert not shown.map(lambda cell: "nan" in cell).any(axis=None)
+
+
 def test_penalties_are_counted():
     assert penalties(RUNS).loc["mnist_small"].to_dict() == {"100": "2", "none": "1"}
 

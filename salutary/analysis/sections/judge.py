@@ -100,7 +100,7 @@ def texts(table: pd.DataFrame) -> pd.DataFrame:
 
     def sure(name: str) -> pd.Series:
         cells = zip(table[name], table[f"{name} se"], table[f"{name} p"], strict=True)
-        return pd.Series([f"{mean:+.1f} ± {se:.1f} (p = {p:.2g})" for mean, se, p in cells], table.index)
+        return pd.Series([_with_error(*cell) for cell in cells], table.index)
 
     columns = {
         "seeds": table["seeds"].map(str),
@@ -109,10 +109,14 @@ def texts(table: pd.DataFrame) -> pd.DataFrame:
         "gain, points": sure("gain"),
         "beyond random": sure("beyond random").where(table.index != RANDOM, ""),
         "fall of the loss": table["fall"].map("{:+.3f}".format),
-        "true labels, %": table["true"].map("{:.0f}".format),
+        "true labels, %": table["true"].map("{:.0f}".format, na_action="ignore").fillna(""),
         "worse (surely)": table["worse"].map(str) + " (" + table["surely worse"].map(str) + ")",
     }
     return pd.DataFrame(columns).rename_axis("")
+
+
+def _with_error(mean: float, error: float, p: float) -> str:
+    return f"{mean:+.1f}" if np.isnan(error) else f"{mean:+.1f} ± {error:.1f} (p = {p:.2g})"
 
 
 def penalties(ends: pd.DataFrame) -> pd.DataFrame:
