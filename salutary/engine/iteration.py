@@ -36,12 +36,18 @@ class Iteration:
     """Preconditioned conjugate gradients for tensors of the shape and place of ``like``.
 
     ``product`` and ``precondition`` give a new tensor each; whatever else they read must stay where it is,
-    and nothing in them may wait for the device. The same bits with a graph as without.
+    and nothing in them may wait for the device. The same bits with a graph as without. ``captures``: whether
+    there may be a graph, which a library that solves by a factor need not allow.
     """
 
     def __init__(
-        self, product: Callable[[Tensor], Tensor], precondition: Callable[[Tensor], Tensor], like: Tensor
+        self,
+        product: Callable[[Tensor], Tensor],
+        precondition: Callable[[Tensor], Tensor],
+        like: Tensor,
+        captures: bool = True,
     ):
+        self.captures = captures
         self.product, self.precondition = product, precondition
         self.S, self._residual, self._direction = (torch.zeros_like(like) for _ in range(3))
         self._energy = like.new_zeros(())
@@ -78,7 +84,7 @@ class Iteration:
 
     def advance(self, n: int) -> None:
         """``n`` iterations, a multiple of ``AT_ONCE``."""
-        if self._some is None and self._made >= CAPTURE_AFTER:
+        if self.captures and self._some is None and self._made >= CAPTURE_AFTER:
             changed = (self.S, self._residual, self._direction, self._energy)
             self._some = repeated(self._iterations, self.S.device, changed)
         some = self._some or self._iterations

@@ -1,8 +1,8 @@
 """H S = G for a Hessian of few rows on a device, in tensors that stay from one solve to the next.
 
 The labelled set grows by some rows a round, and each Newton step has a Hessian of its own, but their shape
-hardly changes: with the rows filled up to a multiple of ``ROWS`` (by some of weight 0), all are one sequence
-of operations on other numbers, and one captured graph serves them all.
+hardly changes: with the rows filled up to a multiple of ``ROWS`` (by some of no curvature), all are one
+sequence of operations on other numbers, and one captured graph serves them all.
 
     H V = sum over rows of w (diag(p) - p p^T) V x x^T + penalty * V + shift * (1 1^T of the intercepts)
 """
@@ -66,7 +66,7 @@ class _Places:
         n = len(system.X)
         self.X[:n], self.P[:, :n] = system.X, system.P
         self.weights[:n] = 1 if system.weights is None else system.weights
-        self.weights[n:] = 0  # whatever rows an earlier system left there
+        self.P[:, n:] = 0  # whatever rows an earlier system left there, of no number too
         self.penalty.copy_(system.penalty)
         self.inverse.copy_(system.inverse)
         if isinstance(system.shift, Tensor):
