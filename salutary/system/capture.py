@@ -56,8 +56,8 @@ def _recorded(
     before = [each.detach().clone() for each in changed]
     generator = torch.cuda.get_rng_state(device)
     with torch.cuda.device(device):
-        # One stream for both, of this device: what libraries keep for a stream is then there already.
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        # One stream for both: what libraries keep for a stream is then there already.
+        here, aside = torch.cuda.current_stream(), _aside(device)
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
@@ -71,6 +71,12 @@ def _recorded(
             each.copy_(value)
     torch.cuda.set_rng_state(generator, device)
     return functools.partial(_replayed, graph, function)
+
+
+@functools.cache
+def _aside(device: torch.device) -> torch.cuda.Stream:
+    """The stream of all recordings on a device: with each new one libraries would take memory for good."""
+    return torch.cuda.Stream(device)
 
 
 def _replayed(graph: torch.cuda.CUDAGraph, function: Callable[[], None]) -> None:
