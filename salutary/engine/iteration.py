@@ -86,22 +86,29 @@ class Iteration:
         """``n`` iterations, a multiple of ``AT_ONCE``."""
         if self.captures and self._some is None and self._made >= CAPTURE_AFTER:
             changed = (self.S, self._residual, self._direction, self._energy)
-            self._some = repeated(self._iterations, self.S.device, changed)
-        some = self._some or self._iterations
+            self._some = repeated(self._iterations(), self.S.device, changed)
+        some = self._some or self._iterations()
         for _ in range(0, n, AT_ONCE):
             some()
         self._made += n
 
-    def _iterations(self) -> None:
-        for _ in range(AT_ONCE):
-            image = self.product(self._direction)
-            step = ratio(self._energy, dot(self._direction, image))
-            self.S.addcmul_(step, self._direction)
-            self._residual.addcmul_(step, image, value=-1)
-            preconditioned = self.precondition(self._residual)
-            previous = self._energy.clone()
-            self._energy.copy_(dot(self._residual, preconditioned))
-            self._direction.mul_(ratio(self._energy, previous)).add_(preconditioned)
+    def _iterations(self) -> Callable[[], None]:
+        """``AT_ONCE`` iterations; without a reference to this object, so that a graph goes when it goes."""
+        product, precondition = self.product, self.precondition
+        S, residual, direction, energy = self.S, self._residual, self._direction, self._energy
+
+        def some() -> None:
+            for _ in range(AT_ONCE):
+                image = product(direction)
+                step = ratio(energy, dot(direction, image))
+                S.addcmul_(step, direction)
+                residual.addcmul_(step, image, value=-1)
+                preconditioned = precondition(residual)
+                previous = energy.clone()
+                energy.copy_(dot(residual, preconditioned))
+                direction.mul_(ratio(energy, previous)).add_(preconditioned)
+
+        return some
 
 
 def dot(A: Any, B: Any) -> Any:

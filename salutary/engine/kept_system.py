@@ -44,9 +44,9 @@ class System:
         """S (K, D) with H S = G, and whether it was found within ``limit`` iterations."""
         n, d = self.X.shape
         shape = -(-n // ROWS) * ROWS, d, *self.penalty.shape, self.inverse.shape != self.penalty.shape
-        places = _places(*shape, self.X.device, threading.get_ident())
+        places, iteration = _places(*shape, self.X.device, threading.get_ident())
         places.fill(self)
-        return places.iteration.solve(G, rtol, limit)
+        return iteration.solve(G, rtol, limit)
 
 
 class _Places:
@@ -60,7 +60,6 @@ class _Places:
         self.penalty, self.shift = place(K, D), place()
         self.inverse = place(D, D) if by_block else place(K, D)
         self.by_block = by_block
-        self.iteration = Iteration(self.product, self.precondition, self.penalty)
 
     def fill(self, system: System) -> None:
         n = len(system.X)
@@ -94,8 +93,11 @@ class _Places:
 
 
 @functools.lru_cache(maxsize=SHAPES)
-def _places(n: int, d: int, K: int, D: int, by_block: bool, device: torch.device, thread: int) -> _Places:
-    return _Places(n, d, K, D, by_block, device)
+def _places(
+    n: int, d: int, K: int, D: int, by_block: bool, device: torch.device, thread: int
+) -> tuple[_Places, Iteration]:
+    places = _Places(n, d, K, D, by_block, device)
+    return places, Iteration(places.product, places.precondition, places.penalty)
 
 
 atexit.register(_places.cache_clear)  # graphs must not outlive the driver

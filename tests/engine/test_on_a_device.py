@@ -1,6 +1,9 @@
 """The ways that only a device takes, against dense float64 ones: here on the CPU and the pretended device."""
 
 import functools
+import gc
+import weakref
+from threading import get_ident
 
 import pytest
 import torch
@@ -218,6 +221,23 @@ def test_what_a_system_leaves_does_not_matter():
     System(X, P * torch.nan, penalty, 0.0, penalty / 10).solve(penalty, 1e-8, 10)
     again = System(X[:20], P[:, :20], penalty, 0.0, penalty / 10).solve(penalty, 1e-8, 100)[0]
     assert torch.equal(again, expected)
+
+
+def test_what_is_kept_goes_at_once(monkeypatch):
+    """With its graph, not when garbage happens to be collected: then that could be during a recording."""
+    monkeypatch.setattr(iteration, "CAPTURE_AFTER", 0)
+    kept_system._places.cache_clear()
+    X, _ = blobs(20, 6, 3, seed=1)
+    penalty = torch.ones(3, 6, dtype=torch.float64)
+    gc.disable()
+    try:
+        System(X, torch.full((3, 20), 1 / 3).double(), penalty, 0.0, penalty / 10).solve(penalty, 1e-3, 10)
+        kept = [weakref.ref(each) for each in kept_system._places(256, 6, 3, 6, False, X.device, get_ident())]
+        assert kept_system._places.cache_info().misses == 1 and kept[1]()._some
+        kept_system._places.cache_clear()
+        assert not any(each() for each in kept)
+    finally:
+        gc.enable()
 
 
 def test_looks_are_early_then_rare():
