@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 # Calls before a recording, in which libraries choose their ways and take their memory.
 WARM_UP = 3
 
-_captures = True
+_captures = ContextVar("captures", default=True)  # of each thread
 
 
 def repeated(
@@ -34,7 +35,7 @@ def repeated(
     they hold what they held before, and the generator is where it was. (Not so buffers that come into being
     in the first call, such as an optimiser's: make a plain call first.)
     """
-    if device.type != "cuda" or not _captures:
+    if device.type != "cuda" or not _captures.get():
         return function
     return _recorded(function, device, list(changed))
 
@@ -42,12 +43,11 @@ def repeated(
 @contextlib.contextmanager
 def uncaptured() -> Iterator[None]:
     """Plain calls only, as everywhere but on CUDA: the twin that a graph is compared with."""
-    global _captures
-    before, _captures = _captures, False
+    before = _captures.set(False)
     try:
         yield
     finally:
-        _captures = before
+        _captures.reset(before)
 
 
 def _recorded(
