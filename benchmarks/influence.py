@@ -4,20 +4,22 @@
     python benchmarks/influence.py --csv benchmarks/influence.csv      one thread, float64 and float32
     python benchmarks/influence.py --only growth,estimates
     python benchmarks/influence.py --peer           also pyDVL, in an environment made for it
-    python benchmarks/influence.py --device cuda
+    python benchmarks/influence.py --device cuda --alone     on the device, without the CPU beside it
 
 Sizes of the paper's tables, features synthetic (Gaussian classes), 300 labelled: B (bank) 18,000 x 51, two
 classes, validation 6,098; W (wine) 3,600 x 11, 7 classes, validation 1,300; M (MNIST's features)
 54,000 x 512, 10 classes, validation 5,000. "refit" is a fit from zero, "update" one that follows ten proposed
 points from where the fit was, "round" a proposal and a refit, "warm round" a proposal and an update, as in a
-run. On CUDA "solve" is also taken by conjugate gradients, a refined factor in float32, and one in float64.
-All calls of a part run in one process, interleaved; times are medians.
+run. On CUDA "solve" is also taken by conjugate gradients, a refined factor in float32, and one in float64,
+and the product H V by plain calls and eight times in a graph. All calls of a part run in one process,
+interleaved; times are medians.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import functools
 import os
 from collections.abc import Callable
 
@@ -25,7 +27,7 @@ import numpy as np
 import torch
 from estimates import estimates
 from large_pool import large_pool
-from measure import interleaved, print_table, use_threads, versions, write_csv
+from measure import interleaved, print_table, said, use_threads, versions, write_csv
 from peers import beside_the_authors, peer
 from picks import picks
 from situations import BUDGET, SHAPES, Situation
@@ -36,10 +38,12 @@ from salutary.engine import Hessian
 from salutary.engine.solvers import cholesky, substituted
 from salutary.strategies.salutary import Salutary
 from salutary.system import memory
+from salutary.system.capture import repeated
 
 PENALTIES = {"B": (50.0,), "W": (50.0,), "M": (50.0, 1.0, 0.01)}
 ON_CUDA = ("engine", "estimates", "growth")
 PARTS = ("engine", "authors", "estimates", "picks", "growth", "pool")
+PRODUCTS = 8  # in a graph
 
 
 def product(A: Tensor, X: Tensor) -> Callable[[], object]:
@@ -51,7 +55,18 @@ def product(A: Tensor, X: Tensor) -> Callable[[], object]:
     return lambda: A @ X.T
 
 
-def steps_of_a_round(repeats: int, device: str) -> list[dict]:
+def products(hessian: Hessian, V: Tensor) -> Callable[[], None]:
+    """``PRODUCTS`` products H V, as a graph."""
+    result = torch.zeros_like(V)
+
+    def call() -> None:
+        for _ in range(PRODUCTS):
+            result.copy_(hessian @ V)
+
+    return repeated(call, V.device, [result])
+
+
+def steps_of_a_round(repeats: int, device: str, alone: bool = False) -> list[dict]:
     """Every step of a round, against the bare product of the same shape."""
     rows = []
     for name, shape in SHAPES.items():
@@ -59,9 +74,9 @@ def steps_of_a_round(repeats: int, device: str) -> list[dict]:
             exact = Situation.make(*shape, l2=l2)
             expected = engine.score_labels(exact.model.coef_, exact.direction("cholesky"), exact.X_pool)
             for dtype in (torch.float64, torch.float32):
-                for where in dict.fromkeys(("cpu", device)):
+                for where in dict.fromkeys((device,) if alone else ("cpu", device)):
                     rows.append(_engine_row(name, exact.to(dtype, where), expected, repeats, where))
-                    print(f"engine {name}, l2 = {l2:g}, {rows[-1]['dtype']}, {where}", flush=True)
+                    said("engine", rows[-1])
     return rows
 
 
@@ -90,7 +105,10 @@ def _engine_row(name: str, s: Situation, expected: Tensor, repeats: int, device:
         "solve cg": lambda: engine.solve(hessian, g, "cg"),
         "solve f32 factor": lambda: engine.solve(hessian, g, "cholesky"),
         "solve f64 factor": lambda: substituted(cholesky(hessian), g),
+        "H V": lambda: hessian @ g,
     }
+    if device != "cpu":
+        ways[f"{PRODUCTS} H V captured"] = products(hessian, g)
     t = interleaved(
         {
             "product": product(torch.cat([W, S]), s.X_pool),
@@ -148,6 +166,7 @@ def main() -> None:
     parser.add_argument("--peer", action="store_true", help="also time pyDVL")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--alone", action="store_true", help="steps of a round on the device only")
     parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--pool-rows", type=int, default=5_000_000)
     parser.add_argument("--csv", help="also write the tables to this file")
@@ -155,7 +174,7 @@ def main() -> None:
     use_threads(options.threads)
     wanted = options.only.split(",") if options.only else ON_CUDA if options.device == "cuda" else PARTS
     measured = {
-        "engine": steps_of_a_round,
+        "engine": functools.partial(steps_of_a_round, alone=options.alone),
         "authors": beside_the_authors,
         "estimates": estimates,
         "picks": picks,
@@ -166,7 +185,8 @@ def main() -> None:
         tables["pool"] = large_pool(options.pool_rows)
     if options.peer:
         tables["peer"] = peer(options.repeats)
-    print(f"\n{versions(['torch', 'numpy'])}, {options.threads} of {os.cpu_count()} threads")
+    card = f", {torch.cuda.get_device_name()}" if options.device == "cuda" else ""
+    print(f"\n{versions(['torch', 'numpy'])}, {options.threads} of {os.cpu_count()} threads{card}")
     for name, rows in tables.items():
         print(f"\n{name}\n")
         print_table(rows)

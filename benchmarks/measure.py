@@ -51,6 +51,14 @@ def once(call: Callable, device: str = "cpu", times: int = 1) -> float:
     return start.elapsed_time(end) / 1e3 / times
 
 
+def said(part: str, row: dict) -> None:
+    """A row, in one line as soon as it is there: what is stopped later has measured it all the same."""
+    cells = (
+        f"{key}: {value:.3g}" if isinstance(value, float) else f"{key}: {value}" for key, value in row.items()
+    )
+    print(f"{part} | {' | '.join(cells)}", flush=True)
+
+
 def print_table(rows: list[dict]) -> None:
     """A Markdown table; columns are the keys in order of appearance."""
     columns = list(dict.fromkeys(key for row in rows for key in row))

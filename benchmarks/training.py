@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from measure import interleaved, print_table, use_threads, versions, write_csv
+from measure import interleaved, print_table, said, use_threads, versions, write_csv
 from torch import Tensor
 
 from salutary.models.augmentation import ImageAugmentation
@@ -109,7 +109,7 @@ def steps(size: Size, repeats: int, device: str) -> list[dict]:
             row["times faster"] = t["plain"] / t["captured"]
             row["training, times faster"] = fits["plain"] / fits["captured"]
         table.append(row)
-        print(f"steps {name}", flush=True)
+        said("steps", row)
     return table
 
 
@@ -143,11 +143,11 @@ def choosing(size: Size, repeats: int, device: str) -> list[dict]:
             "choosing": lambda m=model, v=view: guide_of(m, v, convex=True),
             "predictions": lambda m=model, v=view: m.predict_proba(v.pool),
         }
-        t = interleaved(calls, repeats, device)
+        t = interleaved(calls, max(1, repeats // 2), device)
         guide = guide_of(model, view, convex=True)
         row = {"model": name, "pool": size.pool, "device": device, **{f"{k} s": s for k, s in t.items()}}
         table.append(row | {"agreement": guide.agreement, "l2": guide.l2})
-        print(f"choosing {name}", flush=True)
+        said("choosing", table[-1])
     return table
 
 

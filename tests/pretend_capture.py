@@ -20,7 +20,7 @@ class Recorder:
         self.replays = []
 
     def __call__(self, function, device, changed=()):
-        if not capture._captures:
+        if not capture._captures.get():
             return function
         changed = list(changed)
         before, generator = [each.detach().clone() for each in changed], torch.get_rng_state()

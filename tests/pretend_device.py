@@ -2,10 +2,14 @@
 
 What mixes the two without a copy fails, as on CUDA, and everything for which the host would have to wait is
 counted. PyTorch's own way to a device written in Python makes ``torch.device("pretend")`` known.
+
+Not beside CUDA: where such a device is known, autograd takes that for the one whose streams it follows, and
+backward passes on CUDA leave the stream of their forward ones, with the graph that is captured there.
 """
 
 import functools
 
+import pytest
 import torch
 from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
@@ -20,8 +24,18 @@ WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_
 
 @functools.cache
 def pretend() -> torch.device:
-    """The device."""
-    backend_registration._setup_privateuseone_for_python_backend("pretend", _Backend())
+    """The device; skips a test where there is a real one."""
+    if torch.cuda.is_available():
+        pytest.skip("PyTorch follows the streams of one kind of device only, and here that is CUDA")
+
+    class Backend(backend_registration._DummyBackendModule):
+        def device_count(self):
+            return 0  # for what asks for all devices there are
+
+        def get_amp_supported_dtype(self):
+            return [torch.bfloat16]
+
+    backend_registration._setup_privateuseone_for_python_backend("pretend", Backend())
     # torch.tensor(..., device=...) asks the device itself.
     library = torch.library.Library("aten", "IMPL")
     library.impl("empty_strided", _empty_strided, "PrivateUse1")
@@ -31,14 +45,6 @@ def pretend() -> torch.device:
     every.fallback(torch.library.fallthrough_kernel, "AutocastPrivateUse1")
     _libraries.extend((library, every))
     return torch.device("pretend", 0)
-
-
-class _Backend(backend_registration._DummyBackendModule):
-    def device_count(self):
-        return 0  # for what asks for all devices there are
-
-    def get_amp_supported_dtype(self):
-        return [torch.bfloat16]
 
 
 _libraries = []

@@ -36,12 +36,18 @@ class Iteration:
     """Preconditioned conjugate gradients for tensors of the shape and place of ``like``.
 
     ``product`` and ``precondition`` give a new tensor each; whatever else they read must stay where it is,
-    and nothing in them may wait for the device. The same bits with a graph as without.
+    and nothing in them may wait for the device. The same bits with a graph as without. ``captures``: whether
+    there may be a graph, which a library that solves by a factor need not allow.
     """
 
     def __init__(
-        self, product: Callable[[Tensor], Tensor], precondition: Callable[[Tensor], Tensor], like: Tensor
+        self,
+        product: Callable[[Tensor], Tensor],
+        precondition: Callable[[Tensor], Tensor],
+        like: Tensor,
+        captures: bool = True,
     ):
+        self.captures = captures
         self.product, self.precondition = product, precondition
         self.S, self._residual, self._direction = (torch.zeros_like(like) for _ in range(3))
         self._energy = like.new_zeros(())
@@ -78,24 +84,31 @@ class Iteration:
 
     def advance(self, n: int) -> None:
         """``n`` iterations, a multiple of ``AT_ONCE``."""
-        if self._some is None and self._made >= CAPTURE_AFTER:
+        if self.captures and self._some is None and self._made >= CAPTURE_AFTER:
             changed = (self.S, self._residual, self._direction, self._energy)
-            self._some = repeated(self._iterations, self.S.device, changed)
-        some = self._some or self._iterations
+            self._some = repeated(self._iterations(), self.S.device, changed)
+        some = self._some or self._iterations()
         for _ in range(0, n, AT_ONCE):
             some()
         self._made += n
 
-    def _iterations(self) -> None:
-        for _ in range(AT_ONCE):
-            image = self.product(self._direction)
-            step = ratio(self._energy, dot(self._direction, image))
-            self.S.addcmul_(step, self._direction)
-            self._residual.addcmul_(step, image, value=-1)
-            preconditioned = self.precondition(self._residual)
-            previous = self._energy.clone()
-            self._energy.copy_(dot(self._residual, preconditioned))
-            self._direction.mul_(ratio(self._energy, previous)).add_(preconditioned)
+    def _iterations(self) -> Callable[[], None]:
+        """``AT_ONCE`` iterations; without a reference to this object, so that a graph goes when it goes."""
+        product, precondition = self.product, self.precondition
+        S, residual, direction, energy = self.S, self._residual, self._direction, self._energy
+
+        def some() -> None:
+            for _ in range(AT_ONCE):
+                image = product(direction)
+                step = ratio(energy, dot(direction, image))
+                S.addcmul_(step, direction)
+                residual.addcmul_(step, image, value=-1)
+                preconditioned = precondition(residual)
+                previous = energy.clone()
+                energy.copy_(dot(residual, preconditioned))
+                direction.mul_(ratio(energy, previous)).add_(preconditioned)
+
+        return some
 
 
 def dot(A: Any, B: Any) -> Any:

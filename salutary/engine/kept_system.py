@@ -1,8 +1,8 @@
 """H S = G for a Hessian of few rows on a device, in tensors that stay from one solve to the next.
 
 The labelled set grows by some rows a round, and each Newton step has a Hessian of its own, but their shape
-hardly changes: with the rows filled up to a multiple of ``ROWS`` (by some of weight 0), all are one sequence
-of operations on other numbers, and one captured graph serves them all.
+hardly changes: with the rows filled up to a multiple of ``ROWS`` (by some of no curvature), all are one
+sequence of operations on other numbers, and one captured graph serves them all.
 
     H V = sum over rows of w (diag(p) - p p^T) V x x^T + penalty * V + shift * (1 1^T of the intercepts)
 """
@@ -44,9 +44,9 @@ class System:
         """S (K, D) with H S = G, and whether it was found within ``limit`` iterations."""
         n, d = self.X.shape
         shape = -(-n // ROWS) * ROWS, d, *self.penalty.shape, self.inverse.shape != self.penalty.shape
-        places = _places(*shape, self.X.device, threading.get_ident())
+        places, iteration = _places(*shape, self.X.device, threading.get_ident())
         places.fill(self)
-        return places.iteration.solve(G, rtol, limit)
+        return iteration.solve(G, rtol, limit)
 
 
 class _Places:
@@ -60,13 +60,12 @@ class _Places:
         self.penalty, self.shift = place(K, D), place()
         self.inverse = place(D, D) if by_block else place(K, D)
         self.by_block = by_block
-        self.iteration = Iteration(self.product, self.precondition, self.penalty)
 
     def fill(self, system: System) -> None:
         n = len(system.X)
         self.X[:n], self.P[:, :n] = system.X, system.P
         self.weights[:n] = 1 if system.weights is None else system.weights
-        self.weights[n:] = 0  # whatever rows an earlier system left there
+        self.P[:, n:] = 0  # whatever rows an earlier system left there, of no number too
         self.penalty.copy_(system.penalty)
         self.inverse.copy_(system.inverse)
         if isinstance(system.shift, Tensor):
@@ -94,8 +93,11 @@ class _Places:
 
 
 @functools.lru_cache(maxsize=SHAPES)
-def _places(n: int, d: int, K: int, D: int, by_block: bool, device: torch.device, thread: int) -> _Places:
-    return _Places(n, d, K, D, by_block, device)
+def _places(
+    n: int, d: int, K: int, D: int, by_block: bool, device: torch.device, thread: int
+) -> tuple[_Places, Iteration]:
+    places = _Places(n, d, K, D, by_block, device)
+    return places, Iteration(places.product, places.precondition, places.penalty)
 
 
 atexit.register(_places.cache_clear)  # graphs must not outlive the driver

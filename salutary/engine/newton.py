@@ -126,11 +126,15 @@ class _Descent:
         if self.is_by_graph:
             S, found = self.by_kept_system(at, G, tolerance)
         else:
-            S, found = iterate(product, G, self.precondition(at), tolerance, patience)
+            S, found = iterate(
+                product, G, self.precondition(at), tolerance, patience, captures=not self.factor
+            )
         if not found and self.may_have_factor:
             self.factor = self.loss.factor(at.W, self.penalty_tensor) or self.factor
             patience = self.factor.patience if self.factor else self.patience
-            S, _ = iterate(product, G, self.precondition(at), tolerance, patience, S)
+            S, _ = iterate(
+                product, G, self.precondition(at), tolerance, patience, S, captures=not self.factor
+            )
         return S
 
     def precondition(self, at: Iterate) -> Callable[[Array], Array]:

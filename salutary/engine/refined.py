@@ -53,7 +53,7 @@ def refined(H: Tensor, penalty: Tensor, G: Tensor, rtol: float = 1e-10) -> Tenso
     factor, margin = single(H)
     by_penalty = penalty.reshape(-1) * scale * scale - SMALLEST_PIVOT
     sure = torch.maximum(margin, by_penalty).amin()
-    steps = Iteration(H.__matmul__, lambda R: by_single(factor, R), g)
+    steps = Iteration(H.__matmul__, lambda R: by_single(factor, R), g, captures=False)
     steps.begin(g)
     goal = rtol**2 * dot(g, g)
     for n in looks(STEPS):

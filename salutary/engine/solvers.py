@@ -216,14 +216,16 @@ def iterate(
     rtol: float,
     limit: int,
     start: Any = None,
+    captures: bool = True,
 ) -> tuple[Any, bool]:
     """Preconditioned conjugate gradients: S with product(S) = G, and whether it was found.
 
     Arrays are NumPy's or tensors. It is found when the residual r, in the norm r . precondition(r), is
-    ``rtol`` of G, within ``limit`` iterations from ``start``, by default 0.
+    ``rtol`` of G, within ``limit`` iterations from ``start``, by default 0. ``captures``: that of
+    :class:`Iteration`.
     """
     if isinstance(G, Tensor) and G.device.type != "cpu":
-        return Iteration(product, precondition, G).solve(G, rtol, limit, start)
+        return Iteration(product, precondition, G, captures).solve(G, rtol, limit, start)
     preconditioned = precondition(G)
     energy = dot(G, preconditioned)
     target = rtol**2 * energy

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 # Calls before a recording, in which libraries choose their ways and take their memory.
 WARM_UP = 3
 
-_captures = True
+_captures = ContextVar("captures", default=True)  # of each thread
 
 
 def repeated(
@@ -34,7 +35,7 @@ def repeated(
     they hold what they held before, and the generator is where it was. (Not so buffers that come into being
     in the first call, such as an optimiser's: make a plain call first.)
     """
-    if device.type != "cuda" or not _captures:
+    if device.type != "cuda" or not _captures.get():
         return function
     return _recorded(function, device, list(changed))
 
@@ -42,12 +43,11 @@ def repeated(
 @contextlib.contextmanager
 def uncaptured() -> Iterator[None]:
     """Plain calls only, as everywhere but on CUDA: the twin that a graph is compared with."""
-    global _captures
-    before, _captures = _captures, False
+    before = _captures.set(False)
     try:
         yield
     finally:
-        _captures = before
+        _captures.reset(before)
 
 
 def _recorded(
@@ -56,8 +56,8 @@ def _recorded(
     before = [each.detach().clone() for each in changed]
     generator = torch.cuda.get_rng_state(device)
     with torch.cuda.device(device):
-        # One stream for both, of this device: what libraries keep for a stream is then there already.
-        here, aside = torch.cuda.current_stream(), torch.cuda.Stream()
+        # One stream for both: what libraries keep for a stream is then there already.
+        here, aside = torch.cuda.current_stream(), _aside(device)
         aside.wait_stream(here)
         with torch.cuda.stream(aside):
             for _ in range(WARM_UP):
@@ -71,6 +71,12 @@ def _recorded(
             each.copy_(value)
     torch.cuda.set_rng_state(generator, device)
     return functools.partial(_replayed, graph, function)
+
+
+@functools.cache
+def _aside(device: torch.device) -> torch.cuda.Stream:
+    """The stream of all recordings on a device: with each new one libraries would take memory for good."""
+    return torch.cuda.Stream(device)
 
 
 def _replayed(graph: torch.cuda.CUDAGraph, function: Callable[[], None]) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import logging
+import os
 import re
 import tempfile
 from collections.abc import Iterator
@@ -83,15 +83,20 @@ class Device:
     def turn(self) -> Iterator[None]:
         """Have the device for oneself: on a GPU other processes that want a turn, too, wait for its end.
 
-        Where nothing can be locked nobody waits.
+        At the end they have the memory that PyTorch would keep. Where nothing can be locked nobody waits.
         """
+        name = self._hardware()
         with contextlib.ExitStack() as stack:
-            if self.turns and (name := self._hardware()):
-                path = Path(tempfile.gettempdir(), f"salutary-{getpass.getuser()}", f"{name}.lock")
+            if self.turns and name:
+                path = Path(tempfile.gettempdir(), f"salutary-{_user()}", f"{name}.lock")
                 wait = f"waiting for another run on {self.description}; device.turns=false does not wait"
                 with contextlib.suppress(OSError, NotImplementedError):
                     stack.enter_context(locked(path, lambda: log.info(wait)))
-            yield
+            try:
+                yield
+            finally:
+                if name:
+                    torch.cuda.empty_cache()
 
     def _hardware(self) -> str | None:
         """Which GPU it is, whatever its number is in this process; None for what is none."""
@@ -104,6 +109,11 @@ class Device:
 
     def labels(self, y: np.ndarray) -> Tensor:
         return torch.as_tensor(y, device=self.name)
+
+
+def _user() -> str:
+    """Whose processes these are: a number, since in a container a user need not have a name."""
+    return str(os.getuid()) if hasattr(os, "getuid") else os.environ.get("USERNAME", "")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,9 @@
 """The ways that only a device takes, against dense float64 ones: here on the CPU and the pretended device."""
 
 import functools
+import gc
+import weakref
+from threading import get_ident
 
 import pytest
 import torch
@@ -10,7 +13,7 @@ from pretend_device import Pretending, pretend
 from salutary.engine import Hessian, MeanLoss, Optimum, iteration, kept_system, solvers
 from salutary.engine.iteration import Iteration, looks
 from salutary.engine.kept_system import System
-from salutary.engine.newton import minimise
+from salutary.engine.newton import _Descent, minimise
 from salutary.engine.refined import refined, single, unit_diagonal
 from salutary.engine.solvers import FEW_ITERATIONS, cholesky, is_dense, iterations_of_a_factor, solve
 from salutary.engine.summed_loss import SummedLoss
@@ -207,6 +210,36 @@ def test_one_place_serves_many_systems():
     assert kept_system._places.cache_info().misses == 1
 
 
+def test_what_a_system_leaves_does_not_matter():
+    """Not even probabilities that are no numbers, in rows that the next one does not have."""
+    kept_system._places.cache_clear()
+    X, _ = blobs(40, 6, 3, seed=1)
+    penalty = torch.ones(3, 6, dtype=torch.float64)
+    P = torch.full((3, 40), 1 / 3, dtype=torch.float64)
+    expected, found = System(X[:20], P[:, :20], penalty, 0.0, penalty / 10).solve(penalty, 1e-8, 100)
+    assert found
+    System(X, P * torch.nan, penalty, 0.0, penalty / 10).solve(penalty, 1e-8, 10)
+    again = System(X[:20], P[:, :20], penalty, 0.0, penalty / 10).solve(penalty, 1e-8, 100)[0]
+    assert torch.equal(again, expected)
+
+
+def test_what_is_kept_goes_at_once(monkeypatch):
+    """With its graph, not when garbage happens to be collected: then that could be during a recording."""
+    monkeypatch.setattr(iteration, "CAPTURE_AFTER", 0)
+    kept_system._places.cache_clear()
+    X, _ = blobs(20, 6, 3, seed=1)
+    penalty = torch.ones(3, 6, dtype=torch.float64)
+    gc.disable()
+    try:
+        System(X, torch.full((3, 20), 1 / 3).double(), penalty, 0.0, penalty / 10).solve(penalty, 1e-3, 10)
+        kept = [weakref.ref(each) for each in kept_system._places(256, 6, 3, 6, False, X.device, get_ident())]
+        assert kept_system._places.cache_info().misses == 1 and kept[1]()._some
+        kept_system._places.cache_clear()
+        assert not any(each() for each in kept)
+    finally:
+        gc.enable()
+
+
 def test_looks_are_early_then_rare():
     assert list(looks(40)) == [2, 2, 4, 8, 8, 8, 8]
     assert list(looks(3)) == [2, 2]
@@ -252,6 +285,29 @@ def test_captured_once_it_pays(monkeypatch):
         steps = Iteration(H.__matmul__, torch.clone, G)
         assert torch.equal(steps.solve(G, 1e-10, 5000)[0], plain[0])
         assert len(calls) == (steps._made - after) / iteration.AT_ONCE > 100
+
+
+def test_solvers_by_a_factor_are_not_captured(monkeypatch):
+    """A library's calls, which a graph need not be able to hold; nor are there ever enough of them."""
+
+    def repeated(*_):
+        raise AssertionError("captured")
+
+    monkeypatch.setattr(iteration, "repeated", repeated)
+    monkeypatch.setattr(iteration, "CAPTURE_AFTER", 0)
+    monkeypatch.setattr("salutary.engine.summed_loss.is_kept", lambda X: False)
+    monkeypatch.setattr(_Descent, "precondition", by_a_factor)
+    X, y, ours = fitted(4, 0.01, True, 80, 5)
+    hessian = Hessian.at(ours.coef_, X, ours.penalty_)
+    with Pretending():
+        solve(*there(hessian, ours.coef_), "cholesky")
+        W = LogisticRegression(4, 0.01).fit(X.to(pretend()), y.to(pretend())).coef_.cpu()
+    torch.testing.assert_close(W, ours.coef_, rtol=0, atol=1e-9)
+
+
+def by_a_factor(descent, at, precondition=_Descent.precondition):
+    descent.factor = descent.factor or descent.loss.factor(at.W, descent.penalty_tensor)
+    return precondition(descent, at)
 
 
 def test_no_iterations_follow_what_is_no_number():

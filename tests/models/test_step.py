@@ -298,7 +298,7 @@ def test_networks_of_ones_own_are_recorded_if_they_say_so(monkeypatch):
     told = []
 
     def repeated(function, *_):
-        told.append(capture._captures)
+        told.append(capture._captures.get())
         return function
 
     monkeypatch.setattr(step, "WORTH_RECORDING", 3)

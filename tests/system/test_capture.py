@@ -1,8 +1,11 @@
 """What is captured does what plain calls do, and leaves no trace of its recording."""
 
+import threading
+
 import pytest
 import torch
 
+from salutary.system import capture
 from salutary.system.capture import repeated, uncaptured
 
 on_cuda = [
@@ -79,3 +82,24 @@ def test_elsewhere_it_is_the_function_itself():
         pass
 
     assert repeated(function, torch.device("cpu")) is function
+
+
+def test_a_thread_is_uncaptured_by_itself():
+    """Also where the first to begin is the first to end."""
+    entered, left, told = threading.Event(), threading.Event(), []
+
+    def other():
+        told.append(capture._captures.get())
+        with uncaptured():
+            entered.set()
+            assert left.wait(10)
+        told.append(capture._captures.get())
+
+    thread = threading.Thread(target=other)
+    with uncaptured():
+        thread.start()
+        assert entered.wait(10)
+    assert capture._captures.get()
+    left.set()
+    thread.join()
+    assert capture._captures.get() and told == [True, True]

@@ -1,9 +1,11 @@
 """Runs take turns on a GPU."""
 
+import getpass
 import threading
 import time
 
 import pytest
+import torch
 
 from salutary.errors import SalutaryError
 from salutary.system import device as module
@@ -51,6 +53,22 @@ def most_at_once(devices):
 def test_one_at_a_time_on_one_gpu(folder):
     assert most_at_once([Gpu("one"), Gpu("one"), Gpu("one")]) == 1
     assert not list(folder.rglob("*.lock"))
+
+
+def test_memory_is_given_back_before_the_next_turn(folder, monkeypatch):
+    """Also after a mistake; on the CPU there is none to give."""
+    held = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: held.append(len(list(folder.rglob("*.lock")))))
+    with pytest.raises(ZeroDivisionError), Gpu("one").turn():
+        raise ZeroDivisionError
+    with Device("cpu").turn():
+        pass
+    assert held == [1]
+
+
+def test_a_user_without_a_name_has_turns(monkeypatch):
+    monkeypatch.setattr(getpass, "getuser", lambda: {}["uid not found"])
+    assert most_at_once([Gpu("one"), Gpu("one")]) == 1
 
 
 def test_nobody_waits_for_another_gpu_nor_where_turns_are_off():
