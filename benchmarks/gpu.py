@@ -111,6 +111,22 @@ def _ended(command: list[str], printed: IO[str], seconds: float) -> int:
                 os.killpg(process.pid, signal.SIGKILL)
 
 
+def compared(out: Path) -> str:
+    """How many runs of the two devices chose the same rows and labels, and which did not."""
+    here, there = (
+        {each.parent.name: each for each in out.glob(f"choices_{where}/*/queries.csv")}
+        for where in ("cpu", "cuda")
+    )
+    both = sorted(here.keys() & there.keys())
+    other = [name for name in both if _without_influence(here[name]) != _without_influence(there[name])]
+    return f"{len(both) - len(other)} of {len(both)} runs choose the same; otherwise {', '.join(other) or 'none'}"
+
+
+def _without_influence(queries: Path) -> list[str]:
+    """Its lines without the last column, which may differ in its last digits."""
+    return [line.rpartition(",")[0] for line in queries.read_text().splitlines()]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of all that is printed and written")
@@ -127,6 +143,7 @@ def main() -> int:
         status = done(every[name], options.out / f"{name}.txt", min(times * LIMITS[name], until - started))
         failed += status != 0
         print(f"{name}: exit status {status}, {time.monotonic() - started:.0f} s", flush=True)
+    print(compared(options.out))
     shutil.make_archive(str(options.out), "gztar", options.out)
     return int(failed > 0)
 
