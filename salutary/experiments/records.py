@@ -153,15 +153,13 @@ class RunDirectory:
         """Add one round; the files on disk are always complete up to some round."""
         if not self._started:
             self._start()
-        try:
-            self._code.note()
-        except OSError as error:
-            raise _unwritable(self._code.file, error) from error
+        self._note_code()
         self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
         self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
         """Write each table, rows of equal keys, to ``<name>.csv``."""
+        self._note_code()
         for name, rows in tables.items():
             self._write(f"{name}.csv", _csv(tuple(rows[0]), rows, header=True))
 
@@ -232,6 +230,12 @@ class RunDirectory:
     def _config_yaml(self) -> str:
         kept = {name: value for name, value in self.config.items() if name != "force"}
         return yaml.safe_dump(kept, sort_keys=False)
+
+    def _note_code(self) -> None:
+        try:
+            self._code.note()
+        except OSError as error:
+            raise _unwritable(self._code.file, error) from error
 
     def _append(self, name: str, text: str) -> None:
         try:

@@ -118,6 +118,56 @@ def test_what_a_class_imports_while_it_works_counts(folder):
     assert "starts over: late.py changed since" in run(folder)[1]
 
 
+JUDGED = """
+import os
+from pathlib import Path
+
+import torch
+from salutary.models.logistic import LogisticRegression
+from salutary.strategies import Proposal, Strategy
+
+
+class Net(LogisticRegression):  # of one layer
+    surrogate_l2 = "auto"
+
+    def features(self, X):
+        return X
+
+    @property
+    def classifier(self):
+        return self
+
+
+class Own(Strategy):
+    labels_alone = True
+    judge = "retrained"
+    judge_penalties = (1.0, 10.0)
+
+    def propose(self, model, view, budget, rng):
+        import late
+        with Path("calls").open("a") as file:
+            file.write("x")
+        if Path("calls").read_text() == "xx":
+            os._exit(9)
+        rows = torch.arange(budget)
+        return Proposal(rows, torch.zeros_like(rows))
+"""
+
+
+def test_trial_runs_of_another_code_are_made_again(folder):
+    (folder / "own.py").write_text(JUDGED)
+    (folder / "late.py").write_text("")
+    (folder / "conf/model").mkdir()
+    (folder / "conf/model/net.yaml").write_text("_target_: own.Net\n")
+    settings = ("rounds=1", "model=net")
+    assert run(folder, *settings)[0] == 9  # in the second trial run
+    (folder / "late.py").write_text("# another\n")
+    status, output = run(folder, *settings)
+    assert status == 0, output
+    assert "starts over: late.py changed since" in output
+    assert (folder / "calls").read_text()[:4] == "xxxx"  # both of them
+
+
 def test_a_code_that_is_not_the_runs_does_not_matter(folder):
     assert interrupted(folder, "killed") == 9
     (folder / "other.py").write_text("")
