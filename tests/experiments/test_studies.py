@@ -83,6 +83,18 @@ def test_selection_cost_leaves_nothing_behind(prepared):
     assert torch.equal(problem.X, before["X"])
 
 
+def test_selection_cost_of_a_network_is_that_of_its_surrogate_whatever_its_judge_says(
+    salutary_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("salutary.experiments.judge.best", lambda tried: None)
+    network = ("dataset=breast_cancer", "model=head", "model.max_steps=5", "rounds=1")
+    judge = ("strategy.judge=retrained", "strategy.judge_penalties=[50]")
+    status, _, err = salutary_run(*network, *judge, "study=selection_cost", "study.repeats=1")
+    assert status == 0, err
+    (file,) = tmp_path.glob("outputs/*/selection_cost.csv")
+    assert float(file.read_text().splitlines()[1].split(",")[3]) > 1e-4  # a surrogate is fitted
+
+
 REFUSED = {
     "more points than the pool": (
         ["study=added_points", "study.n=5000"],

@@ -8,6 +8,7 @@ from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, initial_state
 from salutary.models import Model
 from salutary.strategies import Strategy
+from salutary.strategies.surrogate import guide_of
 from salutary.system import memory, rules
 from salutary.system.rules import Whole
 from salutary.system.seeding import stream
@@ -35,7 +36,8 @@ class SelectionCost(Study):
         fitted, view = initial_state(problem, model)
 
         def propose() -> None:
-            proposal = strategy.propose(fitted, view, budget, stream(seed, "strategy", 1))
+            guide = guide_of(fitted, view, strategy.needs_convex)
+            proposal = strategy.propose(guide.model, guide.view, budget, stream(seed, "strategy", 1))
             proposal.indices.tolist()  # waits for the device
 
         propose()
