@@ -73,9 +73,9 @@ def _job(cfg: DictConfig) -> float:
         folder = str(directory.path.parent) if directory else ""
         note(Path(settings.sweep.dir), Note(settings.job.num, name, state, text, folder))
 
-    def told(done: int, rounds: int) -> None:
-        if done and pace.is_due():
-            tell("running", f"round {done} of {rounds}")
+    def told(step: str) -> None:
+        if pace.is_due():
+            tell("running", step)
 
     try:
         directory = RunDirectory.of(

@@ -14,9 +14,9 @@ from salutary.experiments import loop
 from salutary.experiments.metrics import HeldOut, row_losses
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Round
+from salutary.experiments.terminal import Told, steps
 from salutary.models import Model, is_network
 from salutary.strategies import Strategy
-from salutary.system.progress import counting_bar
 from salutary.system.seeding import stream
 
 # Folds for a network if nothing is said: each of them is a whole run more.
@@ -24,9 +24,17 @@ FOLDS = 2
 
 
 def compared(
-    problem: Problem, model: Model, strategy: Strategy, rounds: int, budget: int, seed: int, folds: int | str
+    problem: Problem,
+    model: Model,
+    strategy: Strategy,
+    rounds: int,
+    budget: int,
+    seed: int,
+    folds: int | str,
+    told: Told | None = None,
 ) -> HeldOut | None:
-    """The labels of a run compared with none, None for true labels and where nobody asks.
+    """The labels of a run compared with none, None for true labels, where nobody asks, and where validation
+    rows are training data.
 
     The labelling is repeated for each of so many ``folds`` of the validation rows, chosen by the other folds;
     ``auto`` are FOLDS for a network, and 0 for other models. Raises what a run raises.
@@ -34,15 +42,16 @@ def compared(
     n_validation = len(problem.split.validation)
     n = (FOLDS if is_network(model) else 0) if folds == "auto" else int(folds)
     n = min(n, n_validation // 2)
-    if not strategy.labels_alone or not rounds or n < 2:
+    labels_alone = getattr(strategy, "labels_alone", False)
+    if not labels_alone or not rounds or n < 2 or problem.split.validation_is_labeled:
         return None
     before, after = np.empty(n_validation), np.empty(n_validation)
     parts = _folds(problem.part("validation")[1].numpy(force=True), n, seed)
-    with counting_bar("comparing on held-out validation rows, folds", n) as advance:
+    with steps("comparing on held-out validation rows, folds", "held-out fold", n, told) as one_more:
         for choosing, left in parts:
             course = repeated(problem, model, strategy, rounds, budget, seed, choosing, left)
             before[left], after[left] = course.before, course.after
-            advance(1)
+            one_more()
     return Repeated(before, after, []).held_out(n)
 
 

@@ -21,11 +21,10 @@ from salutary.experiments.references import reference_lines, trained_lines
 from salutary.experiments.rounds import parsed, row
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
-from salutary.experiments.terminal import Told
+from salutary.experiments.terminal import Told, steps
 from salutary.models import keeps_checkpoint
 from salutary.strategies import Strategy
 from salutary.system.commands import build
-from salutary.system.progress import counting_bar
 
 
 class Parts(Protocol):
@@ -39,8 +38,9 @@ def execute(
 ) -> bool:
     """Do what is left of a run; False if it was finished before.
 
-    ``told``: called with the number of each finished round and of all; without it they are shown. ``found``:
-    called with each line that is to be told of the user's files, which are read once for several runs.
+    ``told``: called with a text for each round, trial run or comparison that is done; without it they are
+    shown. ``found``: called with each line that is to be told of the user's files, which are read once for
+    several runs.
     """
     settings = Settings.of(directory.config)
     started = time.perf_counter()
@@ -65,17 +65,17 @@ def execute(
         if study:
             study.check(problem, model, strategy)
         done = directory.resume(settings.force)
-        course, judged = (rounds, budget, settings.seed), None
-        if strategy.judge and rounds:
+        course, judged, labels = (rounds, budget, settings.seed), None, strategy
+        if getattr(strategy, "judge", None) and rounds:  # one of 0.3.0 has no such word
             strategy.check(model)
             if not done:  # what follows takes long, and is found again
                 done = tuple(loop.run(problem, model, strategy, 0, *course[1:]))
                 directory.append(done[0])
-            judged = _judge(directory, problem, model, strategy, *course)
+            judged = _judge(directory, told, problem, model, strategy, *course)
             model = judge.with_penalty(model, judged.l2) if judged else model
-            strategy = strategy if judged else judge.NoLabels()
+            labels = strategy if judged else judge.NoLabels()
         initial = [record.test for record in done[:1]]
-        records = loop.run(problem, model, strategy, *course, done)
+        records = loop.run(problem, model, labels, *course, done)
         for record in terminal.progress(records, rounds, directory.identity, len(done), told):
             initial.append(record.test)
             directory.append(record)
@@ -87,7 +87,7 @@ def execute(
             references_key, directory.identity, lambda: trained_lines(problem, model)
         )
         measured = judged.held_out() if judged else None
-        measured = measured or held_out.compared(problem, model, strategy, *course, settings.folds)
+        measured = measured or held_out.compared(problem, model, labels, *course, settings.folds, told)
         references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
@@ -98,6 +98,7 @@ def execute(
 
 def _judge(
     directory: RunDirectory,
+    told: Told | None,
     problem: Problem,
     model: Any,
     strategy: Strategy,
@@ -108,12 +109,12 @@ def _judge(
     """The trial run that speaks for its penalty; all trials are written as they end."""
     known = [parsed(judge.Trial, each) for each in directory.table("trials")]
     tried: list[judge.Trial] = []
-    with counting_bar("trial runs", len(strategy.judge_penalties)) as advance:
+    with steps("trial runs", "trial run", len(strategy.judge_penalties), told) as one_more:
         for trial in judge.trials(problem, model, strategy, rounds, budget, seed, known):
             tried.append(trial)
             best = judge.best(tried)
             directory.add_tables({"trials": [{**row(each), "chosen": int(each is best)} for each in tried]})
-            advance(1)
+            one_more()
     return judge.best(tried)
 
 

@@ -64,8 +64,12 @@ def trials(
 ) -> Iterator[Trial]:
     """One for each of the strategy's ``judge_penalties``, as they end; those ``done`` are not done again.
 
-    Raises SalutaryError for too few validation rows, and what a run raises.
+    Raises SalutaryError for too few validation rows, for those that are training data, and what a run raises.
     """
+    if problem.split.validation_is_labeled:
+        raise SalutaryError(
+            "strategy.judge needs validation rows to judge by: baselines_use_validation=false"
+        )
     n = len(problem.split.validation)
     if n < 4:
         raise SalutaryError(f"strategy.judge needs 4 validation rows, not {n}")

@@ -36,9 +36,10 @@ class HeldOut:
     """Mean losses on ``n`` validation rows, in natural logarithms: ``before`` any labelling, and ``after``
     it.
 
-    ``change``: the second minus the first, with the standard error of their paired difference over the rows.
-    ``folds``: each fold of the rows was measured by a labelling that the others chose; of 0 the rows are
-    those that judged the batches (``strategy.judge``).
+    ``change``: the second minus the first, with the standard error of their paired difference over the rows;
+    what another training of a network would give is not in it. ``folds``: each fold of the rows was measured
+    by a labelling that the others chose; of 0 it is the trial run that was chosen (``strategy.judge``), on
+    the rows that judged it.
     """
 
     n: int
@@ -55,11 +56,13 @@ class HeldOut:
 
     def sentence(self) -> str:
         """What is said of it."""
-        rows = "validation rows that did not choose the labels" if self.folds else "judging validation rows"
         is_better = self.change < -self.standard_error
         verdict = "worse" if self.got_worse else "better" if is_better else "no clear change"
+        rows = f"{self.n:,} validation rows that did not choose"
+        trial = f"In the chosen trial run the loss on {rows} its labels"
+        where = f"On {rows} the labels the loss" if self.folds else trial
         return (
-            f"On {self.n:,} {rows} the loss went from {self.before:.4f} to {self.after:.4f}"
+            f"{where} went from {self.before:.4f} to {self.after:.4f}"
             f" ({self.change:+.4f}, standard error {self.standard_error:.4f}): {verdict}."
         )
 

@@ -37,6 +37,11 @@ class Split:
         """The same split, with the validation rows also in the initial set (after the others)."""
         return dataclasses.replace(self, initial=np.concatenate([self.initial, self.validation]))
 
+    @property
+    def validation_is_labeled(self) -> bool:
+        """Whether validation rows are in the initial set, too."""
+        return bool(np.isin(self.validation, self.initial).any())
+
     def with_fewer_validation_rows(self, y: np.ndarray, n: int, seed: int) -> Split:
         """The same split with ``n`` of the validation rows, a stratified draw; the others are put aside.
 

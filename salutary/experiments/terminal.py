@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich import box
@@ -20,7 +21,8 @@ REFERENCE_NAMES = {
 }
 
 
-Told = Callable[[int, int], None]
+# Is told what a run has just done, such as "round 3 of 10".
+Told = Callable[[str], None]
 
 
 def progress(
@@ -33,8 +35,24 @@ def progress(
         for record in records:
             yield record
             advance(record.round > 0)
+            if told and record.round:
+                told(f"round {record.round} of {rounds}")
+
+
+@contextlib.contextmanager
+def steps(description: str, step: str, total: int, told: Told | None) -> Iterator[Callable[[], None]]:
+    """A function that counts one ``step`` more of so many, telling of it or showing a bar."""
+    with counting_bar(description, total, told is None) as advance:
+        done = 0
+
+        def one_more() -> None:
+            nonlocal done
+            done += 1
+            advance(1)
             if told:
-                told(record.round, rounds)
+                told(f"{step} {done} of {total}")
+
+        yield one_more
 
 
 def summarise(

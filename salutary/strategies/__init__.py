@@ -106,7 +106,7 @@ class Strategy(ABC, Generic[M]):
     labels_alone = False
     rerank = 0
     judge: str | None = None
-    judge_penalties: Sequence[float] = ()
+    judge_penalties: Sequence[float] = JUDGE_PENALTIES
     same_on_two_classes: tuple[str, ...] = ()
     RULES: Mapping[str, rules.Rule] = {}
 

@@ -16,6 +16,7 @@ from salutary.experiments.metrics import HeldOut, row_losses
 from salutary.models.head import TwoLayerHead
 from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Network
+from salutary.strategies import Proposal, Strategy
 from salutary.strategies.salutary import Salutary
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.surrogate import guide_of
@@ -135,7 +136,42 @@ class TestHeldOut:
         )
         unclear, better = HeldOut(100, 0, 0.5, 0.51, 0.01, 0.02), HeldOut(100, 0, 0.5, 0.4, -0.1, 0.02)
         assert not unclear.got_worse and unclear.sentence().endswith("no clear change.")
-        assert "On 100 judging validation rows" in better.sentence() and better.sentence().endswith("better.")
+        assert better.sentence() == (
+            "In the chosen trial run the loss on 100 validation rows that did not choose its labels went"
+            " from 0.5000 to 0.4000 (-0.1000, standard error 0.0200): better."
+        )
+
+
+class Alone(Strategy):
+    """The labels that the model gives the first rows, by a baseline."""
+
+    labels_alone = True
+
+    def propose(self, model, view, budget, rng):
+        rows = torch.arange(budget)
+        return Proposal(rows, model.predict_proba(view.pool[rows]).argmax(1))
+
+
+def test_rows_that_are_training_data_compare_and_judge_nothing():
+    data, strategy = problem(), Alone()
+    assert held_out.compared(data, network(), strategy, 1, 5, 0, folds=2).n == 80
+    data = dataclasses.replace(data, split=data.split.with_validation_as_labels())
+    assert held_out.compared(data, network(), strategy, 1, 5, 0, folds=2) is None
+    with pytest.raises(SalutaryError, match="baselines_use_validation=false"):
+        list(trials(data, network(), strategy, 1, 5, 0))
+
+
+def test_labels_of_a_strategy_that_knows_no_such_words_are_not_compared():
+    class Old:
+        is_baseline, needs_convex, same_on_two_classes = True, False, ()
+
+        def check(self, model):
+            pass
+
+        def propose(self, model, view, budget, rng):
+            return Proposal(torch.arange(budget))
+
+    assert held_out.compared(problem(), network(), Old(), 1, 5, 0, folds=2) is None
 
 
 SETTINGS = ["dataset=digits", "model=head", "model.max_steps=200", "n_init=60", "n_pool=400"]
@@ -145,7 +181,7 @@ def test_what_is_written_and_said(salutary_run, tmp_path):
     judge = ["strategy.judge=retrained", "strategy.judge_penalties=[10,50]"]
     status, out, err = salutary_run(*SETTINGS, *judge, "rounds=2", "output_dir=judged")
     assert status == 0, err
-    assert "judging validation rows the loss went from" in out
+    assert "In the chosen trial run the loss on" in out
     (file,) = tmp_path.glob("judged/*/trials.csv")
     table = pd.read_csv(file)
     assert list(table) == [*Trial.__dataclass_fields__, "chosen"] and list(table["l2"]) == [10, 50]
@@ -164,6 +200,18 @@ def test_a_run_that_no_trial_speaks_for_labels_nothing(salutary_run, tmp_path, m
     status, out, err = salutary_run(*SETTINGS, *judge)
     assert status == 0, err
     assert f"Ended in round 1 of 2: {NONE_HELPS}." in out and "no points added" in out
+
+
+def test_a_sweep_tells_of_trial_runs_and_comparisons_as_of_rounds(salutary_run, monkeypatch):
+    monkeypatch.setattr("salutary.system.progress.SECONDS_BETWEEN_LINES", 0.0)
+    judge = ["strategy.judge=null,retrained", "strategy.judge_penalties=[10,50]"]
+    status, out, err = salutary_run("-m", *SETTINGS, *judge, "rounds=1", "budget=5")
+    assert status == 0, err
+    lines = out.splitlines()
+    assert all(line.startswith(("running", "1/2", "2/2", "2 jobs", "2 runs")) for line in lines if line), out
+    told = [line.rpartition(": ")[2] for line in lines if line.startswith("running")]
+    assert [each for each in told if "trial" in each] == ["trial run 1 of 2", "trial run 2 of 2"]
+    assert [each for each in told if "fold" in each] == ["held-out fold 1 of 2", "held-out fold 2 of 2"]
 
 
 def test_an_interrupted_run_goes_on_with_the_trials_it_has(salutary_run, tmp_path, monkeypatch):
