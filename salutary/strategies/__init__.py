@@ -25,8 +25,8 @@ from salutary.errors import SalutaryError
 from salutary.models import Model, Predictor, is_convex, is_network
 from salutary.system import moved, rules
 
-# Settings of what labels alone: whether a network judges its labels, and surrogates of which penalties it
-# tries.
+# Settings of what labels alone: whether a network judges trial runs of it first, and the penalties of their
+# surrogates.
 JUDGE_PENALTIES = (30.0, 100.0, 300.0)
 JUDGE_RULES = {
     "judge": rules.Worded(rules.Choice("retrained") | rules.NULL, "retrained or null"),
@@ -96,8 +96,8 @@ class Strategy(ABC, Generic[M]):
     training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
     it gets a surrogate. ``labels_alone``: whether it gives each point a label and an influence over the
     labelled set, and asks nobody: what ``salutary-label`` takes. ``rerank``: candidates that the model is
-    refitted with before one is picked. ``judge``: ``retrained`` if a network is trained with the labels
-    before they stay, and ``judge_penalties``: of the surrogates that choose them then.
+    refitted with before one is picked. ``judge``: ``retrained`` if trial runs come first, one for each of the
+    ``judge_penalties`` of the surrogate, and the networks that they end with say which is used.
     ``same_on_two_classes``: names of the strategies that it cannot differ from there.
     """
 

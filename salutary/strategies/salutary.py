@@ -32,8 +32,8 @@ class Salutary(InfluenceStrategy):
     refitted with each of them and its label; 0 leaves the ranking to the estimate.
     ``confidence``: standard errors of I over the validation points that are taken off before points and
     labels are compared, see :mod:`salutary.engine.confidence`; 0 as in the paper.
-    ``judge``: ``retrained`` lets a network say which labels stay, of those that surrogates of
-    ``judge_penalties`` choose, see :mod:`salutary.experiments.judge`; None as in the paper.
+    ``judge``: ``retrained`` lets the networks of trial runs say which of the ``judge_penalties`` the
+    surrogates have, or that nothing is labelled, see :mod:`salutary.experiments.judge`; None as in the paper.
     """
 
     is_baseline = False

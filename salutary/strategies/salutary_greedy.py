@@ -38,8 +38,8 @@ class SalutaryGreedy(Strategy[ConvexModel]):
     (docs/confidence.md). ``exact``: refit from the start after every pick. ``rerank``: with each of the best
     so many candidates the model is really refitted, and the one of the largest real fall, less its
     uncertainty, is picked; where the penalty is weak, the influence alone can be far from that.
-    ``judge``: ``retrained`` lets a network say which labels stay, of those that surrogates of
-    ``judge_penalties`` choose, see :mod:`salutary.experiments.judge`.
+    ``judge``: ``retrained`` lets the networks of trial runs say which of the ``judge_penalties`` the
+    surrogates have, or that nothing is labelled, see :mod:`salutary.experiments.judge`.
     """
 
     is_baseline = False
