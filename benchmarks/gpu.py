@@ -119,7 +119,8 @@ def compared(out: Path) -> str:
     )
     both = sorted(here.keys() & there.keys())
     other = [name for name in both if _without_influence(here[name]) != _without_influence(there[name])]
-    return f"{len(both) - len(other)} of {len(both)} runs choose the same; otherwise {', '.join(other) or 'none'}"
+    same = f"{len(both) - len(other)} of {len(both)} runs choose the same"
+    return f"{same}; otherwise {', '.join(other) or 'none'}"
 
 
 def _without_influence(queries: Path) -> list[str]:

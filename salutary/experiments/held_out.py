@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,31 +45,36 @@ def compared(
     labels_alone = getattr(strategy, "labels_alone", False)
     if not labels_alone or not rounds or n < 2 or problem.split.validation_is_labeled:
         return None
-    before, after = np.empty(n_validation), np.empty(n_validation)
-    parts = _folds(problem.part("validation")[1].numpy(force=True), n, seed)
-    with steps("comparing on held-out validation rows, folds", "held-out fold", n, told) as one_more:
-        for choosing, left in parts:
-            course = repeated(problem, model, strategy, rounds, budget, seed, choosing, left)
+    before, after, noise = np.empty(n_validation), np.empty(n_validation), []
+    description = "comparing on held-out validation rows, rounds"
+    with steps(description, "held-out round", n * rounds, told) as one_more:
+        for choosing, left in parts_of(problem, n, seed):
+            course = repeated(problem, model, strategy, rounds, budget, seed, choosing, left, one_more)
             before[left], after[left] = course.before, course.after
-            one_more()
-    return Repeated(before, after, []).held_out(n)
+            noise.append(course.noise)
+    return Repeated(before, after, float(np.mean(noise)), []).held_out(n)
 
 
 @dataclass(frozen=True)
 class Repeated:
     """A labelling that some validation rows chose, measured on others: their losses (n,) ``before`` and
     ``after`` it, and its ``rounds``.
+
+    ``noise``: the variance of a mean of those losses from one training of a network to another, 0 for a model
+    that has an optimum.
     """
 
     before: np.ndarray
     after: np.ndarray
+    noise: float
     rounds: list[Round]
 
     def held_out(self, folds: int = 0) -> HeldOut:
-        """The means, and how sure their difference is."""
+        """The means, and how sure their difference is: of other rows, and by other trainings."""
         gap = Difference.of(self.after, self.before)
         before, after = float(self.before.mean()), float(self.after.mean())
-        return HeldOut(len(self.before), folds, before, after, gap.mean, gap.error)
+        error = (gap.error**2 + self.noise * (1 + 1 / max(folds, 1))) ** 0.5
+        return HeldOut(len(self.before), folds, before, after, gap.mean, error)
 
 
 def repeated(
@@ -81,21 +86,44 @@ def repeated(
     seed: int,
     choosing: np.ndarray,
     left: np.ndarray,
+    one_more: Callable[[], object] = lambda: None,
 ) -> Repeated:
     """A run with the validation rows ``choosing`` only, measured on those ``left``; ``model`` stays as it is.
 
     Both are positions in the validation part. Points are picked as surely as by all of the validation rows.
+    ``one_more``: called after each round that adds points.
     """
     validation, model = problem.split.validation, copy.copy(model)
     strategy = strategy.for_validation(len(validation))
     part = replace(problem, split=replace(problem.split, validation=validation[choosing]))
     X, y = (each[left] for each in problem.part("validation"))
-    records, before = [], np.empty(0)
+    records, losses = [], []
     for record in loop.run(part, model, strategy, rounds, budget, seed):
         records.append(record)
-        if record.round == 0:
-            before = row_losses(model, X, y)
-    return Repeated(before, row_losses(model, X, y), records)
+        if record.round == 0 or record.queries:
+            losses.append(row_losses(model, X, y))
+        if record.queries:
+            one_more()
+    noise = training_noise([each.mean() for each in losses]) if is_network(model) else 0.0
+    return Repeated(losses[0], losses[-1], noise, records)
+
+
+def training_noise(losses: Sequence[float]) -> float:
+    """Variance of a network's mean loss from training to training, from those of successive rounds.
+
+    A few points more change a network less than training it again does. So the losses l_0, l_1, ... of rounds
+    scatter around a trend by the noise, and half of the variance of their steps estimates its variance (von
+    Neumann, "Distribution of the ratio of the mean square successive difference to the variance", 1941). 0
+    for fewer than two steps, which say nothing of it.
+    """
+    between = np.diff(losses)
+    return float(between.var(ddof=1) / 2) if len(between) > 1 else 0.0
+
+
+def parts_of(problem: Problem, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions of the validation rows that choose and of those that are left, for each fold."""
+    y = problem.part("validation")[1].numpy(force=True)
+    return list(_folds(y, folds, seed))
 
 
 def _folds(y: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

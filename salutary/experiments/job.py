@@ -15,6 +15,7 @@ from salutary.experiments import held_out, judge, loop, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of
+from salutary.experiments.metrics import HeldOut
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
@@ -68,6 +69,7 @@ def execute(
         course, judged, labels = (rounds, budget, settings.seed), None, strategy
         if getattr(strategy, "judge", None) and rounds:  # one of 0.3.0 has no such word
             strategy.check(model)
+            judge.check(problem)
             if not done:  # what follows takes long, and is found again
                 done = tuple(loop.run(problem, model, strategy, 0, *course[1:]))
                 directory.append(done[0])
@@ -86,8 +88,10 @@ def execute(
         trained = ReferenceCache(settings.cache_dir).lines(
             references_key, directory.identity, lambda: trained_lines(problem, model)
         )
-        measured = judged.held_out() if judged else None
-        measured = measured or held_out.compared(problem, model, labels, *course, settings.folds, told)
+        if judged and settings.folds == "auto":
+            measured: HeldOut | None = judged.held_out()
+        else:
+            measured = held_out.compared(problem, model, labels, *course, settings.folds, told)
         references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
@@ -109,12 +113,12 @@ def _judge(
     """The trial run that speaks for its penalty; all trials are written as they end."""
     known = [parsed(judge.Trial, each) for each in directory.table("trials")]
     tried: list[judge.Trial] = []
-    with steps("trial runs", "trial run", len(strategy.judge_penalties), told) as one_more:
-        for trial in judge.trials(problem, model, strategy, rounds, budget, seed, known):
+    n = rounds * len(strategy.judge_penalties)
+    with steps("trial runs, rounds", "trial round", n, told) as one_more:
+        for trial in judge.trials(problem, model, strategy, rounds, budget, seed, known, one_more):
             tried.append(trial)
             best = judge.best(tried)
             directory.add_tables({"trials": [{**row(each), "chosen": int(each is best)} for each in tried]})
-            one_more()
     return judge.best(tried)
 
 

@@ -10,20 +10,19 @@ the validation rows chooses its labels, the other judges the network that they e
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from salutary.errors import SalutaryError
-from salutary.experiments.held_out import repeated
+from salutary.experiments.held_out import parts_of, repeated
 from salutary.experiments.metrics import HeldOut
 from salutary.experiments.problem import Problem
 from salutary.models import NetworkModel
 from salutary.strategies import PoolView, Proposal, Strategy
-from salutary.system.seeding import stream
 
-NONE_HELPS = "after no trial run the network was surely better on the judging validation rows"
+NONE_HELPS = "no trial run made the network better on the judging validation rows by a standard error"
 
 
 @dataclass(frozen=True)
@@ -61,25 +60,21 @@ def trials(
     budget: int,
     seed: int,
     done: Iterable[Trial] = (),
+    one_more: Callable[[], object] = lambda: None,
 ) -> Iterator[Trial]:
     """One for each of the strategy's ``judge_penalties``, as they end; those ``done`` are not done again.
 
-    Raises SalutaryError for too few validation rows, for those that are training data, and what a run raises.
+    ``one_more``: called after each of their rounds. Raises what :func:`check` and what a run raises.
     """
-    if problem.split.validation_is_labeled:
-        raise SalutaryError(
-            "strategy.judge needs validation rows to judge by: baselines_use_validation=false"
-        )
-    n = len(problem.split.validation)
-    if n < 4:
-        raise SalutaryError(f"strategy.judge needs 4 validation rows, not {n}")
-    choosing, judging = np.array_split(stream(seed, "validation", 0).permutation(n), 2)
+    check(problem)
+    choosing, judging = parts_of(problem, 2, seed)[0]
     known = {trial.l2: trial for trial in done}
     for l2 in strategy.judge_penalties:
         if l2 in known:
             yield known[l2]
             continue
-        run = repeated(problem, with_penalty(model, l2), strategy, rounds, budget, seed, choosing, judging)
+        network = with_penalty(model, l2)
+        run = repeated(problem, network, strategy, rounds, budget, seed, choosing, judging, one_more)
         queries = [query for record in run.rounds for query in record.queries]
         agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
         found = run.held_out()
@@ -93,6 +88,17 @@ def trials(
             change=found.change,
             standard_error=found.standard_error,
         )
+
+
+def check(problem: Problem) -> None:
+    """Raises SalutaryError for too few validation rows, and for those that are training data."""
+    if problem.split.validation_is_labeled:
+        raise SalutaryError(
+            "strategy.judge needs validation rows to judge by: baselines_use_validation=false"
+        )
+    n = len(problem.split.validation)
+    if n < 4:
+        raise SalutaryError(f"strategy.judge needs 4 validation rows, not {n}")
 
 
 def best(tried: Sequence[Trial]) -> Trial | None:

@@ -36,10 +36,10 @@ class HeldOut:
     """Mean losses on ``n`` validation rows, in natural logarithms: ``before`` any labelling, and ``after``
     it.
 
-    ``change``: the second minus the first, with the standard error of their paired difference over the rows;
-    what another training of a network would give is not in it. ``folds``: each fold of the rows was measured
-    by a labelling that the others chose; of 0 it is the trial run that was chosen (``strategy.judge``), on
-    the rows that judged it.
+    ``change``: the second minus the first, with its standard error: of the rows, by their paired differences,
+    and for a network of the trainings (:func:`salutary.experiments.held_out.training_noise`). ``folds``: each
+    fold of the rows was measured by a labelling that the others chose; of 0 it is the trial run that was
+    chosen (``strategy.judge``), on the rows that judged it.
     """
 
     n: int

@@ -76,7 +76,7 @@ def _at_round_zero(view: PoolView) -> PoolView:
 
 
 def _whole(influence: Tensor) -> tuple[np.ndarray, float]:
-    """Influences (n,) as whole numbers of a unit, six digits of the largest, and the unit.
+    """Influences (n,) as whole numbers of a unit, seven digits of the largest, and the unit.
 
     Many splits of a tree down to single rows are the same split by another feature. Sums of whole numbers are
     exact, so that these are equally good whatever the order of the sum, and the tree's seed decides between

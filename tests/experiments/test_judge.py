@@ -11,6 +11,7 @@ from situations import problem
 
 from salutary.errors import SalutaryError
 from salutary.experiments import held_out, judge, loop
+from salutary.experiments.held_out import parts_of, repeated, training_noise
 from salutary.experiments.judge import NONE_HELPS, NoLabels, Trial, best, trials
 from salutary.experiments.metrics import HeldOut, row_losses
 from salutary.models.head import TwoLayerHead
@@ -47,17 +48,18 @@ def test_of_those_that_help_the_one_of_the_lowest_loss():
 def test_a_trial_is_a_run_that_one_half_of_v_chose_and_the_other_half_measures():
     """By hand: the halves, the surrogates, their points, the trainings and the losses."""
     data, strategy = problem(), judged()
-    order = stream(3, "validation", 0).permutation(80)
+    ((choosing, judging), _) = parts_of(data, 2, 3)
+    assert sorted([*choosing, *judging]) == list(range(80)) and len(judging) == 40
     X_val, y_val = data.part("validation")
     for found in trials(data, network(), strategy, 2, 5, 3):
         X, y = data.part("initial")
         model = network().tune(X, y, stream(3, "model"))
         model.surrogate_l2 = found.l2
-        losses = [row_losses(model.fit(X, y), X_val[order[40:]], y_val[order[40:]])]
+        losses = [row_losses(model.fit(X, y), X_val[judging], y_val[judging])]
         pool, true = data.part("pool")
         right = []
         for _ in range(2):
-            view = Track.start(Rows(X, y), Rows(X_val[order[:40]], y_val[order[:40]]), 3).view(pool)
+            view = Track.start(Rows(X, y), Rows(X_val[choosing], y_val[choosing]), 3).view(pool)
             guide = guide_of(model, view, True)
             proposal = Salutary().propose(guide.model, guide.view, 5, None)
             right += (proposal.labels == true[proposal.indices]).tolist()
@@ -65,12 +67,32 @@ def test_a_trial_is_a_run_that_one_half_of_v_chose_and_the_other_half_measures()
             left = torch.ones(len(pool), dtype=torch.bool)
             left[proposal.indices] = False
             pool, true = pool[left], true[left]
-            model.fit(X, y)
-        losses.append(row_losses(model, X_val[order[40:]], y_val[order[40:]]))
-        gap = losses[1] - losses[0]
+            losses.append(row_losses(model.fit(X, y), X_val[judging], y_val[judging]))
+        gap, noise = losses[-1] - losses[0], training_noise([each.mean() for each in losses])
         assert (found.n, found.n_points, found.label_agreement) == (40, 10, sum(right) / 10)
-        assert [found.before, found.after] == [each.mean() for each in losses]
-        assert found.change == gap.mean() and found.standard_error == gap.std(ddof=1) / 40**0.5
+        assert [found.before, found.after] == [losses[0].mean(), losses[-1].mean()]
+        assert found.change == gap.mean() and noise > 0
+        assert found.standard_error == pytest.approx((gap.var(ddof=1) / 40 + 2 * noise) ** 0.5)
+
+
+def test_training_noise_is_what_is_left_of_a_trend():
+    noise = np.random.default_rng(0).normal(scale=0.02, size=2000)
+    assert training_noise(noise) == pytest.approx(0.02**2, rel=0.1)
+    assert training_noise(noise - 0.05 * np.arange(2000)) == pytest.approx(training_noise(noise))
+    assert training_noise([1.0, 0.9]) == training_noise([1.0]) == 0  # one step may be anything
+
+
+def test_the_standard_error_has_the_noise_of_trainings():
+    """Two networks of the same rows and other seeds: the errors say what they differ by."""
+    data, z = problem(), []
+    for seed in range(12):
+        course = repeated(data, network(), Salutary(), 4, 5, seed, *parts_of(data, 2, seed)[0])
+        other = [network().tune(*data.part("initial"), np.random.default_rng(seed + k)) for k in (100, 200)]
+        X, y = (each[parts_of(data, 2, seed)[0][1]] for each in data.part("validation"))
+        a, b = (row_losses(each.fit(*data.part("initial")), X, y) for each in other)
+        rows = (a - b).var(ddof=1) / len(a)
+        z.append((a - b).mean() / (rows + 2 * course.noise) ** 0.5)
+    assert 0.2 < np.std(z) < 1.5
 
 
 def test_trials_that_are_known_are_not_made_again():
@@ -122,6 +144,7 @@ class TestHeldOut:
         assert (found.n, found.folds) == (80, 2)
         np.testing.assert_allclose([found.before, found.after], [before.mean(), after.mean()], rtol=1e-9)
         np.testing.assert_allclose(found.change, gaps.mean(), rtol=1e-6)
+        # An optimum has no noise of trainings.
         np.testing.assert_allclose(found.standard_error, gaps.std(ddof=1) / 80**0.5, rtol=1e-6)
 
     @pytest.mark.parametrize("folds, model, n", [("auto", LogisticRegression(3, 1.0), None), (0, None, None)])
@@ -210,8 +233,8 @@ def test_a_sweep_tells_of_trial_runs_and_comparisons_as_of_rounds(salutary_run, 
     lines = out.splitlines()
     assert all(line.startswith(("running", "1/2", "2/2", "2 jobs", "2 runs")) for line in lines if line), out
     told = [line.rpartition(": ")[2] for line in lines if line.startswith("running")]
-    assert [each for each in told if "trial" in each] == ["trial run 1 of 2", "trial run 2 of 2"]
-    assert [each for each in told if "fold" in each] == ["held-out fold 1 of 2", "held-out fold 2 of 2"]
+    assert [each for each in told if "trial" in each] == ["trial round 1 of 2", "trial round 2 of 2"]
+    assert [each for each in told if "held-out" in each] == ["held-out round 1 of 2", "held-out round 2 of 2"]
 
 
 def test_an_interrupted_run_goes_on_with_the_trials_it_has(salutary_run, tmp_path, monkeypatch):

@@ -158,7 +158,7 @@ def test_ibds_does_not_turn_on_the_last_bits(monkeypatch):
         torch.testing.assert_close(again.influence, chosen.influence)
 
 
-def test_ibds_learns_whole_numbers_of_six_digits():
+def test_ibds_learns_whole_numbers_of_seven_digits():
     target = torch.tensor([-0.0123456789, 0.0012345678, 0.0, 1e-12], dtype=torch.float64)
     whole, unit = _whole(target)
     assert unit == pytest.approx(1e-8) and whole.tolist() == [-1234568, 123457, 0, 0]
