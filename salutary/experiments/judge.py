@@ -31,7 +31,7 @@ class Trial:
 
     ``label_agreement``: share of the ``n_points`` labels that equal the hidden truth, where that is known.
     The mean losses of the ``n`` judging rows ``before`` and ``after``, in natural logarithms; ``change``: the
-    second minus the first, with the ``standard_error`` of their paired difference.
+    second minus the first, with its ``standard_error`` (:class:`salutary.experiments.metrics.HeldOut`).
     """
 
     l2: float
