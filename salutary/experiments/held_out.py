@@ -3,53 +3,42 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.model_selection import KFold, StratifiedKFold
 
 from salutary.engine.paired import Difference
-from salutary.experiments import loop
+from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut, row_losses
-from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Round
 from salutary.experiments.terminal import Told, steps
-from salutary.models import Model, is_network
-from salutary.strategies import Strategy
+from salutary.models import is_network
 from salutary.system.seeding import stream
 
 # Folds for a network if nothing is said: each of them is a whole run more.
 FOLDS = 2
 
 
-def compared(
-    problem: Problem,
-    model: Model,
-    strategy: Strategy,
-    rounds: int,
-    budget: int,
-    seed: int,
-    folds: int | str,
-    told: Told | None = None,
-) -> HeldOut | None:
+def compared(plan: Plan, folds: int | str, told: Told | None = None) -> HeldOut | None:
     """The labels of a run compared with none, None for true labels, where nobody asks, and where validation
     rows are training data.
 
     The labelling is repeated for each of so many ``folds`` of the validation rows, chosen by the other folds;
     ``auto`` are FOLDS for a network, and 0 for other models. Raises what a run raises.
     """
-    n_validation = len(problem.split.validation)
-    n = (FOLDS if is_network(model) else 0) if folds == "auto" else int(folds)
-    n = min(n, n_validation // 2)
-    labels_alone = getattr(strategy, "labels_alone", False)
-    if not labels_alone or not rounds or n < 2 or problem.split.validation_is_labeled:
+    split = plan.problem.split
+    n = (FOLDS if is_network(plan.model) else 0) if folds == "auto" else int(folds)
+    n = min(n, len(split.validation) // 2)
+    labels_alone = getattr(plan.strategy, "labels_alone", False)
+    if not labels_alone or not plan.rounds or n < 2 or split.validation_is_labeled:
         return None
-    before, after, noise = np.empty(n_validation), np.empty(n_validation), []
+    before, after, noise = np.empty(len(split.validation)), np.empty(len(split.validation)), []
     description = "comparing on held-out validation rows, rounds"
-    with steps(description, "held-out round", n * rounds, told) as one_more:
-        for choosing, left in parts_of(problem, n, seed):
-            course = repeated(problem, model, strategy, rounds, budget, seed, choosing, left, one_more)
+    with steps(description, "held-out round", n * plan.rounds, told) as one_more:
+        for choosing, left in parts_of(plan, n):
+            course = repeated(plan, choosing, left, one_more)
             before[left], after[left] = course.before, course.after
             noise.append(course.noise)
     return Repeated(before, after, float(np.mean(noise)), []).held_out(n)
@@ -78,27 +67,21 @@ class Repeated:
 
 
 def repeated(
-    problem: Problem,
-    model: Model,
-    strategy: Strategy,
-    rounds: int,
-    budget: int,
-    seed: int,
-    choosing: np.ndarray,
-    left: np.ndarray,
-    one_more: Callable[[], object] = lambda: None,
+    plan: Plan, choosing: np.ndarray, left: np.ndarray, one_more: Callable[[], object] = lambda: None
 ) -> Repeated:
-    """A run with the validation rows ``choosing`` only, measured on those ``left``; ``model`` stays as it is.
+    """A run with the validation rows ``choosing`` only, measured on those ``left``; the model of the
+    plan stays as it is.
 
     Both are positions in the validation part. Points are picked as surely as by all of the validation rows.
     ``one_more``: called after each round that adds points.
     """
-    validation, model = problem.split.validation, copy.copy(model)
-    strategy = strategy.for_validation(len(validation))
+    problem, model = plan.problem, copy.copy(plan.model)
+    validation = problem.split.validation
+    strategy = plan.strategy.for_validation(len(validation))
     part = replace(problem, split=replace(problem.split, validation=validation[choosing]))
     X, y = (each[left] for each in problem.part("validation"))
     records, losses = [], []
-    for record in loop.run(part, model, strategy, rounds, budget, seed):
+    for record in replace(plan, problem=part, model=model, strategy=strategy).run():
         records.append(record)
         if record.round == 0 or record.queries:
             losses.append(row_losses(model, X, y))
@@ -120,15 +103,11 @@ def training_noise(losses: Sequence[float]) -> float:
     return float(between.var(ddof=1) / 2) if len(between) > 1 else 0.0
 
 
-def parts_of(problem: Problem, folds: int, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Positions of the validation rows that choose and of those that are left, for each fold."""
-    y = problem.part("validation")[1].numpy(force=True)
-    return list(_folds(y, folds, seed))
-
-
-def _folds(y: np.ndarray, folds: int, seed: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows that choose and rows that are held out, as near to the shares of the classes as these allow."""
-    state = int(stream(seed, "validation", folds).integers(2**31))
+def parts_of(plan: Plan, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Positions of the validation rows that choose and of those that are left, for each fold; as near to the
+    shares of the classes as these allow."""
+    y = plan.problem.part("validation")[1].numpy(force=True)
+    state = int(stream(plan.seed, "validation", folds).integers(2**31))
     rarest = np.unique(y, return_counts=True)[1].min()
     kind = StratifiedKFold if rarest >= folds else KFold  # the first warns of classes with fewer rows
-    return kind(folds, shuffle=True, random_state=state).split(y, y)
+    return list(kind(folds, shuffle=True, random_state=state).split(y, y))

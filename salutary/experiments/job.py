@@ -7,14 +7,16 @@ import functools
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Protocol
 
 from salutary.datasets import Table, load
 from salutary.errors import SalutaryError
-from salutary.experiments import held_out, judge, loop, terminal
+from salutary.experiments import held_out, judge, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of
+from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
@@ -24,7 +26,6 @@ from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told, steps
 from salutary.models import keeps_checkpoint
-from salutary.strategies import Strategy
 from salutary.system.commands import build
 
 
@@ -66,18 +67,17 @@ def execute(
         if study:
             study.check(problem, model, strategy)
         done = directory.resume(settings.force)
-        course, judged, labels = (rounds, budget, settings.seed), None, strategy
+        plan, judged = Plan(problem, model, strategy, rounds, budget, settings.seed), None
         if getattr(strategy, "judge", None) and rounds:  # one of 0.3.0 has no such word
             strategy.check(model)
             judge.check(problem)
             if not done:  # what follows takes long, and is found again
-                done = tuple(loop.run(problem, model, strategy, 0, *course[1:]))
+                done = tuple(replace(plan, rounds=0).run())
                 directory.append(done[0])
-            judged = _judge(directory, told, problem, model, strategy, *course)
-            model = judge.with_penalty(model, judged.l2) if judged else model
-            labels = strategy if judged else judge.NoLabels()
+            judged = _judge(directory, plan, told)
+            plan = judge.with_penalty(plan, judged.l2) if judged else replace(plan, strategy=judge.NoLabels())
         initial = [record.test for record in done[:1]]
-        records = loop.run(problem, model, labels, *course, done)
+        records = plan.run(done)
         for record in terminal.progress(records, rounds, directory.identity, len(done), told):
             initial.append(record.test)
             directory.append(record)
@@ -91,7 +91,7 @@ def execute(
         if judged and settings.folds == "auto":
             measured: HeldOut | None = judged.held_out()
         else:
-            measured = held_out.compared(problem, model, labels, *course, settings.folds, told)
+            measured = held_out.compared(plan, settings.folds, told)
         references = reference_lines(problem, model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
@@ -100,22 +100,13 @@ def execute(
     return True
 
 
-def _judge(
-    directory: RunDirectory,
-    told: Told | None,
-    problem: Problem,
-    model: Any,
-    strategy: Strategy,
-    rounds: int,
-    budget: int,
-    seed: int,
-) -> judge.Trial | None:
+def _judge(directory: RunDirectory, plan: Plan, told: Told | None) -> judge.Trial | None:
     """The trial run that speaks for its penalty; all trials are written as they end."""
     known = [parsed(judge.Trial, each) for each in directory.table("trials")]
     tried: list[judge.Trial] = []
-    n = rounds * len(strategy.judge_penalties)
+    n = plan.rounds * len(plan.strategy.judge_penalties)
     with steps("trial runs, rounds", "trial round", n, told) as one_more:
-        for trial in judge.trials(problem, model, strategy, rounds, budget, seed, known, one_more):
+        for trial in judge.trials(plan, known, one_more):
             tried.append(trial)
             best = judge.best(tried)
             directory.add_tables({"trials": [{**row(each), "chosen": int(each is best)} for each in tried]})

@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from salutary.errors import SalutaryError
 from salutary.experiments.held_out import parts_of, repeated
+from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut
 from salutary.experiments.problem import Problem
-from salutary.models import NetworkModel
+from salutary.models import is_network
 from salutary.strategies import PoolView, Proposal, Strategy
 
 NONE_HELPS = "no trial run made the network better on the judging validation rows by a standard error"
@@ -53,28 +54,20 @@ class Trial:
 
 
 def trials(
-    problem: Problem,
-    model: NetworkModel,
-    strategy: Strategy,
-    rounds: int,
-    budget: int,
-    seed: int,
-    done: Iterable[Trial] = (),
-    one_more: Callable[[], object] = lambda: None,
+    plan: Plan, done: Iterable[Trial] = (), one_more: Callable[[], object] = lambda: None
 ) -> Iterator[Trial]:
     """One for each of the strategy's ``judge_penalties``, as they end; those ``done`` are not done again.
 
     ``one_more``: called after each of their rounds. Raises what :func:`check` and what a run raises.
     """
-    check(problem)
-    choosing, judging = parts_of(problem, 2, seed)[0]
+    check(plan.problem)
+    choosing, judging = parts_of(plan, 2)[0]
     known = {trial.l2: trial for trial in done}
-    for l2 in strategy.judge_penalties:
+    for l2 in plan.strategy.judge_penalties:
         if l2 in known:
             yield known[l2]
             continue
-        network = with_penalty(model, l2)
-        run = repeated(problem, network, strategy, rounds, budget, seed, choosing, judging, one_more)
+        run = repeated(with_penalty(plan, l2), choosing, judging, one_more)
         queries = [query for record in run.rounds for query in record.queries]
         agreed = [query.assigned_label == query.true_label for query in queries if query.true_label]
         found = run.held_out()
@@ -109,11 +102,12 @@ def best(tried: Sequence[Trial]) -> Trial | None:
     return min(helping, key=lambda trial: (trial.change, -trial.l2), default=None)
 
 
-def with_penalty(model: NetworkModel, l2: float) -> NetworkModel:
-    """The network, whose surrogates have this penalty."""
-    model = copy.copy(model)
+def with_penalty(plan: Plan, l2: float) -> Plan:
+    """The plan with a network whose surrogates have this penalty."""
+    model = copy.copy(plan.model)
+    assert is_network(model)  # as Strategy.check asks
     model.surrogate_l2 = float(l2)
-    return model
+    return replace(plan, model=model)
 
 
 class NoLabels(Strategy):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -23,6 +23,23 @@ from salutary.tables import UNLABELED
 
 # Rows moved at a time when the pool is closed up.
 CLOSE_UP_ROWS = 2048
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is made of; the arguments of :func:`run`."""
+
+    problem: Problem
+    model: Model
+    strategy: Strategy
+    rounds: int
+    budget: int
+    seed: int
+
+    def run(self, done: tuple[Round, ...] = ()) -> Iterator[Round]:
+        """The rounds, see :func:`run`."""
+        settings = (self.rounds, self.budget, self.seed)
+        return run(self.problem, self.model, self.strategy, *settings, done)
 
 
 def run(

@@ -13,6 +13,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments import held_out, judge, loop
 from salutary.experiments.held_out import parts_of, repeated, training_noise
 from salutary.experiments.judge import NONE_HELPS, NoLabels, Trial, best, trials
+from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut, row_losses
 from salutary.models.head import TwoLayerHead
 from salutary.models.logistic import LogisticRegression
@@ -48,10 +49,11 @@ def test_of_those_that_help_the_one_of_the_lowest_loss():
 def test_a_trial_is_a_run_that_one_half_of_v_chose_and_the_other_half_measures():
     """By hand: the halves, the surrogates, their points, the trainings and the losses."""
     data, strategy = problem(), judged()
-    ((choosing, judging), _) = parts_of(data, 2, 3)
+    plan = Plan(data, network(), strategy, 2, 5, 3)
+    ((choosing, judging), _) = parts_of(plan, 2)
     assert sorted([*choosing, *judging]) == list(range(80)) and len(judging) == 40
     X_val, y_val = data.part("validation")
-    for found in trials(data, network(), strategy, 2, 5, 3):
+    for found in trials(plan):
         X, y = data.part("initial")
         model = network().tune(X, y, stream(3, "model"))
         model.surrogate_l2 = found.l2
@@ -86,9 +88,11 @@ def test_the_standard_error_has_the_noise_of_trainings():
     """Two networks of the same rows and other seeds: the errors say what they differ by."""
     data, z = problem(), []
     for seed in range(12):
-        course = repeated(data, network(), Salutary(), 4, 5, seed, *parts_of(data, 2, seed)[0])
+        plan = Plan(data, network(), Salutary(), 4, 5, seed)
+        choosing, left = parts_of(plan, 2)[0]
+        course = repeated(plan, choosing, left)
         other = [network().tune(*data.part("initial"), np.random.default_rng(seed + k)) for k in (100, 200)]
-        X, y = (each[parts_of(data, 2, seed)[0][1]] for each in data.part("validation"))
+        X, y = (each[left] for each in data.part("validation"))
         a, b = (row_losses(each.fit(*data.part("initial")), X, y) for each in other)
         rows = (a - b).var(ddof=1) / len(a)
         z.append((a - b).mean() / (rows + 2 * course.noise) ** 0.5)
@@ -97,9 +101,10 @@ def test_the_standard_error_has_the_noise_of_trainings():
 
 def test_trials_that_are_known_are_not_made_again():
     data, strategy = problem(), judged()
-    first, second = trials(data, network(), strategy, 2, 5, 0)
+    plan = Plan(data, network(), strategy, 2, 5, 0)
+    first, second = trials(plan)
     other = dataclasses.replace(first, after=7.0)
-    again = list(trials(data, network(), strategy, 2, 5, 0, [other]))
+    again = list(trials(plan, [other]))
     assert again == [other, second]
 
 
@@ -112,7 +117,7 @@ def test_without_a_word_for_any_penalty_nothing_is_labelled():
 
 def test_greedy_labels_are_judged_too():
     strategy = SalutaryGreedy(confidence=0, judge="retrained", judge_penalties=(10.0,))
-    (found,) = trials(problem(), network(), strategy, 1, 5, 0)
+    (found,) = trials(Plan(problem(), network(), strategy, 1, 5, 0))
     assert found.n_points == 5
 
 
@@ -120,7 +125,7 @@ def test_three_rows_are_no_two_halves():
     data = problem()
     data = dataclasses.replace(data, split=dataclasses.replace(data.split, validation=np.arange(140, 143)))
     with pytest.raises(SalutaryError, match="needs 4 validation rows, not 3"):
-        list(trials(data, network(), judged(), 1, 5, 0))
+        list(trials(Plan(data, network(), judged(), 1, 5, 0)))
 
 
 class TestHeldOut:
@@ -128,11 +133,12 @@ class TestHeldOut:
         """Two folds: for each the labelling that the other fold chose, and the losses before and after it."""
         data, strategy = problem(), Salutary()
         model = LogisticRegression(3, 1.0)
-        found = held_out.compared(data, model, strategy, 3, 5, 7, folds=2)
+        plan = Plan(data, model, strategy, 3, 5, 7)
+        found = held_out.compared(plan, folds=2)
         assert not hasattr(model, "coef_")  # the run's own model stays as it is
         X, y = data.part("validation")
         before, after = np.zeros(80), np.zeros(80)
-        for seen, left in held_out._folds(y.numpy(), 2, 7):
+        for seen, left in parts_of(plan, 2):
             split = dataclasses.replace(data.split, validation=data.split.validation[seen])
             fitted = LogisticRegression(3, 1.0)
             list(loop.run(dataclasses.replace(data, split=split), fitted, strategy, 3, 5, 7))
@@ -149,7 +155,8 @@ class TestHeldOut:
 
     @pytest.mark.parametrize("folds, model, n", [("auto", LogisticRegression(3, 1.0), None), (0, None, None)])
     def test_nothing_is_compared_unasked(self, folds, model, n):
-        assert held_out.compared(problem(), model or network(), Salutary(), 1, 5, 0, folds) is n
+        plan = Plan(problem(), model or network(), Salutary(), 1, 5, 0)
+        assert held_out.compared(plan, folds) is n
 
     def test_sentences(self):
         worse = HeldOut(100, 2, 0.5, 0.6, 0.1, 0.02)
@@ -177,11 +184,11 @@ class Alone(Strategy):
 
 def test_rows_that_are_training_data_compare_and_judge_nothing():
     data, strategy = problem(), Alone()
-    assert held_out.compared(data, network(), strategy, 1, 5, 0, folds=2).n == 80
+    assert held_out.compared(Plan(data, network(), strategy, 1, 5, 0), folds=2).n == 80
     data = dataclasses.replace(data, split=data.split.with_validation_as_labels())
-    assert held_out.compared(data, network(), strategy, 1, 5, 0, folds=2) is None
+    assert held_out.compared(Plan(data, network(), strategy, 1, 5, 0), folds=2) is None
     with pytest.raises(SalutaryError, match="baselines_use_validation=false"):
-        list(trials(data, network(), strategy, 1, 5, 0))
+        list(trials(Plan(data, network(), strategy, 1, 5, 0)))
 
 
 def test_labels_of_a_strategy_that_knows_no_such_words_are_not_compared():
@@ -194,7 +201,7 @@ def test_labels_of_a_strategy_that_knows_no_such_words_are_not_compared():
         def propose(self, model, view, budget, rng):
             return Proposal(torch.arange(budget))
 
-    assert held_out.compared(problem(), network(), Old(), 1, 5, 0, folds=2) is None
+    assert held_out.compared(Plan(problem(), network(), Old(), 1, 5, 0), folds=2) is None
 
 
 SETTINGS = ["dataset=digits", "model=head", "model.max_steps=200", "n_init=60", "n_pool=400"]
