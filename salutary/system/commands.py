@@ -169,5 +169,8 @@ def _known_settings(command: str) -> list[str]:
 
 
 def _near(word: str, words: list[str]) -> str:
+    """The nearest of some words, and a second one if it is about as near."""
     matches = [match for match in difflib.get_close_matches(word, words, n=2) if match != word]
+    near = [difflib.SequenceMatcher(None, word, match).ratio() for match in matches]
+    matches = [match for match, share in zip(matches, near, strict=True) if share > near[0] - 0.15]
     return f", did you mean {' or '.join(matches)}?" if matches else ""

@@ -198,7 +198,7 @@ MISTAKES = {
     "penalty beyond the solver": (["model.l2=1e-7", "strategy.solver=cg"], "set strategy.solver=auto"),
     "Hydra's own folder": (["hydra.run.dir=/proc/none"], "/proc/none: No such file or directory"),
     "sweep into a file": (["-m", "output_dir=file.txt"], "file.txt"),
-    "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget or judge?"),
+    "unknown setting": (["buget=3"], "no setting 'buget', did you mean budget?"),
     "setting of the other command": (["min_influenc=1"], "no setting 'min_influenc'; see --help"),
     "unknown group": (["datset=bank"], "no setting 'datset', did you mean dataset"),
     "override that does not parse": (["budget=["], "no viable alternative"),
