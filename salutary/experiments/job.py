@@ -21,7 +21,7 @@ from salutary.experiments.metrics import HeldOut
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
-from salutary.experiments.rounds import parsed, row
+from salutary.experiments.rounds import Round, parsed, row
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told, steps
@@ -67,32 +67,25 @@ def execute(
         if study:
             study.check(problem, model, strategy)
         done = directory.resume(settings.force)
-        plan, judged = Plan(problem, model, strategy, rounds, budget, settings.seed), None
-        if getattr(strategy, "judge", None) and rounds:  # one of 0.3.0 has no such word
-            strategy.check(model)
-            judge.check(problem)
-            if not done:  # what follows takes long, and is found again
-                done = tuple(replace(plan, rounds=0).run())
-                directory.append(done[0])
-            judged = _judge(directory, plan, told)
-            plan = judge.with_penalty(plan, judged.l2) if judged else replace(plan, strategy=judge.NoLabels())
+        plan = Plan(problem, model, strategy, rounds, budget, settings.seed)
+        plan, judged, done = _judged(directory, plan, done, told)
         initial = [record.test for record in done[:1]]
         records = plan.run(done)
         for record in terminal.progress(records, rounds, directory.identity, len(done), told):
             initial.append(record.test)
             directory.append(record)
         if study:
-            directory.add_tables(study.measure(problem, model, strategy, budget, settings.seed))
+            directory.add_tables(study.measure(problem, plan.model, strategy, budget, settings.seed))
         if problem.features:
             directory.add_file("preprocessor.skops", problem.features.dumps())
         trained = ReferenceCache(settings.cache_dir).lines(
-            references_key, directory.identity, lambda: trained_lines(problem, model)
+            references_key, directory.identity, lambda: trained_lines(problem, plan.model)
         )
         if judged and settings.folds == "auto":
             measured: HeldOut | None = judged.held_out()
         else:
             measured = held_out.compared(plan, settings.folds, told)
-        references = reference_lines(problem, model, initial[0], trained)
+        references = reference_lines(problem, plan.model, initial[0], trained)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
             references, table, device.description, time.perf_counter() - started, twins, measured
@@ -100,8 +93,20 @@ def execute(
     return True
 
 
-def _judge(directory: RunDirectory, plan: Plan, told: Told | None) -> judge.Trial | None:
-    """The trial run that speaks for its penalty; all trials are written as they end."""
+def _judged(
+    directory: RunDirectory, plan: Plan, done: tuple[Round, ...], told: Told | None
+) -> tuple[Plan, judge.Trial | None, tuple[Round, ...]]:
+    """The plan as trial runs settle it, the trial that speaks for its penalty, and the rounds that are done.
+
+    All trials are written as they end. Without ``strategy.judge`` the plan is as it was.
+    """
+    if not getattr(plan.strategy, "judge", None) or not plan.rounds:  # one of 0.3.0 has no such word
+        return plan, None, done
+    plan.strategy.check(plan.model)
+    judge.check(plan.problem)
+    if not done:  # what follows takes long, and is found again
+        done = tuple(replace(plan, rounds=0).run())
+        directory.append(done[0])
     known = [parsed(judge.Trial, each) for each in directory.table("trials")]
     tried: list[judge.Trial] = []
     n = plan.rounds * len(plan.strategy.judge_penalties)
@@ -110,7 +115,9 @@ def _judge(directory: RunDirectory, plan: Plan, told: Told | None) -> judge.Tria
             tried.append(trial)
             best = judge.best(tried)
             directory.add_tables({"trials": [{**row(each), "chosen": int(each is best)} for each in tried]})
-    return judge.best(tried)
+    best = judge.best(tried)
+    plan = judge.with_penalty(plan, best.l2) if best else replace(plan, strategy=judge.NoLabels())
+    return plan, best, done
 
 
 def _told(directory: RunDirectory) -> tuple[str, str, str]:

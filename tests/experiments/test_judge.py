@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+import json
 
 import numpy as np
 import pandas as pd
@@ -246,7 +247,7 @@ def test_a_sweep_tells_of_trial_runs_and_comparisons_as_of_rounds(salutary_run, 
 
 def test_an_interrupted_run_goes_on_with_the_trials_it_has(salutary_run, tmp_path, monkeypatch):
     settings = [*SETTINGS, "strategy.judge=retrained", "strategy.judge_penalties=[10,50]", "rounds=2"]
-    assert salutary_run(*settings, "output_dir=whole")[0] == 0
+    assert salutary_run(*settings, "output_dir=whole", "cache_dir=first")[0] == 0
     repeated, times = judge.repeated, []
 
     def interrupted(*arguments):
@@ -256,12 +257,17 @@ def test_an_interrupted_run_goes_on_with_the_trials_it_has(salutary_run, tmp_pat
         return repeated(*arguments)
 
     monkeypatch.setattr(judge, "repeated", interrupted)
-    assert salutary_run(*settings, "output_dir=halves")[0] == 130
-    assert salutary_run(*settings, "output_dir=halves")[0] == 0
+    settings += ["output_dir=halves", "cache_dir=second"]  # where no reference line is kept
+    assert salutary_run(*settings)[0] == 130
+    assert salutary_run(*settings)[0] == 0
     assert len(times) == 3  # the first trial was not made again
     for name in ("trials.csv", "queries.csv"):
         whole, halves = (next(tmp_path.glob(f"{folder}/*/{name}")) for folder in ("whole", "halves"))
         assert whole.read_text() == halves.read_text()
+    whole, halves = (
+        json.loads(next(tmp_path.glob(f"{folder}/*/run.json")).read_text()) for folder in ("whole", "halves")
+    )
+    assert whole["references"] == halves["references"] and whole["held_out"] == halves["held_out"]
 
 
 @pytest.mark.parametrize(
