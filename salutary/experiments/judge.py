@@ -58,13 +58,15 @@ def trials(
 ) -> Iterator[Trial]:
     """One for each of the strategy's ``judge_penalties``, as they end; those ``done`` are not done again.
 
-    ``one_more``: called after each of their rounds. Raises what :func:`check` and what a run raises.
+    ``one_more``: called for each of their rounds. Raises what :func:`check` and what a run raises.
     """
     check(plan.problem)
     choosing, judging = parts_of(plan, 2)[0]
     known = {trial.l2: trial for trial in done}
     for l2 in plan.strategy.judge_penalties:
         if l2 in known:
+            for _ in range(plan.rounds):
+                one_more()
             yield known[l2]
             continue
         run = repeated(with_penalty(plan, l2), choosing, judging, one_more)

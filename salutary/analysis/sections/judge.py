@@ -65,7 +65,8 @@ def way(settings: dict) -> str:
     if strategy["judge"]:
         return "judge"
     name = f"l2 = {l2}" if l2 == "auto" else f"l2 = {l2:g}"
-    return name if strategy["estimate"] == "gradient" else f"{name}, {strategy['estimate']}"
+    estimate = strategy.get("estimate", "gradient")  # salutary_greedy has no other
+    return name if estimate == "gradient" else f"{name}, {estimate}"
 
 
 def compared(ends: pd.DataFrame) -> pd.DataFrame:
