@@ -34,7 +34,7 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    *("labeled", "validation", "pool", "test", "target", "id", "output"),
+    *("labeled", "validation", "pool", "test", "target", "id", "source", "output"),
     *("separator", "decimal", "thousands"),
 )
 

@@ -29,6 +29,7 @@ RULES = {
     "pool": Unless(None, FILES["pool"]),
     "test": Unless(None, FILES["test"]),
     "id": Unless(None, Text("the column that names rows")),
+    "source": Unless(None, Text("the column that says who gave a label")),
     "output": Unless(None, Text("the file to write, .parquet or .csv")),
     "numeric": COLUMNS,
     "categorical": COLUMNS,
@@ -51,6 +52,7 @@ class LabelSettings:
     pool: str | None
     test: str | None
     id: str | None
+    source: str | None
     numeric: list[str]
     categorical: list[str]
     ignore: list[str]
@@ -114,7 +116,7 @@ class LabelSettings:
     @property
     def fixed(self) -> dict[str, str | None]:
         """The columns with a task of their own, by setting."""
-        return {"target": self.target, "id": self.id}
+        return {"target": self.target, "id": self.id, "source": self.source}
 
     @property
     def lists(self) -> dict[str, list[str]]:
