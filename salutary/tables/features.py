@@ -73,6 +73,23 @@ class Features:
         """Of the features; two may have the same name, as a column ``city_a`` and the ``a`` of ``city``."""
         return [name.split("__", 1)[1] for name in self.transformer.get_feature_names_out()]
 
+    @property
+    def column_groups(self) -> dict[str, list[int]]:
+        """The features of each column: places in :attr:`names`. Its number, and what says that it is missing;
+        or its categories.
+        """
+        groups = {name: [place] for place, name in enumerate(self.schema.numeric)}
+        indicated = self._indicated if self.schema.numeric else []
+        for place, column in enumerate(indicated, len(groups)):
+            groups[column].append(place)
+        end = len(groups) + len(indicated)
+        if self.schema.categorical:
+            widths = _widths(self.transformer.named_transformers_["categories"][-1])
+            for column, width in zip(self.schema.categorical, widths, strict=True):
+                groups[column] = [*range(end, end + width)]
+                end += width
+        return groups
+
     def fresh(self) -> Features:
         """The same preprocessor, which has seen no rows yet."""
         return Features(self.schema, self.transformer)
@@ -112,9 +129,13 @@ class Features:
         full = {name for name, categories in self.categories.items() if NO_VALUE not in categories}
         if not self.schema.numeric:
             return full
+        return full | {*self.schema.numeric} - {*self._indicated}
+
+    @property
+    def _indicated(self) -> list[str]:
+        """The columns of numbers that lack a value in a training row, which a feature of each says."""
         indicator = self.transformer.named_transformers_["numbers"][0].indicator_
-        with_gaps = {self.schema.numeric[place] for place in indicator.features_}
-        return full | {*self.schema.numeric} - with_gaps
+        return [self.schema.numeric[place] for place in indicator.features_]
 
     def _all_unseen(self, name: str, prefix: str) -> str:
         known = listed([*self.categories[name]], 5)
