@@ -138,7 +138,8 @@ class _Reader:
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
     """Raises SalutaryError for the name of a column that is written beside the id."""
-    if name in (*WRITTEN, *(f"influence_{each}" for each in classes.names)):
+    of_classes = [f"{kind}_{each}" for each in classes.names for kind in ("influence", "probability")]
+    if name in (*WRITTEN, *of_classes):
         raise SalutaryError(
             f"id={shown(name)}: a column of the labels that are written has this name, rename it"
         )

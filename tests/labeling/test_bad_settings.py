@@ -64,7 +64,7 @@ SETTINGS = {
     ),
     "an empty pool": ({"pool": ""}, r"pool must be a file of rows to label, not ''"),
     "predictions as text": ({"predictions": "p.txt"}, r"predictions must end in \.parquet or \.csv, not"),
-    "predictions nowhere": ({"predictions": ""}, r"predictions must be the file to write of the pool, .* not ''"),
+    "predictions nowhere": ({"predictions": ""}, r"predictions must be the file to write of the pool"),
     "predictions for labels": (
         {"predictions": "labels.csv", "output": "labels.csv"},
         r"predictions=labels\.csv is where output=labels\.csv writes: write elsewhere",
@@ -85,7 +85,7 @@ SETTINGS = {
         {"predictions": "train.csv/p.csv"},
         r"predictions=train\.csv/p\.csv is where labeled=train\.csv is: write elsewhere",
     ),
-    "remedies": ({"remedies": "some"}, r"remedies must be true, false or a list of remedies such as \[labeled\],"),
+    "remedies": ({"remedies": "some"}, r"remedies must be true, false or a list of remedies"),
     "lists of remedies": ({"remedies": "[[labeled]]"}, r"remedies must be true, false or a list of"),
     "no combination": ({"combine": "null"}, r"combine must be average, best or the name of a model, not"),
     "no target": ({"target": "null"}, r"set target: the column of labels"),
