@@ -19,6 +19,8 @@ from salutary.remedies import BaseModel, LabelledData, TrainingRows
 MIXED = 0.01
 # A class of a row that weighs less is left out where classifiers take only classes, as weighted copies of rows.
 SMALL = 0.02
+# Features that a split of the forest looks at, half of them at most.
+MOST_FEATURES = 25
 # The weight that a class without a row is given one with.
 PRESENT = 1e-3
 
@@ -77,11 +79,14 @@ class Estimator:
 
     is_linear = False
 
-    def __init__(self, name: str, estimator: BaseEstimator):
-        """Raises SalutaryError for what gives no probabilities."""
+    def __init__(self, name: str, estimator: BaseEstimator, most_features: int | None = None):
+        """``most_features``: that a split of a forest looks at, a half of them otherwise.
+
+        Raises SalutaryError for what gives no probabilities.
+        """
         if not hasattr(estimator, "predict_proba"):
             raise SalutaryError(f"model.candidates: {name} has no predict_proba")
-        self.name, self.estimator = name, estimator
+        self.name, self.estimator, self.most_features = name, estimator, most_features
         self._weight = _weight_parameter(estimator)
 
     @property
@@ -96,6 +101,8 @@ class Estimator:
         estimator = clone(self.estimator)
         random = {name: data.seed for name, value in estimator.get_params().items() if _is_seed(name, value)}
         estimator.set_params(**random)
+        if self.most_features:
+            estimator.set_params(max_features=min(-(-X.shape[1] // 2), self.most_features))
         weighted = {self._weight: weights} if self._weight else {}
         estimator.fit(X, y, **weighted)
         shares = np.bincount(y, weights, data.n_classes)
@@ -135,7 +142,7 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
     known = {
         "logistic": Logistic,
         "hist_gradient_boosting": lambda: Estimator("hist_gradient_boosting", boosting()),
-        "random_forest": lambda: Estimator("random_forest", forest()),
+        "random_forest": lambda: Estimator("random_forest", forest(), MOST_FEATURES),
     }
     models: list[BaseModel] = []
     for each in chosen:
@@ -152,9 +159,10 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
 
 
 def boosting() -> BaseEstimator:
-    """For some hundred rows: few and small steps, and none kept back to stop by."""
-    return HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, early_stopping=False)
+    """Shallow trees, as some hundred rows bear them, and no rows kept back to stop by."""
+    return HistGradientBoostingClassifier(max_iter=100, max_depth=3, early_stopping=False)
 
 
 def forest() -> BaseEstimator:
+    """Trees that see half of the features at each split, as far as that takes no time."""
     return RandomForestClassifier(150, min_samples_leaf=3)
