@@ -49,7 +49,11 @@ class Judged:
         worse = {"accuracy": hits <= self.majority[1].mean(), "loss": losses >= self.majority[0].mean()}
         measures = [name for name, is_so in worse.items() if is_so]
         name = NAMES[MAJORITY]
-        return f"Not better than always answering the {name} (in {' and '.join(measures)})." if measures else None
+        return (
+            f"Not better than always answering the {name} (in {' and '.join(measures)})."
+            if measures
+            else None
+        )
 
     @cached_property
     def held_out(self) -> dict[str, Measured]:

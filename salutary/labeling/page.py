@@ -56,7 +56,8 @@ def _remedies(facts: dict) -> dict[str, dict]:
     matrix = pd.DataFrame(cells, columns=[f"given {name}" for name in facts["classes"]])
     matrix.insert(0, "true", facts["classes"])
     shifts = [
-        {"rows": " and ".join(each["rows"]), "AUC": each["auc"], "p": each["p_value"]} for each in found["shifts"]
+        {"rows": " and ".join(each["rows"]), "AUC": each["auc"], "p": each["p_value"]}
+        for each in found["shifts"]
     ]
     columns = [
         {"rows": " and ".join(each["rows"]), **_column(column, each["rows"])}
@@ -80,7 +81,12 @@ def _column(column: dict, rows: list[str]) -> dict:
 
 def _models(facts: dict) -> list[dict]:
     """A row per model, the handed one first, then by held-out loss; none where nothing was held out."""
-    handed = {"name": f"handed over: {facts['handed']['combine']}", "about": "", **facts["handed"], "weight": 1.0}
+    handed = {
+        "name": f"handed over: {facts['handed']['combine']}",
+        "about": "",
+        **facts["handed"],
+        "weight": 1.0,
+    }
     if "held_out_loss" not in handed:
         return []
     ordered = sorted(facts["remedies"], key=lambda each: each["held_out_loss"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+
 from rich import box
 from rich.console import Console
 from rich.table import Table

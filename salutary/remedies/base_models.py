@@ -106,7 +106,9 @@ class Estimator:
         if self.most_features:
             estimator.set_params(max_features=min(-(-X.shape[1] // 2), self.most_features))
         weighted = {self._weight: weights} if self._weight and (weights != 1).any() else {}
-        with one_thread():  # of a few hundred rows threads make little, and wait for each other on a busy machine
+        with (
+            one_thread()
+        ):  # of a few hundred rows threads make little, and wait for each other on a busy machine
             estimator.fit(X, y, **weighted)
         shares = np.bincount(y, weights, data.n_classes)
         return Fitted(estimator, shares / shares.sum())
@@ -155,7 +157,9 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
             models.append(known[each]())
         else:
             names = ", ".join(known)
-            raise SalutaryError(f"model.candidates: {each!r} is none of {names}; others are named by _target_")
+            raise SalutaryError(
+                f"model.candidates: {each!r} is none of {names}; others are named by _target_"
+            )
     if not models:
         raise SalutaryError("model.candidates: at least one is needed")
     return models

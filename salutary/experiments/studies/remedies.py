@@ -13,7 +13,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, require_labels
 from salutary.experiments.studies.rivals import rivals
-from salutary.experiments.studies.situations import SITUATIONS, Draw, Sizes, draw
+from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw
 from salutary.models import ConvexModel, Model, is_convex
 from salutary.remedies import Assigned, LabelledData, Part
 from salutary.remedies.base_models import MIXED, candidates
@@ -94,9 +94,7 @@ class Remedies(Study):
         seconds = time.perf_counter() - started
         return {"remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds)}
 
-    def _rows(
-        self, found: Judgement, data: LabelledData, test: Part, seconds: float
-    ) -> list[dict]:
+    def _rows(self, found: Judgement, data: LabelledData, test: Part, seconds: float) -> list[dict]:
         about = {"situation": self.situation, "n_validation": self.n_validation, "n_test": len(test)}
 
         def row(name: str, P: np.ndarray, held_out: float = np.nan, weight: float = 0.0) -> dict:
@@ -135,7 +133,9 @@ def assigned(
 ) -> list[Assigned]:
     """What ``ROUNDS`` of the strategy label of the pool by all of V, and by the rows that each fold sees."""
     everyone = np.arange(len(data.validation))
-    return [_labelled(data, X_pool, seen, model, strategy, budget) for seen in (everyone, *(f[0] for f in folds))]
+    return [
+        _labelled(data, X_pool, seen, model, strategy, budget) for seen in (everyone, *(f[0] for f in folds))
+    ]
 
 
 def _labelled(

@@ -34,4 +34,7 @@ def rivals(data: LabelledData, penalty: float) -> Iterator[tuple[str, BaseEstima
         ):
             yield name, GridSearchCV(model, grid, scoring="neg_log_loss", cv=folds).fit(X, y)
     linear = linear_model.LogisticRegression(C=1 / penalty, max_iter=2000)
-    yield "CleanLearning", CleanLearning(linear, seed=data.seed).fit(X, y)
+    alone = {
+        "n_jobs": 1
+    }  # its processes would not see what they need where this one is itself one of several
+    yield "CleanLearning", CleanLearning(linear, seed=data.seed, find_label_issues_kwargs=alone).fit(X, y)
