@@ -8,10 +8,11 @@ import json
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
-from zipfile import ZIP_DEFLATED
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import numpy as np
 import pandas as pd
+from sklearn import linear_model
 from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
@@ -90,7 +91,9 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
 
     pipeline = Pipeline([("features", features.transformer), ("model", single_threaded(estimator))])
     note_reading(pipeline, separator, reading)
-    return skops.io.dumps(pipeline, compression=ZIP_DEFLATED)  # a forest takes a seventh
+    is_linear = isinstance(estimator, linear_model.LogisticRegression)
+    compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh
+    return skops.io.dumps(pipeline, compression=compression)
 
 
 @contextlib.contextmanager
