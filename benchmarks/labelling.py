@@ -19,7 +19,9 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.datasets import Table
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, MAJORITY, ModelComparison
-from salutary.labeling.labeler import Labeler, row_losses, three_models
+from salutary.labeling.kept import three_models
+from salutary.labeling.labeler import Labeler
+from salutary.labeling.measured import row_losses
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression

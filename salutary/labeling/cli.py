@@ -34,12 +34,12 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    *("labeled", "validation", "pool", "test", "target", "id", "output"),
-    *("separator", "decimal", "thousands"),
+    *("labeled", "validation", "pool", "test", "target", "id", "source", "output", "predictions"),
+    *("combine", "separator", "decimal", "thousands"),
 )
 
 # Settings that are lists of such texts.
-LISTS = ("numeric", "categorical", "ignore", "missing", "units")
+LISTS = ("numeric", "categorical", "ignore", "missing", "units", "remedies")
 
 
 def main() -> None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
-
 import numpy as np
 
 from salutary.engine.paired import SURE, Difference
+from salutary.labeling.measured import Measured
 
 INITIAL, LABELED, ALTERNATIVE = "initial", "salutary", "labeled_and_validation"
 # What stands beside the models, and is none.
@@ -18,8 +17,6 @@ NAMES = {
     ALTERNATIVE: "trained on labelled + validation rows",
     MAJORITY: "majority class of the labelled rows",
 }
-# Losses (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
-Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)

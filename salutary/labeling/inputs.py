@@ -11,6 +11,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
+from salutary.labeling.sources import Sources
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
@@ -43,7 +44,9 @@ class LabelledFile:
 
 @dataclass
 class Inputs:
-    """All that is read but for the pool. ``findings``: what is to be told of it."""
+    """All that is read but for the pool. ``findings``: what is to be told of it; ``sources``: who gave the
+    labels of the labelled rows, None if no column says it.
+    """
 
     features: Features
     classes: Classes
@@ -51,6 +54,7 @@ class Inputs:
     validation: LabelledFile
     test: LabelledFile | None
     findings: list[str]
+    sources: Sources | None = None
 
     @property
     def parts(self) -> dict[str, LabelledFile]:
@@ -82,14 +86,20 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     )
     features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading))
     reader = _Reader(settings.target, settings.id, classes, features, device)
+    everywhere = [*schema.used, *(column for column in fixed if column != settings.source)]
     parts = {
-        name: reader.part(frame if table is labeled else table.read([*schema.used, *fixed]), table)
+        name: reader.part(frame if table is labeled else table.read(everywhere), table)
         for name, table in tables.items()
     }
     findings = left_out_findings(schema, labeled.path, settings.ignore)
     findings += column_findings(frame, schema, labeled.path, labeled.reading, settings.named)
     findings += reader.findings
-    inputs = Inputs(features, classes, parts["labeled"], parts["validation"], parts.get("test"), findings)
+    sources = None
+    if settings.source:
+        sources = Sources.of(frame[settings.source], labeled.reading, device)
+        findings += sources.findings(labeled.path, settings.source)
+    roles = parts["labeled"], parts["validation"], parts.get("test")
+    inputs = Inputs(features, classes, *roles, findings, sources)
     _check_classes(inputs, settings.target)
     _check_apart(inputs, settings.id)
     return inputs
@@ -128,7 +138,8 @@ class _Reader:
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
     """Raises SalutaryError for the name of a column that is written beside the id."""
-    if name in (*WRITTEN, *(f"influence_{each}" for each in classes.names)):
+    of_classes = [f"{kind}_{each}" for each in classes.names for kind in ("influence", "probability")]
+    if name in (*WRITTEN, *of_classes):
         raise SalutaryError(
             f"id={shown(name)}: a column of the labels that are written has this name, rename it"
         )

@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import copy
 import time
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
-from salutary.engine import loss
 from salutary.errors import SalutaryError
-from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, MAJORITY, Measured
-from salutary.labeling.majority import majority
+from salutary.labeling.measured import Measured, held_out_losses, row_losses
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
+from salutary.remedies.judge import Fold, folds_of
 from salutary.strategies import Strategy, check_proposal
 from salutary.strategies.track import Rows, Track
 from salutary.system.rules import Whole, check
@@ -60,7 +57,7 @@ class Labeler:
     """Labels ``pool`` with the help of ``labeled`` and ``validation`` rows.
 
     ``budget``: points a round. ``folds``: of the validation rows, for cross-fitting; 0 for none.
-    ``progress``: show one. After :meth:`rounds`, ``tracks`` are as after the last round, and ``stop`` says
+    ``progress``: show one. ``split``: the folds. After :meth:`rounds`, ``tracks`` are as after the last round, and ``stop`` says
     why it was the last.
     """
 
@@ -95,26 +92,14 @@ class Labeler:
             raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
         self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop = ""
+        self.split = folds_of(self.validation.y.numpy(force=True), self.folds, self.seed)
         self._initial = self._start(self.validation, np.empty(0, np.int64))
         self.tracks = [self._initial]
-        self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self._folds()]
+        self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self.split]
 
     def _start(self, seen: Rows, held_out: np.ndarray) -> FittedTrack:
         track = Track.start(self.labeled, seen, self.n_classes)
         return FittedTrack.of(track, self.model, held_out, self.seed)
-
-    def _folds(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Numbers of the validation rows that choose, and of those held out, in each fold."""
-        n_folds = min(self.folds, len(self.validation) // 2)
-        if n_folds < 2:
-            return []
-        state = int(stream(self.seed, "validation").integers(2**31))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
-            y = self.validation.y.numpy(force=True)
-            if np.bincount(y).max() < n_folds:
-                return []
-            return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
 
     def rounds(self, stopping: Stopping, done: tuple[LabelRound, ...] = ()) -> Iterator[LabelRound]:
         """Yield round 0, then a round at a time until a rule ends them.
@@ -208,85 +193,6 @@ class Labeler:
             [(track.model, track.held_out) for track in self.tracks[1:]], self.validation
         )
         return LabelRound(number, picks, validation, held_out, time.perf_counter() - started)
-
-
-def row_losses(model: LogisticRegression, rows: Rows) -> Measured:
-    """Loss of each row (n,), and whether its class is the likeliest (n,)."""
-    losses = loss(rows.X, rows.y, model.coef_)
-    hits = model.predict_proba(rows.X).argmax(1) == rows.y
-    return losses.numpy(force=True), hits.numpy(force=True)
-
-
-def held_out_losses(models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows) -> Measured | None:
-    """Losses and hits (n_V,) of each validation row by the model that goes with it; None without models."""
-    if not models:
-        return None
-    losses, hits = np.empty(len(validation)), np.empty(len(validation), bool)
-    for model, rows in models:
-        losses[rows], hits[rows] = row_losses(model, validation[rows])
-    return losses, hits
-
-
-def held_out_when_kept(
-    labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping
-) -> Measured | None:
-    """Losses and hits (n_V,) of held-out validation rows at the round that is kept; None without
-    cross-fitting.
-
-    Which round that is, the other folds say for each fold: the lowest of many losses is lower than it would
-    be on new rows.
-    """
-    measured = [record.held_out for record in rounds if record.held_out]
-    if not measured:
-        return None
-    losses, hits = (np.stack(each) for each in zip(*measured, strict=True))
-    of_row = np.empty(len(labeler.validation), np.int64)
-    for track in labeler.tracks[1:]:
-        others = np.delete(losses, track.held_out, axis=1).mean(1)
-        of_row[track.held_out] = stopping.kept(others.tolist())
-    rows = np.arange(len(of_row))
-    return losses[of_row, rows], hits[of_row, rows]
-
-
-def alternative(labeler: Labeler) -> tuple[LogisticRegression, Measured | None]:
-    """The plain alternative: a model of labelled and all validation rows, and its held-out losses and hits.
-
-    Those are of models trained on labelled rows and the validation rows that the fold does not hold out: what
-    each track knew. Each is tuned on its own rows.
-    """
-
-    def trained(seen: Rows) -> LogisticRegression:
-        rows = labeler.labeled.joined(seen.X, seen.y)
-        model = copy.copy(labeler.model)
-        model.l2 = "cv" if model.l2 == "validation" else model.l2  # its validation rows it trains on
-        return model.tune(rows.X, rows.y, stream(labeler.seed, "model")).fit(rows.X, rows.y)
-
-    folds = [(trained(track.validation), track.held_out) for track in labeler.tracks[1:]]
-    return trained(labeler.validation), held_out_losses(folds, labeler.validation)
-
-
-def three_models(
-    labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping
-) -> tuple[dict[str, LogisticRegression], dict[str, Measured] | None]:
-    """The initial model, that of the round that is kept and the alternative, by their names in
-    :mod:`salutary.labeling.comparison`, and beside them the majority class; and each one's held-out losses
-    and hits, None without cross-fitting.
-    """
-    kept = stopping.kept([record.loss for record in rounds])
-    model, held_out = alternative(labeler)
-    constant = majority(labeler.labeled, labeler.model)
-    models = {
-        INITIAL: labeler.kept(rounds, 0).model,
-        LABELED: labeler.kept(rounds, kept).model,
-        ALTERNATIVE: model,
-        MAJORITY: constant,
-    }
-    when_kept = held_out_when_kept(labeler, rounds, stopping)
-    first = rounds[0].held_out
-    if first is None or when_kept is None or held_out is None:
-        return models, None
-    measured = {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
-    return models, {**measured, MAJORITY: row_losses(constant, labeler.validation)}
 
 
 def check_kind(kind: type) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
-from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, check
+from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
 from salutary.tables.reading import Reading
 
 FORMATS = (".parquet", ".csv")
@@ -17,7 +17,7 @@ FILES = {
     "labeled": Needed("a file of labelled rows"),
     "validation": Needed("a file of validation rows"),
     "test": Text("a file of test rows"),
-    "pool": Needed("a file of rows to label"),
+    "pool": Text("a file of rows to label"),
 }
 COLUMNS = Texts("a list of columns such as [age,city]")
 RULES = {
@@ -29,7 +29,11 @@ RULES = {
     "pool": Unless(None, FILES["pool"]),
     "test": Unless(None, FILES["test"]),
     "id": Unless(None, Text("the column that names rows")),
+    "source": Unless(None, Text("the column that says who gave a label")),
     "output": Unless(None, Text("the file to write, .parquet or .csv")),
+    "predictions": Unless(None, Text("the file to write of the pool, .parquet or .csv")),
+    "remedies": Worded(Flag() | Texts(""), "true, false or a list of remedies such as [labeled]"),
+    "combine": Text("average, best or the name of a model"),
     "numeric": COLUMNS,
     "categorical": COLUMNS,
     "ignore": COLUMNS,
@@ -51,6 +55,7 @@ class LabelSettings:
     pool: str | None
     test: str | None
     id: str | None
+    source: str | None
     numeric: list[str]
     categorical: list[str]
     ignore: list[str]
@@ -70,6 +75,9 @@ class LabelSettings:
     shortlist: int
     seed: int
     output: str | None
+    predictions: str | None
+    remedies: bool | list[str]
+    combine: str
     force: bool
 
     @classmethod
@@ -83,11 +91,11 @@ class LabelSettings:
     def check(self) -> None:
         """Raises SalutaryError for the first setting that is wrong."""
         check(self, RULES)
-        if not self.audit:
-            check(self, {"pool": FILES["pool"]})
-        if self.path.suffix.lower() not in FORMATS:
-            raise SalutaryError(f"output must end in {' or '.join(FORMATS)}, not {self.output!r}")
+        for name, path in self.tables.items():
+            if path.suffix.lower() not in FORMATS:
+                raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
+        self._check_predictions()
         _ = self.stopping, self.reading
 
     def _check_places(self) -> None:
@@ -102,6 +110,22 @@ class LabelSettings:
             if any(path.resolve().is_relative_to(each) for each in places):
                 raise SalutaryError(f"{name}={path} is where output={self.path} writes: write elsewhere")
 
+    def _check_predictions(self) -> None:
+        """Raises SalutaryError if there is nothing to predict, or another file where it would be written."""
+        if self.predicted is None:
+            return
+        if self.audit or not self.pool:
+            why = "there is none with audit=true" if self.audit else f"set pool: {FILES['pool']}"
+            raise SalutaryError(f"predictions={self.predicted} are of the rows of a pool: {why}")
+        for name, path in self.files.items():
+            if _overlap(path, self.predicted):
+                raise SalutaryError(
+                    f"predictions={self.predicted} is where {name}={path} is: write elsewhere"
+                )
+        if any(_overlap(path, self.predicted) for path in (self.path, self.folder, self.partial)):
+            place = f"where output={self.path} writes: write elsewhere"
+            raise SalutaryError(f"predictions={self.predicted} is {place}")
+
     @property
     def reading(self) -> Reading:
         """What the texts of the files mean."""
@@ -114,7 +138,7 @@ class LabelSettings:
     @property
     def fixed(self) -> dict[str, str | None]:
         """The columns with a task of their own, by setting."""
-        return {"target": self.target, "id": self.id}
+        return {"target": self.target, "id": self.id, "source": self.source}
 
     @property
     def lists(self) -> dict[str, list[str]]:
@@ -139,11 +163,13 @@ class LabelSettings:
 
     def check_free(self) -> None:
         """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""
-        for path in (self.path, self.folder):
+        for name, path in [("output", self.folder), *self.tables.items()]:
             if path.exists() and not self.force:
                 raise SalutaryError(
-                    f"{path} is there already: force=true replaces it, output=... writes elsewhere"
+                    f"{path} is there already: force=true replaces it, {name}=... writes elsewhere"
                 )
+            if path.is_dir() and path != self.folder:
+                raise SalutaryError(f"{path} is a folder, and no table: {name}=... writes elsewhere")
         folder = self.folder
         if folder.is_dir() and any(folder.iterdir()) and not (folder / "facts.json").exists():
             raise SalutaryError(
@@ -156,6 +182,16 @@ class LabelSettings:
         return as_path(self.output or ("audit.csv" if self.audit else "labels.parquet"))
 
     @property
+    def predicted(self) -> Path | None:
+        """The file of the pool's predictions."""
+        return as_path(self.predictions) if self.predictions else None
+
+    @property
+    def tables(self) -> dict[str, Path]:
+        """The tables that are written, by setting."""
+        return {"output": self.path} | ({"predictions": self.predicted} if self.predicted else {})
+
+    @property
     def folder(self) -> Path:
         """Of everything else that is written."""
         return self.path.with_suffix("")
@@ -164,3 +200,9 @@ class LabelSettings:
     def partial(self) -> Path:
         """What an interrupted labelling leaves behind, to go on with."""
         return self.path.with_suffix(".partial")
+
+
+def _overlap(first: Path, second: Path) -> bool:
+    """Whether they are the same, or one of them is within the other."""
+    first, second = first.resolve(), second.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)

@@ -39,13 +39,19 @@ def _checksum(path: str, *state: int) -> str:
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Write a file that is either there whole or not at all, even if the machine stops half-way."""
+    with whole_file(path) as building:
+        building.write_bytes(content)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A file to write, beside ``path``, whose place it takes once all is written and on the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        yield Path(temporary)
+        sync(Path(temporary))
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -60,3 +60,21 @@ def counting_bar(description: str, total: int | None, shown: bool = True) -> Ite
                 print(f"{description}: {bar.tasks[0].completed:g}{of_total}", flush=True)
 
         yield advance
+
+
+@contextlib.contextmanager
+def naming_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[str], None]]:
+    """As :func:`counting_bar`, of works that each have a name: call what it gives with that of the next."""
+    with progress_bar(shown) as bar:
+        task, pace = bar.add_task(description, total=total), Pace()
+        begun = 0
+
+        def start(name: str) -> None:
+            nonlocal begun
+            bar.update(task, completed=begun, description=f"{description}: {name}")
+            begun += 1
+            if shown and bar.disable and pace.is_due():
+                of_total = "" if total is None else f" of {total}"
+                print(f"{description}: {name} ({begun}{of_total})", flush=True)
+
+        yield start

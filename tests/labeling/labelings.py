@@ -7,6 +7,7 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.labeling.labeler import Labeler
 from salutary.labeling.pool import ArrayPool
+from salutary.labeling.settings import LabelSettings
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
@@ -49,3 +50,14 @@ def picked(rounds, track=0):
 
 
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.parquet", "target=kind")
+
+
+def label_settings(folder, **changes):
+    values = {
+        "labeled": str(folder / "train.csv"), "validation": str(folder / "val.csv"), "pool": "pool",
+        "target": "y", "id": "key", "source": None, "remedies": True, "combine": "average",
+        "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
+        "missing": [], "units": [], "audit": False, "budget": 1,
+        "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
+    }  # fmt: skip
+    return LabelSettings.of(values | changes)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from salutary.labeling.audit import audit, out_of_fold
-from salutary.labeling.labeler import row_losses
+from salutary.labeling.measured import row_losses
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 from salutary.tables.labels import Classes

@@ -1,10 +1,14 @@
 """Settings of ``salutary-label`` that are wrong get one line and leave nothing behind."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from spoilt_tables import LABEL, check_one_line, left, with_changes
 
 from salutary.labeling import cli
+
+from .labelings import label_settings
 
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"
@@ -50,7 +54,40 @@ SETTINGS = {
     "a list in a list": ({"ignore": "[[age]]"}, r"ignore must be a list of columns such as \[age,city\], no"),
     "no labelled rows": ({"labeled": "null"}, r"set labeled: a file of labelled rows"),
     "no validation rows": ({"validation": "null"}, r"set validation: a file of validation rows"),
-    "no pool": ({"pool": "null"}, r"set pool: a file of rows to label"),
+    "no pool to predict": (
+        {"pool": "null", "predictions": "p.csv"},
+        r"predictions=p\.csv are of the rows of a pool: set pool: a file of rows to label",
+    ),
+    "predictions of an audit": (
+        {"audit": "true", "predictions": "p.csv"},
+        r"predictions=p\.csv are of the rows of a pool: there is none with audit=true",
+    ),
+    "an empty pool": ({"pool": ""}, r"pool must be a file of rows to label, not ''"),
+    "predictions as text": ({"predictions": "p.txt"}, r"predictions must end in \.parquet or \.csv, not"),
+    "predictions nowhere": ({"predictions": ""}, r"predictions must be the file to write of the pool"),
+    "predictions for labels": (
+        {"predictions": "labels.csv", "output": "labels.csv"},
+        r"predictions=labels\.csv is where output=labels\.csv writes: write elsewhere",
+    ),
+    "predictions in the folder": (
+        {"predictions": "labels/p.csv"},
+        r"predictions=labels/p\.csv is where output=labels\.parquet writes: write elsewhere",
+    ),
+    "predictions above the labels": (
+        {"predictions": "p.csv", "output": "p.csv/labels.csv"},
+        r"predictions=p\.csv is where output=p\.csv/labels\.csv writes: write elsewhere",
+    ),
+    "predictions for a pool": (
+        {"predictions": "pool.csv"},
+        r"predictions=pool\.csv is where pool=pool\.csv is: write elsewhere",
+    ),
+    "predictions in what is read": (
+        {"predictions": "train.csv/p.csv"},
+        r"predictions=train\.csv/p\.csv is where labeled=train\.csv is: write elsewhere",
+    ),
+    "remedies": ({"remedies": "some"}, r"remedies must be true, false or a list of remedies"),
+    "lists of remedies": ({"remedies": "[[labeled]]"}, r"remedies must be true, false or a list of"),
+    "no combination": ({"combine": "null"}, r"combine must be average, best or the name of a model, not"),
     "no target": ({"target": "null"}, r"set target: the column of labels"),
     "empty name": ({"labeled": ""}, r"labeled must be a file of labelled rows, not ''"),
 }  # fmt: skip
@@ -77,6 +114,24 @@ def test_arguments_that_are_no_settings(argument, message, salutary, tmp_path):
     before = left(tmp_path)
     answer = salutary(cli.main, "salutary-label", *with_changes(LABEL, {}), argument)
     check_one_line(answer, "salutary-label", message, tmp_path, before)
+
+
+@pytest.mark.parametrize("made", [Path.touch, Path.mkdir])
+def test_predictions_that_are_there_are_kept(made, salutary, tmp_path):
+    made(tmp_path / "p.csv")
+    settings, before = with_changes(LABEL, {"predictions": "p.csv"}), left(tmp_path)
+    answer = salutary(cli.main, "salutary-label", *settings)
+    message = r"p\.csv is there already: force=true replaces it, predictions=\.\.\. writes elsewhere"
+    check_one_line(answer, "salutary-label", message, tmp_path, before)
+    if made is Path.mkdir:
+        answer = salutary(cli.main, "salutary-label", *settings, "force=true")
+        message = r"p\.csv is a folder, and no table: predictions=\.\.\. writes elsewhere"
+        check_one_line(answer, "salutary-label", message, tmp_path, before)
+
+
+def test_a_pool_may_be_left_out():
+    settings = label_settings(Path(), pool=None)
+    assert list(settings.files) == ["labeled", "validation"] and settings.path.name == "labels.parquet"
 
 
 def test_what_is_there_is_kept(salutary, tmp_path):

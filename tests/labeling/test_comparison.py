@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, Difference, ModelComparison
-from salutary.labeling.labeler import alternative, held_out_when_kept, row_losses
+from salutary.labeling.kept import alternative, held_out_when_kept
+from salutary.labeling.measured import row_losses
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.salutary import Salutary

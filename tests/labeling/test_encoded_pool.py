@@ -8,26 +8,16 @@ from written_tables import FORMS, mixed_rows, written
 
 from salutary.labeling.inputs import read_inputs
 from salutary.labeling.pool import encode_pool
-from salutary.labeling.settings import LabelSettings
 from salutary.system.device import Device
 from salutary.tables import table_file
 from salutary.tables.features import Features
 from salutary.tables.files import open_table
 
+from .labelings import label_settings
+
 pytestmark = pytest.mark.filterwarnings(
     "error::RuntimeWarning", "error::UserWarning", "error::FutureWarning", "error::ResourceWarning"
 )
-
-
-def label_settings(folder, **changes):
-    values = {
-        "labeled": str(folder / "train.csv"), "validation": str(folder / "val.csv"), "pool": "pool",
-        "target": "y", "id": "key",
-        "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
-        "missing": [], "units": [], "audit": False, "budget": 1,
-        "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
-    }  # fmt: skip
-    return LabelSettings.of(values | changes)
 
 
 @pytest.fixture

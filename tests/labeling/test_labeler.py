@@ -14,7 +14,7 @@ from salutary.experiments import loop
 from salutary.experiments.problem import Problem
 from salutary.experiments.split import Split
 from salutary.labeling import labeler
-from salutary.labeling.labeler import row_losses
+from salutary.labeling.measured import row_losses
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import FittedTrack
 from salutary.models.logistic import LogisticRegression

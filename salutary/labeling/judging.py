@@ -1,0 +1,136 @@
+"""The remedies of :mod:`salutary.remedies` for what was read and labelled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+
+import numpy as np
+
+from salutary.errors import SalutaryError
+from salutary.labeling.inputs import Inputs
+from salutary.labeling.kept import kept_rounds
+from salutary.labeling.labeler import Labeler, LabelRound
+from salutary.labeling.measured import Measured
+from salutary.labeling.settings import LabelSettings
+from salutary.labeling.stopping import Stopping
+from salutary.models.logistic import LogisticRegression
+from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
+from salutary.remedies.catalogue import all_remedies, named
+from salutary.remedies.diagnosis import Diagnosis, diagnose
+from salutary.remedies.judge import AVERAGE, BEST, VOTE, Fold, Judge, Judgement, losses_of, name_of
+from salutary.strategies.track import Rows
+from salutary.system.progress import naming_bar
+
+# What is handed over, among the models that are measured.
+HANDED = "handed"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What V says of the remedies, what is wrong with L, and the losses and hits of each model on test rows."""
+
+    judgement: Judgement
+    diagnosis: Diagnosis
+    tested: dict[str, Measured]
+
+    @property
+    def held_out(self) -> dict[str, Measured]:
+        """Losses and hits (n_V,) of each model, the handed one first, each row by models that had not seen it."""
+        found = self.judgement
+        if not found.folds:
+            return {}
+        hits = found.handed_probabilities.argmax(1) == found.y
+        each = {name: (found.losses[name], found.hits[name]) for name in found.names}
+        return {HANDED: (found.handed_losses, hits), **each}
+
+
+def part(rows: Rows) -> Part:
+    """In NumPy, float64."""
+    return Part(rows.X.double().numpy(force=True), rows.y.numpy(force=True))
+
+
+def labelled_data(inputs: Inputs, model: LogisticRegression, seed: int) -> LabelledData:
+    """L, V and the sources as remedies take them. A ``model`` with a given penalty gives it to all linear models."""
+    sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
+    L, V = part(inputs.labeled.rows), part(inputs.validation.rows)
+    l2 = None if isinstance(model.l2, str) else float(model.l2)
+    return LabelledData(L, V, model.n_classes, sources, None, l2, model.fit_intercept, seed)
+
+
+def assigned(labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping) -> list[Assigned]:
+    """The pool rows that the kept rounds labelled: in the result, then in each fold."""
+    found = []
+    for place, kept in enumerate(kept_rounds(labeler, rounds, stopping)):
+        picks = [record.picks[place] for record in rounds[1 : kept + 1]]
+        rows = np.concatenate([np.empty(0, np.int64), *(each.rows for each in picks)])
+        labels = np.concatenate([np.empty(0, np.int64), *(each.labels for each in picks)])
+        X = np.array(labeler.pool.take(rows), np.float64).reshape(len(rows), labeler.pool.n_features)
+        found.append(Assigned(X, labels, labeler.tracks[place].model.l2_))
+    return found
+
+
+@dataclass(frozen=True)
+class Remedying:
+    """``remedies``: true for all, or names. ``bases``: the base models. ``combine``, ``max_seconds``: see
+    :class:`salutary.remedies.judge.Judge`.
+    """
+
+    remedies: bool | Sequence[str]
+    bases: Sequence[BaseModel]
+    combine: str
+    max_seconds: float | None
+
+    @classmethod
+    def of(cls, settings: LabelSettings, bases: Sequence[BaseModel]) -> Remedying:
+        """Raises SalutaryError for names of none."""
+        remedying = cls(settings.remedies, bases, settings.combine, settings.max_seconds)
+        known = [*(name_of(*each) for each in product(remedying.chosen, bases)), VOTE]
+        if remedying.chosen and remedying.combine not in (AVERAGE, BEST, *known):
+            raise SalutaryError(f"combine={remedying.combine} is none of average, best, {', '.join(known)}")
+        return remedying
+
+    @cached_property
+    def chosen(self) -> list[Remedy]:
+        """Raises SalutaryError for a name of none."""
+        return all_remedies() if self.remedies is True else named(list(self.remedies or []))
+
+    def check(self, data: LabelledData, has_pool: bool) -> None:
+        """Raises SalutaryError if ``combine`` needs what is not there."""
+        names = Judge(self.chosen, self.bases).names(data, has_pool)
+        if self.chosen and self.combine not in (AVERAGE, BEST, *names):
+            needs = "source=" if data.sources is None and "source" in self.combine else "pool="
+            raise SalutaryError(f"combine={self.combine} needs {needs}")
+
+    def judge(
+        self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float
+    ) -> Judgement:
+        """Of all that apply; shows the name of each. ``given``: labels of the pool's rows. ``seconds``: gone."""
+        left = None if self.max_seconds is None else max(0.0, self.max_seconds - seconds)
+        judge = Judge(self.chosen, self.bases, max_seconds=left)
+        n_fits = (len(folds) + 1) * len(judge.names(data, bool(given)))
+        with naming_bar("judging", n_fits) as judge.started:
+            return judge.judge(data, folds, given, self.combine)
+
+
+def judged(
+    inputs: Inputs,
+    data: LabelledData,
+    judgement: Judgement,
+    sample: Callable[[int, np.random.Generator], np.ndarray] | None,
+) -> Judged:
+    """With the diagnosis, and measured on test rows if there are any. ``sample``: so many rows of the pool."""
+    names = inputs.sources.names if inputs.sources else ()
+    columns = inputs.features.column_groups
+    tested = {}
+    if inputs.test:
+        rows = part(inputs.test.rows)
+        models = {HANDED: judgement.handed} | {name: judgement.model(name) for name in judgement.names}
+        tested = {name: _measured(model.probabilities(rows.X), rows.y) for name, model in models.items()}
+    return Judged(judgement, diagnose(data, names, inputs.classes.names, columns, sample), tested)
+
+
+def _measured(P: np.ndarray, y: np.ndarray) -> Measured:
+    return losses_of(P, y), P.argmax(1) == y

@@ -1,0 +1,120 @@
+"""Which model is handed over, and why: in numbers for facts.json, and in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from salutary.engine.paired import SURE, Difference
+from salutary.labeling.judging import HANDED, Judged
+from salutary.labeling.measured import Measured
+from salutary.remedies.diagnosis import Diagnosis
+from salutary.remedies.judge import AVERAGE, BEST, VOTE, Judgement
+from salutary.remedies.shift import TwoSamples
+
+PLAIN = "labeled_and_validation"
+NAMED = 3
+
+
+def facts_of(judged: Judged) -> dict:
+    """What facts.json says of the remedies, the model that is handed over and what is wrong with L."""
+    found = judged.judgement
+    return {
+        "handed": {
+            "combine": found.combine,
+            "members": {name: float(weight) for name, weight in found.handed.weights.items()},
+            **_measures(judged, HANDED),
+            **_against_plain(judged),
+            "verdict": verdict(judged),
+        },
+        "remedies": [
+            {"name": name, "about": about(found, name), "weight": found.weights.get(name, 0.0)}
+            | _measures(judged, name)
+            for name in found.names
+        ],
+        "dropped": list(found.dropped),
+        "diagnosis": _diagnosis(judged.diagnosis),
+    }
+
+
+def about(judgement: Judgement, name: str) -> str:
+    """What the model is, in words."""
+    return "soft vote of the plain models" if name == VOTE else judgement[name].about
+
+
+def _measures(judged: Judged, name: str) -> dict:
+    """Held out and on test rows, where there are any; losses with their standard errors."""
+    measures = {}
+    for prefix, measured in (("held_out_", judged.held_out), ("test_", judged.tested)):
+        if name in measured:
+            losses, hits = measured[name]
+            values = (losses.mean(), standard_error(losses), hits.mean())
+            for key, value in zip(("loss", "standard_error", "accuracy"), values, strict=True):
+                measures[f"{prefix}{key}"] = float(value)
+    return measures
+
+
+def standard_error(losses: np.ndarray) -> float:
+    """Of the mean of (n,)."""
+    return float(losses.std(ddof=1) / len(losses) ** 0.5)
+
+
+def _against_plain(judged: Judged) -> dict:
+    gap = against_plain(judged.held_out)
+    if gap is None:
+        return {}
+    return {"minus_labeled_and_validation": {"loss": gap.mean, "standard_error": gap.error}}
+
+
+def against_plain(measured: Mapping[str, Measured]) -> Difference | None:
+    """The handed model against plain training on L + V; None where either was not measured."""
+    if HANDED not in measured or PLAIN not in measured:
+        return None
+    return Difference.of(measured[HANDED][0], measured[PLAIN][0])
+
+
+def verdict(judged: Judged) -> str:
+    """What model.skops is, and how much better than training on labelled and validation rows."""
+    text = f"model.skops is {_what(judged.judgement)}"
+    gap = against_plain(judged.held_out)
+    if gap is None:
+        return f"{text}. Nothing was held out to judge it by: how good it is, is not known."
+    if gap.mean == 0 and gap.error == 0:
+        return f"{text}."
+    how = "lower" if gap.mean < 0 else "higher"
+    sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
+    amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
+    return f"{text}; its held-out loss is {how} than that of training on labelled + validation rows by {amount}{sure}."
+
+
+def _what(judgement: Judgement) -> str:
+    members = judgement.handed.weights
+    if len(members) == 1:
+        (name,) = members
+        best = "the best one, " if judgement.combine == BEST else ""
+        return f"{best}{name} ({about(judgement, name)})"
+    largest = sorted(members.items(), key=lambda item: -item[1])
+    each = ", ".join(f"{weight:.0%} {name}" for name, weight in largest[:NAMED])
+    rest = f" and {len(members) - NAMED} more" if len(members) > NAMED else ""
+    kind = "average" if judgement.combine == AVERAGE else judgement.combine
+    return f"the {kind} of {len(members)} models ({each}{rest})"
+
+
+def _diagnosis(diagnosis: Diagnosis) -> dict:
+    noise = diagnosis.noise
+    return {
+        "sentence": diagnosis.sentence,
+        "wrong_labels": {"share": noise.wrong, "standard_error": noise.wrong_error},
+        "noise_matrix": {"share": noise.matrix.tolist(), "standard_error": noise.matrix_error.tolist()},
+        "sources": [
+            {"name": each.name, "rows": each.n, "wrong": each.wrong, "standard_error": each.error}
+            for each in diagnosis.sources
+        ],
+        "shifts": [_shift(each) for each in diagnosis.shifts],
+    }
+
+
+def _shift(test: TwoSamples) -> dict:
+    columns = [vars(column) for column in test.differing]
+    return {"rows": list(test.names), "auc": test.auc, "p_value": test.p_value, "columns": columns}

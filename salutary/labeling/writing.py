@@ -1,0 +1,192 @@
+"""What ``salutary-label`` writes: the table of labels, the folder, and what the handed model says of the pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from sklearn.base import ClassifierMixin
+
+from salutary.labeling import outputs, page, verdict
+from salutary.labeling.cleaned import cleaned_table
+from salutary.labeling.comparison import ALTERNATIVE, LABELED
+from salutary.labeling.handed import to_sklearn
+from salutary.labeling.inputs import Inputs
+from salutary.labeling.judging import Judged
+from salutary.labeling.pool import EncodedPool, rows_of
+from salutary.labeling.predictions import write_predictions
+from salutary.labeling.result import Result
+from salutary.labeling.settings import LabelSettings
+from salutary.models.logistic import LogisticRegression
+from salutary.remedies.average import Average
+from salutary.system.files import whole_folder, write_atomic
+from salutary.tables.files import TableFile, open_table
+from salutary.tables.texts import to_texts
+
+# Columns of the table whose values the page shows beside a label.
+SHOWN_COLUMNS = 6
+
+
+@dataclass(frozen=True)
+class Writer:
+    """What was asked and read, and what came of it. ``table``, ``pool``: None without a pool.
+
+    ``command``: all settings, for the record. ``model``: the linear model's settings.
+    """
+
+    settings: LabelSettings
+    command: dict
+    inputs: Inputs
+    table: TableFile | None
+    pool: EncodedPool | None
+    result: Result
+    model: LogisticRegression
+
+    def write(self) -> None:
+        """The folder first, then the predictions, then the table of labels."""
+        labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes)
+        raw = self._raw_rows(labels)
+        if self.settings.id:
+            labels.insert(0, self.settings.id, raw[self.settings.id].to_numpy() if len(raw) else [])
+        if (truth := self._truth(raw)) is not None:
+            labels["true_label"] = truth
+        with whole_folder(self.settings.folder) as folder:
+            for name, content in self._files(labels, raw).items():
+                (folder / name).parent.mkdir(exist_ok=True)
+                write_atomic(folder / name, content)
+        self._predict()
+        if self.pool:
+            outputs.write_table(self.settings.path, labels)
+
+    def _predict(self) -> None:
+        path = self.settings.predicted
+        if path is None or self.pool is None:
+            return
+        found, id_column = self.result.judged, self.settings.id
+        if found:
+            probabilities = found.judgement.handed.probabilities
+        else:
+            probabilities = _probabilities(self.result.models[LABELED])
+        table = self.table if id_column else None
+        write_predictions(
+            path, table, id_column, self.pool.matrix, probabilities, self.inputs.classes, progress=True
+        )
+
+    def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:
+        """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
+        if self.table is None:
+            return pd.DataFrame()
+        named = [self.settings.id, self.settings.target, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
+        columns = [name for name in named if name in self.table.columns and name not in self.table.unusable]
+        if not len(labels):
+            return pd.DataFrame(columns=columns)
+        return rows_of(self.table, columns, labels["row"].to_numpy(np.int64))
+
+    def _truth(self, raw: pd.DataFrame) -> np.ndarray | None:
+        """The labels that a pool has after all, as text; nothing but the page looks at them."""
+        if self.settings.target not in raw or not len(raw):
+            return None
+        truth = to_texts(raw[self.settings.target], decimal=self.settings.decimal)
+        return truth.to_numpy(object) if truth.notna().any() else None
+
+    def _files(self, labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, bytes]:
+        """What goes into the folder, by name."""
+        models = self._models()
+        facts = self.facts(labels) | {"untrusted": outputs.untrusted_types(models["model.skops"])}
+        files = {**models, "facts.json": outputs.as_json(facts), "MODEL_CARD.md": page.card(facts).encode()}
+        if self.result.judged:
+            files["cleaned.csv"] = self._cleaned(self.result.judged)
+        if not self.pool:
+            return {**files, "audit.html": page.page_without_pool(facts).encode()}
+        curves = outputs.curves(self.result.rounds)
+        columns = [name for name in self.inputs.features.schema.used if name in raw][:SHOWN_COLUMNS]
+        shown = raw[columns].reset_index(drop=True)
+        files["curves.csv"] = curves.to_csv(index=False).encode()
+        return {**files, "audit.html": page.page(facts, labels, curves, shown).encode()}
+
+    def _models(self) -> dict[str, bytes]:
+        """The model that is handed over, ``alternative.skops`` of 0.3, and all others by name in models/."""
+        models, classes = self.result.models, self.inputs.classes.values
+        files = {}
+        if models:
+            files["alternative.skops"] = self._saved(models[ALTERNATIVE].to_sklearn(classes))
+            files["model.skops"] = self._saved(models[LABELED].to_sklearn(classes))
+        if self.result.judged:
+            found = self.result.judged.judgement
+            files["model.skops"] = self._saved_average(found.handed)
+            for name in found.names:
+                files[f"models/{name}.skops"] = self._saved_average(found.model(name))
+        return files
+
+    def _saved_average(self, average: Average) -> bytes:
+        return self._saved(to_sklearn(average, self.model, self.inputs.classes))
+
+    def _saved(self, estimator: ClassifierMixin) -> bytes:
+        read = self.settings.separator, self.settings.reading
+        return outputs.saved_pipeline(self.inputs.features, estimator, *read)
+
+    def _cleaned(self, judged: Judged) -> bytes:
+        """L as the handed model uses it."""
+        part, target = self.inputs.labeled, self.settings.target
+        table = open_table(part.path, self.settings.separator, self.settings.reading)
+        frame = table.read([name for name in table.columns if name not in table.unusable])
+        cleaned = cleaned_table(frame, target, self.inputs.classes, *judged.judgement.of_labeled())
+        return cleaned.to_csv(index=False).encode()
+
+    def facts(self, labels: pd.DataFrame) -> dict:
+        """What facts.json says: data, columns, rounds, comparisons, remedies, versions."""
+        result, hidden = self.result, ("protocol", "hydra")
+        judged = verdict.facts_of(result.judged) if result.judged else {}
+        return {
+            "command": {name: value for name, value in self.command.items() if name not in hidden},
+            "output": str(self.settings.path),
+            "classes": list(self.inputs.classes.names),
+            "counts": self._counts(labels),
+            "pool_rows": len(self.pool.matrix) if self.pool else 0,
+            "columns": self._columns(),
+            "l2": self._l2,
+            "rounds": result.rounds[-1].number if result.rounds else 0,
+            "kept_rounds": result.kept,
+            "labels": len(labels),
+            "stop": result.stop,
+            "comparisons": [comparison.facts() for comparison in result.comparisons],
+            **judged,
+            "seconds": result.seconds,
+            "versions": outputs.versions("salutary", "torch", "scikit-learn", "skops"),
+        }
+
+    @property
+    def _l2(self) -> float | None:
+        """The penalty of the salutary model; without a pool, of the handed one, as far as that is linear."""
+        if self.result.models:
+            return self.result.models[LABELED].l2_
+        assert self.result.judged is not None
+        linear = self.result.judged.judgement.handed.linear
+        return linear.l2 if linear else None
+
+    def _counts(self, labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+        """Rows of each class, by part, and labels that were assigned."""
+        names = self.inputs.classes.names
+        assigned = labels["label"].astype(str).value_counts()
+        counts = {
+            part: {name: rows.counts[number] for number, name in enumerate(names)}
+            for part, rows in self.inputs.parts.items()
+        }
+        return {**counts, "assigned": {name: int(assigned.get(name, 0)) for name in names}}
+
+    def _columns(self) -> dict:
+        features, pool = self.inputs.features, self.pool
+        unseen = {"validation and test": dict(features.unseen), "pool": pool.unseen if pool else {}}
+        return {
+            "target": self.settings.target,
+            **outputs.columns(features.schema),
+            "features": len(features.names),
+            "unseen_categories": unseen,
+            "findings": [*self.inputs.findings, *(pool.findings if pool else ())],
+        }
+
+
+def _probabilities(model: LogisticRegression):
+    return lambda X: model.predict_proba(torch.from_numpy(X)).numpy(force=True)

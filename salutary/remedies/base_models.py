@@ -1,0 +1,160 @@
+"""What is fitted to training rows: the linear model, and classifiers of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from salutary.engine.soft_regression import SoftRegression, logits, of_classes
+from salutary.errors import SalutaryError
+from salutary.remedies import BaseModel, LabelledData, TrainingRows
+
+# Trees are certain of much: so much of a share of the classes is mixed into what they predict.
+MIXED = 0.01
+# A class of a row that weighs less is left out where classifiers take only classes, as weighted copies of rows.
+SMALL = 0.02
+# The weight that a class without a row is given one with.
+PRESENT = 1e-3
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Parameters W (K, D). ``l2``: their penalty, for the record."""
+
+    W: np.ndarray
+    l2: float
+
+    def logits(self, X: np.ndarray) -> np.ndarray:
+        """(n, K)."""
+        return logits(X, self.W)
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        return of_classes(self.logits(X))
+
+
+class Logistic:
+    """Logistic or softmax regression; its penalty is chosen by the losses of rows left out."""
+
+    name = "logistic"
+    is_linear = True
+
+    def fit(self, rows: TrainingRows, data: LabelledData) -> Linear:
+        """The optimum of :class:`salutary.engine.soft_regression.SoftRegression`."""
+        regression = SoftRegression(rows.X, rows.q, rows.weights, data.intercept)
+        if rows.l2 is not None:
+            return Linear(regression.fit(regression.penalty(rows.l2)), rows.l2)
+        l2, W = regression.tune(rows.tuned_on)
+        return Linear(W, l2)
+
+    def takes(self, rows: TrainingRows) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted classifier whose classes are the numbers 0 .. C - 1, and the ``shares`` (C,) of the classes."""
+
+    estimator: Any
+    shares: np.ndarray
+
+    def probabilities(self, X: np.ndarray) -> np.ndarray:
+        """What it predicts, with ``MIXED`` of the shares."""
+        return (1 - MIXED) * self.estimator.predict_proba(X) + MIXED * self.shares
+
+
+class Estimator:
+    """A classifier of scikit-learn's kind.
+
+    Distributions become copies of the row, one for each class, weighted by it. One whose ``fit`` takes no
+    ``sample_weight`` is fitted only where there are neither weights nor distributions.
+    """
+
+    is_linear = False
+
+    def __init__(self, name: str, estimator: BaseEstimator):
+        """Raises SalutaryError for what gives no probabilities."""
+        if not hasattr(estimator, "predict_proba"):
+            raise SalutaryError(f"model.candidates: {name} has no predict_proba")
+        self.name, self.estimator = name, estimator
+        self._weight = _weight_parameter(estimator)
+
+    @property
+    def takes_weights(self) -> bool:
+        return self._weight is not None
+
+    def takes(self, rows: TrainingRows) -> bool:
+        return self.takes_weights or rows.is_plain
+
+    def fit(self, rows: TrainingRows, data: LabelledData) -> Fitted:
+        X, y, weights = as_classes(rows)
+        estimator = clone(self.estimator)
+        random = {name: data.seed for name, value in estimator.get_params().items() if _is_seed(name, value)}
+        estimator.set_params(**random)
+        weighted = {self._weight: weights} if self._weight else {}
+        estimator.fit(X, y, **weighted)
+        shares = np.bincount(y, weights, data.n_classes)
+        return Fitted(estimator, shares / shares.sum())
+
+
+def _is_seed(name: str, value: object) -> bool:
+    return name.rsplit("__", 1)[-1] == "random_state" and value is None
+
+
+def _weight_parameter(estimator: BaseEstimator) -> str | None:
+    """What the weights are called in ``fit``; None if it takes none. A pipeline hands them to its last step."""
+    if isinstance(estimator, Pipeline):
+        name, last = estimator.steps[-1]
+        inner = _weight_parameter(last)
+        return inner and f"{name}__{inner}"
+    return "sample_weight" if has_fit_parameter(estimator, "sample_weight") else None
+
+
+def as_classes(rows: TrainingRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X (m, d), class numbers (m,) and weights (m,): a copy of a row for each class that it may be of.
+
+    Every class has a row, if only one of little weight, so that all of them are predicted.
+    """
+    weights = rows.weights[:, None] * rows.q
+    # No row weighs less for being doubtful: what is left out goes to the classes that are kept.
+    kept = (rows.q > min(SMALL, 0.5 / rows.q.shape[1])) * weights
+    kept *= (rows.weights / kept.sum(1))[:, None]
+    for lacking in np.flatnonzero(~(kept > 0).any(0)):
+        kept[weights[:, lacking].argmax(), lacking] = PRESENT
+    row, y = np.nonzero(kept)
+    return rows.X[row], y, kept[row, y]
+
+
+def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
+    """The base models of these names, or of classifiers. Raises SalutaryError for a name of none."""
+    known = {
+        "logistic": Logistic,
+        "hist_gradient_boosting": lambda: Estimator("hist_gradient_boosting", boosting()),
+        "random_forest": lambda: Estimator("random_forest", forest()),
+    }
+    models: list[BaseModel] = []
+    for each in chosen:
+        if not isinstance(each, str):
+            models.append(Estimator(type(each).__name__, each))
+        elif each in known:
+            models.append(known[each]())
+        else:
+            names = ", ".join(known)
+            raise SalutaryError(f"model.candidates: {each!r} is none of {names}; others are named by _target_")
+    if not models:
+        raise SalutaryError("model.candidates: at least one is needed")
+    return models
+
+
+def boosting() -> BaseEstimator:
+    """For some hundred rows: few and small steps, and none kept back to stop by."""
+    return HistGradientBoostingClassifier(max_iter=60, learning_rate=0.08, early_stopping=False)
+
+
+def forest() -> BaseEstimator:
+    return RandomForestClassifier(150, min_samples_leaf=3)
