@@ -76,7 +76,7 @@ def audit(
     y, n = labeled.y.numpy(force=True), np.arange(len(labeled))
     best = influence.argmax(1)
     probabilities = out_of_fold(labeled, validation, model, seed)
-    true = true_labels(labeled, validation, model.n_classes, sources, model.fit_intercept)
+    true = true_labels(labeled, validation, model.n_classes, seed, sources, model.fit_intercept)
     frame = pd.DataFrame(
         {
             "row": n,

@@ -10,7 +10,7 @@ from sklearn.metrics import average_precision_score
 
 from salutary.engine.soft_regression import logits, of_classes
 from salutary.labeling.audit import audit, out_of_fold
-from salutary.labeling.audit_scores import L2, by_source, true_labels
+from salutary.labeling.audit_scores import FOLDS, L2, by_source, true_labels
 from salutary.labeling.measured import row_losses
 from salutary.labeling.sources import Sources
 from salutary.models.logistic import LogisticRegression
@@ -115,9 +115,28 @@ def test_wrong_probabilities_are_the_posterior_of_the_noise_model():
         places = np.zeros(len(n), int) if given is None else numbers
         q = np.array([p[i] * found.matrices[places[i]][:, y[i]] for i in n])
         q /= q.sum(1, keepdims=True)
-        audited = true_labels(labeled, validation, 2, given)
+        audited = true_labels(labeled, validation, 2, 0, given)
         np.testing.assert_allclose(audited.wrong, 1 - q[n, y], atol=1e-12)
         np.testing.assert_array_equal(audited.likeliest, q.argmax(1))
+
+
+def test_many_features_do_not_learn_labels_by_heart():
+    """More parameters than rows: a row's own label does not change the model that it is measured by."""
+    labeled, validation, sources, wrong = noisy([0.1, 0.6, 0.1], n=100)
+    generator = torch.Generator().manual_seed(0)
+    L, V = (
+        Rows(torch.cat([0.3 * part.X, torch.randn(len(part), 400, generator=generator)], 1), part.y)
+        for part in (labeled, validation)
+    )
+    y = L.y.clone()
+    y[3] = 1 - y[3]
+    for given in (None, sources):
+        found, other = (true_labels(Rows(L.X, labels), V, 2, 0, given).wrong for labels in (L.y, y))
+        assert (found == other).sum() == 100 / FOLDS - 1  # the others of its fold
+        assert average_precision_score(wrong, found) > 2 * wrong.mean()
+    data = LabelledData(*(Part(part.X.numpy(), part.y.numpy()) for part in (L, V)), 2)
+    by_heart = 1 - NoiseModel(L2).estimate(data).q[np.arange(100), L.y]
+    assert true_labels(L, V, 2, 0).wrong.sum() > 10 * by_heart.sum()
 
 
 def test_the_bad_source_is_told():
