@@ -82,7 +82,9 @@ class SoftRegression:
         W = np.zeros(self.shape) if start is None else start
         return (self._newton if self.is_dense else self._lbfgs)(W, penalty, prior, steps)
 
-    def _newton(self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float, steps: int) -> np.ndarray:
+    def _newton(
+        self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float, steps: int
+    ) -> np.ndarray:
         value, Z = self._value(W, penalty, prior)
         for _ in range(steps):
             G = self._gradient(Z, W, penalty, prior)
@@ -108,7 +110,9 @@ class SoftRegression:
         found = minimize(objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
         return found.x.reshape(self.shape)
 
-    def _value(self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float) -> tuple[float, np.ndarray]:
+    def _value(
+        self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float
+    ) -> tuple[float, np.ndarray]:
         """J, and the logits (n, K)."""
         Z, change = logits(self.X, W), W - prior
         return float(self.weights @ cross_entropy(Z, self.targets) + 0.5 * (penalty * change**2).sum()), Z

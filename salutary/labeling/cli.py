@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from salutary.errors import SalutaryError
 from salutary.labeling.settings import LabelSettings
@@ -68,6 +68,7 @@ def label_or_audit(arguments: list[str]) -> None:
     settings = LabelSettings.of(command)
     from salutary.labeling import audit, pipeline
     from salutary.labeling.labeler import check_kind
+    from salutary.remedies.base_models import candidates
 
     check_kind(_kind(cfg))
     device, model_of = build(cfg, "device"), partial(_model, cfg)
@@ -75,7 +76,8 @@ def label_or_audit(arguments: list[str]) -> None:
     if settings.audit:
         audit.audit_labels(settings, device, model_of)
     else:
-        pipeline.label_pool(settings, device, model_of, build(cfg, "strategy"), command)
+        strategy, bases = build(cfg, "strategy"), candidates(_candidates(cfg))
+        pipeline.label_pool(settings, device, model_of, strategy, bases, command)
 
 
 def _kind(cfg: DictConfig) -> type:
@@ -88,8 +90,21 @@ def _kind(cfg: DictConfig) -> type:
 
 
 def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
-    """A model that has not been fitted."""
-    return build(cfg, "model", n_classes=n_classes)
+    """The linear model, not fitted."""
+    settings = OmegaConf.masked_copy(cfg.model, [name for name in cfg.model if name != "candidates"])
+    return build(OmegaConf.create({"model": settings}), "model", n_classes=n_classes)
+
+
+def _candidates(cfg: DictConfig) -> list:
+    """Names, and classifiers of those with a ``_target_``. Raises SalutaryError for anything else."""
+    chosen = OmegaConf.select(cfg, "model.candidates", default=None) or ["logistic"]
+    if not isinstance(chosen, ListConfig):
+        raise SalutaryError(f"model.candidates must be a list such as [logistic], not {chosen!r}")
+    built = []
+    for each in chosen:
+        is_class = isinstance(each, DictConfig)
+        built.append(build(OmegaConf.create({"candidate": each}), "candidate") if is_class else each)
+    return built
 
 
 def as_text(argument: str) -> str:

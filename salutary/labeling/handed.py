@@ -9,11 +9,11 @@ import torch
 from sklearn.base import ClassifierMixin
 from sklearn.dummy import DummyClassifier
 
-from salutary.labeling.outputs import soft_vote
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.remedies.base_models import MIXED, Fitted, Linear
 from salutary.tables.labels import Classes
+from salutary.tables.votes import soft_vote
 
 
 def to_sklearn(average: Average, model: LogisticRegression, classes: Classes) -> ClassifierMixin:

@@ -10,6 +10,7 @@ from itertools import product
 import numpy as np
 
 from salutary.errors import SalutaryError
+from salutary.labeling.comparison import MAJORITY, NAMES
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.kept import kept_rounds
 from salutary.labeling.labeler import Labeler, LabelRound
@@ -30,13 +31,31 @@ HANDED = "handed"
 
 @dataclass(frozen=True)
 class Judged:
-    """What V says of the remedies, what is wrong with L, and the losses and hits of each model on test rows."""
+    """What V says of the remedies, what is wrong with L, the losses and hits of each model on test rows, and
+    of the commonest class of L on V.
+    """
 
     judgement: Judgement
     diagnosis: Diagnosis
     tested: dict[str, Measured]
+    majority: Measured
 
     @property
+    def warning(self) -> str | None:
+        """In what the handed model is not better than always answering the commonest class."""
+        if HANDED not in self.held_out:
+            return None
+        losses, hits = (each.mean() for each in self.held_out[HANDED])
+        worse = {"accuracy": hits <= self.majority[1].mean(), "loss": losses >= self.majority[0].mean()}
+        measures = [name for name, is_so in worse.items() if is_so]
+        name = NAMES[MAJORITY]
+        return (
+            f"Not better than always answering the {name} (in {' and '.join(measures)})."
+            if measures
+            else None
+        )
+
+    @cached_property
     def held_out(self) -> dict[str, Measured]:
         """Losses and hits (n_V,) of each model, the handed one first, each row by models that had not seen it."""
         found = self.judgement
@@ -129,7 +148,10 @@ def judged(
         rows = part(inputs.test.rows)
         models = {HANDED: judgement.handed} | {name: judgement.model(name) for name in judgement.names}
         tested = {name: _measured(model.probabilities(rows.X), rows.y) for name, model in models.items()}
-    return Judged(judgement, diagnose(data, names, inputs.classes.names, columns, sample), tested)
+    found = diagnose(data, names, inputs.classes.names, columns, sample)
+    shares = np.bincount(data.labeled.y, minlength=data.n_classes) / len(data.labeled)
+    constant = np.tile(shares, (len(data.validation), 1))
+    return Judged(judgement, found, tested, _measured(constant, data.validation.y))
 
 
 def _measured(P: np.ndarray, y: np.ndarray) -> Measured:

@@ -8,9 +8,12 @@ import json
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZIP_STORED
 
 import numpy as np
 import pandas as pd
+from sklearn import linear_model
+from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
@@ -23,6 +26,7 @@ from salutary.tables.labels import Classes
 from salutary.tables.reading import Reading
 from salutary.tables.saved_model import note_reading
 from salutary.tables.schema import Schema
+from salutary.tables.votes import single_threaded
 
 
 def label_table(rounds: tuple[LabelRound, ...], classes: Classes) -> pd.DataFrame:
@@ -72,14 +76,24 @@ def curves(rounds: tuple[LabelRound, ...]) -> pd.DataFrame:
 def saved_model(
     features: Features, model: LogisticRegression, classes: Classes, separator: str, reading: Reading
 ) -> bytes:
+    """:func:`saved_pipeline` of a linear model."""
+    return saved_pipeline(features, model.to_sklearn(classes.values), separator, reading)
+
+
+def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: str, reading: Reading) -> bytes:
     """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle; and how
     the files of its training rows were read.
+
+    ``estimator``: a classifier of scikit-learn, fitted to the features, whose ``classes_`` are the users'
+    (else :func:`~salutary.tables.votes.soft_vote` makes one of it). What is saved predicts in one thread.
     """
     import skops.io
 
-    pipeline = Pipeline([("features", features.transformer), ("model", model.to_sklearn(classes.values))])
+    pipeline = Pipeline([("features", features.transformer), ("model", single_threaded(estimator))])
     note_reading(pipeline, separator, reading)
-    return skops.io.dumps(pipeline)
+    is_linear = isinstance(estimator, linear_model.LogisticRegression)
+    compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh
+    return skops.io.dumps(pipeline, compression=compression)
 
 
 @contextlib.contextmanager

@@ -37,7 +37,71 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         contradicted=_strongest(contradicted, raw),
         n_contradicted=len(contradicted),
         agreement=agreement,
+        tables=_remedies(facts) if "handed" in facts else {},
     )
+
+
+def page_without_pool(facts: dict) -> str:
+    """The page of remedies alone."""
+    return render("no_pool.html", facts=facts, balance=_balance(facts["counts"]), tables=_remedies(facts))
+
+
+def _remedies(facts: dict) -> dict[str, dict]:
+    """Tables of the remedies, and of what is wrong with L."""
+    found = facts["diagnosis"]
+    noise, errors = (np.array(found["noise_matrix"][key]) for key in ("share", "standard_error"))
+    cells = [
+        [f"{share:.2f} ± {error:.2f}" for share, error in zip(*each, strict=True)]
+        for each in zip(noise, errors, strict=True)
+    ]
+    matrix = pd.DataFrame(cells, columns=[f"given {name}" for name in facts["classes"]])
+    matrix.insert(0, "true", facts["classes"])
+    shifts = [
+        {"rows": " and ".join(each["rows"]), "AUC": each["auc"], "p": each["p_value"]}
+        for each in found["shifts"]
+    ]
+    columns = [
+        {"rows": " and ".join(each["rows"]), **_column(column, each["rows"])}
+        for each in found["shifts"]
+        for column in each["columns"][:SHOWN]
+    ]
+    frames = {
+        "models": pd.DataFrame(_models(facts)),
+        "noise": matrix,
+        "sources": pd.DataFrame(found["sources"]),
+        "shifts": pd.DataFrame(shifts),
+        "columns": pd.DataFrame(columns),
+    }
+    return {name: as_table(frame) for name, frame in frames.items()}
+
+
+def _column(column: dict, rows: list[str]) -> dict:
+    means = {"mean of the first": column["mean_a"], "of the second": column["mean_b"]}
+    return {"column": column["name"], "difference": column["statistic"], "p": column["p_value"], **means}
+
+
+def _models(facts: dict) -> list[dict]:
+    """A row per model, the handed one first, then by held-out loss; none where nothing was held out."""
+    handed = {
+        "name": f"handed over: {facts['handed']['combine']}",
+        "about": "",
+        **facts["handed"],
+        "weight": 1.0,
+    }
+    if "held_out_loss" not in handed:
+        return []
+    ordered = sorted(facts["remedies"], key=lambda each: each["held_out_loss"])
+    return [_model(each) for each in (handed, *ordered)]
+
+
+def _model(each: dict) -> dict:
+    row = {"model": each["name"], "what it is": each["about"]}
+    for prefix, what in (("held_out_", "held-out"), ("test_", "test")):
+        if f"{prefix}loss" in each:
+            loss, error = each[f"{prefix}loss"], each[f"{prefix}standard_error"]
+            row |= {f"{what} loss": f"{loss:.4f} ± {error:.4f}"}
+            row |= {f"{what} accuracy": f"{100 * each[f'{prefix}accuracy']:.2f}%"}
+    return row | {"weight": f"{each['weight']:.0%}"}
 
 
 def audit_page(facts: dict, table: pd.DataFrame) -> str:

@@ -32,6 +32,7 @@ from salutary.tables.files import TableFile, check_columns, open_table
 
 NO_POOL = "there is no pool"
 
+
 def label_pool(
     settings: LabelSettings,
     device: Device,
@@ -53,7 +54,9 @@ def label_pool(
     model = model_of(len(inputs.classes.names))
     remedying.check(labelled_data(inputs, model, settings.seed), table is not None)
     if table is not None:
-        check_columns(table.path, table.columns, [name for name in [settings.target] if name in table.columns])
+        check_columns(
+            table.path, table.columns, [name for name in [settings.target] if name in table.columns]
+        )
     with outputs.locked(settings.path):
         state = State(settings.partial, command, settings.chosen_by)
         if state.doubt:
@@ -178,4 +181,3 @@ class Labelling:
         if held_out:
             comparisons.append(ModelComparison.of("validation rows held out from choosing", held_out))
         return comparisons
-

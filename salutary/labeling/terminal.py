@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
 from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
+from salutary.labeling.judging import HANDED, Judged
+from salutary.labeling.result import Result
+from salutary.labeling.settings import LabelSettings
+from salutary.labeling.verdict import standard_error, verdict
 from salutary.system.progress import console
-
-if TYPE_CHECKING:
-    from salutary.labeling.pipeline import Result
 
 
 def tell(findings: list[str]) -> None:
@@ -22,26 +23,79 @@ def tell(findings: list[str]) -> None:
         screen.print(line, style="yellow")
 
 
-def summarise(result: Result, path: Path, folder: Path) -> None:
+def summarise(result: Result, settings: LabelSettings) -> None:
     """Labels, the models beside each other, the verdict, and where everything is."""
     screen = console()
+    if result.rounds:
+        _tell_labels(screen, result)
+    found = result.judged
+    if found:
+        screen.print(f"\n{found.diagnosis.sentence}", soft_wrap=True)
+        if found.held_out:
+            screen.print(_judged(found))
+        screen.print(verdict(found), style="bold", soft_wrap=True)
+        for line in _notes(found):
+            screen.print(line, style="yellow", soft_wrap=True)
+    else:
+        _tell_comparisons(screen, result.comparisons)
+    labels = f"labels in {settings.path}, everything else in" if result.rounds else "everything is in"
+    predicted = f"; what it says of the pool in {settings.predicted}" if settings.predicted else ""
+    screen.print(f"{labels} {settings.folder}/{predicted}", soft_wrap=True)
+
+
+def _tell_labels(screen: Console, result: Result) -> None:
     n = sum(len(record.picks[0]) for record in result.kept_rounds[1:])
     rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
     screen.print(f"\n{n} labels in {rounds}, no human asked; {result.seconds:.1f} s", style="bold")
     last = result.rounds[-1].number
     dropped = f" (of {last}: later ones lowered no loss)" if result.kept < last else ""
     screen.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
-    for comparison in result.comparisons:
+
+
+def _tell_comparisons(screen: Console, comparisons: list[ModelComparison]) -> None:
+    for comparison in comparisons:
         screen.print(_models(comparison))
-    if result.comparisons:
-        screen.print(result.comparisons[0].verdict(), style="bold", soft_wrap=True)
-        if warning := result.comparisons[0].warning():
-            screen.print(warning, style="yellow", soft_wrap=True)
-    else:
+    if not comparisons:
         screen.print(
             "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
         )
-    screen.print(f"labels in {path}, everything else in {folder}/", soft_wrap=True)
+        return
+    screen.print(comparisons[0].verdict(), style="bold", soft_wrap=True)
+    if warning := comparisons[0].warning():
+        screen.print(warning, style="yellow", soft_wrap=True)
+
+
+def _notes(found: Judged) -> list[str]:
+    """What was left out, and whether the handed model is worth anything."""
+    notes = [found.warning] if found.warning else []
+    if dropped := found.judgement.dropped:
+        notes.append(f"max_seconds: not judged for lack of time: {', '.join(dropped)}")
+    return notes
+
+
+def _judged(found: Judged) -> Table:
+    """Every model, the best first; what is handed over above them."""
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column(f"{len(found.judgement.y):,} validation rows, held out", no_wrap=True)
+    for name in ("loss", "accuracy", "weight"):
+        table.add_column(name, justify="right", no_wrap=True)
+    names = sorted(found.judgement.names, key=lambda name: found.held_out[name][0].mean())
+    for name in (HANDED, *names):
+        losses, hits = found.held_out[name]
+        weight = found.judgement.weights.get(name)
+        cells = (
+            f"{losses.mean():.4f} ± {standard_error(losses):.4f}",
+            f"{100 * hits.mean():.2f}%",
+            "" if weight is None else f"{weight:.0%}",
+        )
+        title = f"handed over: {found.judgement.combine}" if name == HANDED else name
+        table.add_row(title, *cells, style="bold" if name == HANDED else None)
+        if name == HANDED:
+            table.add_section()
+    table.add_section()
+    losses, hits = found.majority
+    table.add_row(NAMES[MAJORITY], f"{losses.mean():.4f}", f"{100 * hits.mean():.2f}%")
+    return table
 
 
 def summarise_audit(facts: dict, path: Path, folder: Path) -> None:

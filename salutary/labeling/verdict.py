@@ -27,6 +27,7 @@ def facts_of(judged: Judged) -> dict:
             **_measures(judged, HANDED),
             **_against_plain(judged),
             "verdict": verdict(judged),
+            "warning": judged.warning,
         },
         "remedies": [
             {"name": name, "about": about(found, name), "weight": found.weights.get(name, 0.0)}

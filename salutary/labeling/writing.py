@@ -24,6 +24,7 @@ from salutary.remedies.average import Average
 from salutary.system.files import whole_folder, write_atomic
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.texts import to_texts
+from salutary.tables.trusted_types import untrusted_types
 
 # Columns of the table whose values the page shows beside a label.
 SHOWN_COLUMNS = 6
@@ -94,7 +95,7 @@ class Writer:
     def _files(self, labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, bytes]:
         """What goes into the folder, by name."""
         models = self._models()
-        facts = self.facts(labels) | {"untrusted": outputs.untrusted_types(models["model.skops"])}
+        facts = self.facts(labels) | {"untrusted": untrusted_types(models["model.skops"])}
         files = {**models, "facts.json": outputs.as_json(facts), "MODEL_CARD.md": page.card(facts).encode()}
         if self.result.judged:
             files["cleaned.csv"] = self._cleaned(self.result.judged)

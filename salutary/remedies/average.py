@@ -58,7 +58,9 @@ def _mean(models: dict[str, Predictor], weights: dict[str, float]) -> Linear:
     return Linear(W, float(np.exp(sum(weight * np.log(model.l2) for model, weight in members))))
 
 
-def mean_prediction(Z: dict[str, np.ndarray], P: dict[str, np.ndarray], weights: dict[str, float]) -> np.ndarray:
+def mean_prediction(
+    Z: dict[str, np.ndarray], P: dict[str, np.ndarray], weights: dict[str, float]
+) -> np.ndarray:
     """What the average predicts of rows, (n, C), from the logits Z (n, K) of its linear members and the
     probabilities P (n, C) of the others.
     """

@@ -226,7 +226,9 @@ def _fitted(remedy: Remedy, base: BaseModel, data: LabelledData, rows: TrainingR
         if base.is_linear:
             raise
         what = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise SalutaryError(f"model.candidates: {base.name} cannot be fitted to {remedy.name}: {what}") from error
+        raise SalutaryError(
+            f"model.candidates: {base.name} cannot be fitted to {remedy.name}: {what}"
+        ) from error
 
 
 class Judge:

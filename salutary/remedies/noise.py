@@ -155,7 +155,9 @@ class GoldLossCorrection(Remedy):
     def __init__(self, l2: int):
         self.l2 = l2
         self.name = f"gold_loss_correction_{l2}"
-        self.about = f"the noise matrix that validation rows show of the model of labelled rows (penalty {l2})"
+        self.about = (
+            f"the noise matrix that validation rows show of the model of labelled rows (penalty {l2})"
+        )
 
     def matrix(self, data: LabelledData) -> np.ndarray:
         """Mean prediction of L's model for V's rows of each true class (C, C), and one right row of each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,30 +22,34 @@ from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema
 from salutary.tables.table_file import check_columns
 from salutary.tables.texts import canonical
+from salutary.tables.trusted_types import load
 
-# All that skops has to be told of such a file.
-TRUSTED = ("numpy.dtype",)
 FILE = "model.skops"
 # What meant no value in every column before 0.4.0.
 MISSING_BEFORE = ("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None")
 
+# scikit-learn sets warnings aside for a while as it predicts, which is of the whole process.
+_ONE_AT_A_TIME = threading.Lock()
+
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
 
 
-def load_model(path: str | Path) -> SavedModel:
+def load_model(path: str | Path, trusted: Sequence[str] = ()) -> SavedModel:
     """The model in ``model.skops``, or in the folder that ``salutary-label`` has written.
 
-    Nothing but arrays and estimators of scikit-learn is loaded, and no pickle. Raises SalutaryError for a
-    file that is not there, is damaged, holds anything else or is no model of ``salutary-label``.
+    Nothing but arrays and estimators of scikit-learn is loaded, and no pickle; further types, of a model that
+    you have chosen yourself, if their names are in ``trusted``. Forests and boosting are loaded, too: trust a
+    file with trees only if it is of your own making. scikit-learn does not check what trees point at, and a
+    file that was made for it can crash the process; skops leaves them untrusted on purpose. Raises
+    SalutaryError for a file that is not there, is damaged, holds anything else or is no model of
+    ``salutary-label``.
     """
-    import skops.io
-
     path = as_path(path)
     path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     try:
-        return SavedModel(skops.io.load(path, trusted=list(TRUSTED)))
+        return SavedModel(load(path, trusted))
     except SalutaryError as error:
         raise SalutaryError(f"{path}: {error}") from error
     except Exception as error:  # a damaged archive can fail in many ways
@@ -57,7 +62,7 @@ class SavedModel:
     ``rows`` are a DataFrame, columns by name, a list of records, or the name of a file that
     ``salutary-label`` reads. Their columns may have any order and type (nullable, categorical, Arrow,
     objects), and others are ignored: a value counts for what it is in the file that the model was trained on.
-    None, NaN and the empty text mean no value.
+    None, NaN and the empty text mean no value. Threads may share it; they predict one at a time.
 
     Attributes
     ----------
@@ -96,7 +101,9 @@ class SavedModel:
         parts = [np.empty((0, len(self.classes_)))]
         for frame in source.blocks(self.columns):
             converted = as_trained(features.schema.convert(frame, source.name, source.reading), features)
-            parts.append(self.pipeline[-1].predict_proba(features.transform(converted, source.name)))
+            with _ONE_AT_A_TIME:
+                X = features.transform(converted, source.name)
+                parts.append(self.pipeline[-1].predict_proba(X))
         for line in features.findings(source.name, strict=False):
             warnings.warn(line, UserWarning, stacklevel=2)
         return np.concatenate(parts)

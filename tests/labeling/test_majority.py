@@ -11,8 +11,8 @@ from sklearn.metrics import log_loss
 
 from salutary.labeling.comparison import ALTERNATIVE, INITIAL, LABELED, MAJORITY, ModelComparison
 from salutary.labeling.kept import three_models
-from salutary.labeling.measured import row_losses
 from salutary.labeling.majority import majority
+from salutary.labeling.measured import row_losses
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
 

@@ -1,0 +1,165 @@
+"""Which remedy makes the best model of labelled rows, validation rows and a pool, where something is wrong."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from salutary.errors import SalutaryError
+from salutary.experiments.problem import Problem
+from salutary.experiments.studies import Study, require_labels
+from salutary.experiments.studies.rivals import rivals
+from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw
+from salutary.models import ConvexModel, Model, is_convex
+from salutary.remedies import Assigned, LabelledData, Part
+from salutary.remedies.base_models import MIXED, candidates
+from salutary.remedies.catalogue import all_remedies
+from salutary.remedies.judge import AVERAGE, BEST, Fold, Judge, Judgement, folds_of, losses_of
+from salutary.strategies import Strategy
+from salutary.strategies.track import Rows, Track
+from salutary.system import rules
+from salutary.system.rules import Choice, Flag, Whole
+from salutary.system.seeding import stream
+
+FOLDS = 5
+# Rounds of labelling for the remedies that need a labelled pool, of the run's budget each.
+ROUNDS = 10
+PLAIN = "labeled_and_validation"
+
+
+class Remedies(Study):
+    """Test losses of all remedies, of what is handed over, and of what a user would otherwise take.
+
+    Parts are drawn anew from the whole table, in a ``situation`` (:mod:`.situations`), with ``n_validation``
+    validation rows; the run's own split is not looked at. ``candidates``: base models. ``rivals``: whether
+    tuned trees and CleanLearning are measured too. ``components``: so many principal components stand for the
+    features, 0 for all features.
+    """
+
+    RULES = {
+        "situation": Choice(*SITUATIONS),
+        "n_validation": Whole(4),
+        "rivals": Flag(),
+        "components": Whole(0),
+    }
+
+    def __init__(
+        self,
+        situation: str = "clean",
+        n_validation: int = 100,
+        candidates: Sequence[str] = ("logistic", "hist_gradient_boosting", "random_forest"),
+        rivals: bool = True,
+        components: int = 0,
+    ):
+        self.situation = situation
+        self.n_validation = n_validation
+        self.candidates = list(candidates)
+        self.rivals = rivals
+        self.components = components
+
+    def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:
+        """Raises SalutaryError for settings out of range, and a model or strategy that labels nothing."""
+        rules.check(self, self.RULES, "study.")
+        candidates(self.candidates)
+        require_labels(problem)
+        if not is_convex(model) or not getattr(strategy, "labels_alone", False):
+            raise SalutaryError("study=remedies needs model=logistic and a strategy that asks no human")
+
+    def measure(
+        self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
+    ) -> dict[str, list[dict]]:
+        """One table, ``remedies``: a row per model."""
+        X, y = problem.X.double().numpy(force=True), problem.y.numpy(force=True)
+        if self.components:
+            X = principal(X, self.components)
+        sizes = Sizes(validation=max(300, self.n_validation))
+        drawn = draw(X, y, self.situation, self.n_validation, stream(seed, "study"), sizes)
+        data = LabelledData(
+            Part(X[drawn.labeled], drawn.given),
+            Part(X[drawn.validation], y[drawn.validation]),
+            problem.n_classes,
+            drawn.sources,
+            seed=seed,
+        )
+        folds = folds_of(data.validation.y, FOLDS, seed)
+        if len(np.unique(data.labeled.y)) < problem.n_classes or not folds:
+            raise SalutaryError("study=remedies: a class has no labelled row; too few rows are drawn")
+        started = time.perf_counter()
+        given = assigned(data, X[drawn.pool], folds, model, strategy, budget)
+        judgement = Judge(all_remedies(), candidates(self.candidates)).judge(data, folds, given)
+        seconds = time.perf_counter() - started
+        return {"remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds)}
+
+    def _rows(self, found: Judgement, data: LabelledData, test: Part, seconds: float) -> list[dict]:
+        about = {"situation": self.situation, "n_validation": self.n_validation, "n_test": len(test)}
+
+        def row(name: str, P: np.ndarray, held_out: float = np.nan, weight: float = 0.0) -> dict:
+            loss, accuracy = losses_of(P, test.y).mean(), (P.argmax(1) == test.y).mean()
+            measured = {"test_loss": float(loss), "test_accuracy": float(accuracy)}
+            return about | {"model": name} | measured | {"held_out_loss": held_out, "weight": weight}
+
+        rows = [row(AVERAGE, found.handed.probabilities(test.X), float(found.handed_losses.mean()), 1.0)]
+        rows.append(row(BEST, found.model(BEST).probabilities(test.X)))
+        for name in found.names:
+            held_out, weight = float(found.losses[name].mean()), found.weights.get(name, 0.0)
+            rows.append(row(name, found.model(name).probabilities(test.X), held_out, weight))
+        if self.rivals:
+            for name, rival in rivals(data, found[PLAIN].fitted.l2):
+                # Mixed as the product's own trees are, since of a class that it excludes a loss is infinite.
+                P = (1 - MIXED) * rival.predict_proba(test.X) + MIXED / data.n_classes
+                rows.append(row(name, P))
+        return [each | {"seconds": seconds} for each in rows]
+
+
+def principal(X: np.ndarray, n: int) -> np.ndarray:
+    """The first ``n`` principal components of X (n, d), on one scale."""
+    centred = X - X.mean(0)
+    vectors = np.linalg.eigh(centred.T @ centred)[1][:, ::-1][:, :n]
+    scores = centred @ vectors
+    return scores / scores.std()
+
+
+def assigned(
+    data: LabelledData,
+    X_pool: np.ndarray,
+    folds: Sequence[Fold],
+    model: ConvexModel,
+    strategy: Strategy,
+    budget: int,
+) -> list[Assigned]:
+    """What ``ROUNDS`` of the strategy label of the pool by all of V, and by the rows that each fold sees."""
+    everyone = np.arange(len(data.validation))
+    return [
+        _labelled(data, X_pool, seen, model, strategy, budget) for seen in (everyone, *(f[0] for f in folds))
+    ]
+
+
+def _labelled(
+    data: LabelledData,
+    X_pool: np.ndarray,
+    seen: np.ndarray,
+    model: ConvexModel,
+    strategy: Strategy,
+    budget: int,
+) -> Assigned:
+    """By the rows ``seen`` of V; the model's penalty is tuned on them."""
+    labeled, validation = (
+        Rows(torch.from_numpy(part.X), torch.from_numpy(part.y))
+        for part in (data.labeled, data.validation[seen])
+    )
+    fitted = copy.copy(model)
+    fitted.l2 = "validation"
+    fitted.tune(labeled.X, labeled.y, stream(data.seed, "model"), (validation.X, validation.y))
+    fitted.fit(labeled.X, labeled.y)
+    pool = torch.from_numpy(X_pool)
+    view = Track.start(labeled, validation, data.n_classes).view(pool)
+    n = min(ROUNDS * budget, len(pool))
+    chooser = strategy.for_validation(len(data.validation))
+    proposal = chooser.propose(copy.copy(fitted), view, n, stream(data.seed, "strategy"))
+    rows = proposal.indices.numpy(force=True)
+    assert proposal.labels is not None
+    return Assigned(X_pool[rows], proposal.labels.numpy(force=True), fitted.l2_)
