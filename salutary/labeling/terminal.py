@@ -97,10 +97,11 @@ def _cells(measured: Measured) -> tuple[str, str]:
 
 
 def summarise_audit(facts: dict, path: Path, folder: Path) -> None:
-    """How many labelled rows hurt, and where they are."""
+    """How many labels are likely wrong, how many rows hurt, and where they are."""
     console(soft_wrap=True).print(
-        f"{facts['hurting']} of {facts['n_labeled']:,} labelled rows hurt the validation loss by more than"
-        f" two standard errors; {facts['doubted']} have a label that the others do not predict.\n"
+        f"{facts['likely_wrong']} of {facts['n_labeled']:,} labelled rows have a label that is likely wrong;"
+        f" {facts['hurting']} hurt the validation loss by more than two standard errors;"
+        f" {facts['doubted']} have a label that the others do not predict.\n"
         f"ranked rows in {path}, the page in {folder}/audit.html"
     )
 
