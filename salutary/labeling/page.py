@@ -37,7 +37,7 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         contradicted=_strongest(contradicted, raw),
         n_contradicted=len(contradicted),
         agreement=agreement,
-        tables=_remedies(facts) if "handed" in facts else {},
+        tables=_remedies(facts) if facts["handed"] else {},
     )
 
 

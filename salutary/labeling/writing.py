@@ -139,7 +139,7 @@ class Writer:
     def facts(self, labels: pd.DataFrame) -> dict:
         """What facts.json says: data, columns, rounds, comparisons, remedies, versions."""
         result, hidden = self.result, ("protocol", "hydra")
-        judged = verdict.facts_of(result.judged) if result.judged else {}
+        judged = verdict.facts_of(result.judged) if result.judged else {"handed": None}
         return {
             "command": {name: value for name, value in self.command.items() if name not in hidden},
             "output": str(self.settings.path),
