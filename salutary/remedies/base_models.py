@@ -150,9 +150,9 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
         "random_forest": lambda: Estimator("random_forest", forest(), MOST_FEATURES),
     }
     models: list[BaseModel] = []
-    for each in chosen:
+    for each in _distinct(chosen):
         if not isinstance(each, str):
-            models.append(Estimator(type(each).__name__, each))
+            models.append(Estimator(_free_name(type(each).__name__, models), each))
         elif each in known:
             models.append(known[each]())
         else:
@@ -163,6 +163,19 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
     if not models:
         raise SalutaryError("model.candidates: at least one is needed")
     return models
+
+
+def _distinct(chosen: list[str | BaseEstimator]) -> list[str | BaseEstimator]:
+    """Without a name that was there before."""
+    return [
+        each for place, each in enumerate(chosen) if not isinstance(each, str) or each not in chosen[:place]
+    ]
+
+
+def _free_name(name: str, models: list[BaseModel]) -> str:
+    """The name, numbered from the second classifier of its kind on."""
+    number = sum(model.name.rstrip("0123456789_") == name for model in models) + 1
+    return name if number == 1 else f"{name}_{number}"
 
 
 def boosting() -> BaseEstimator:

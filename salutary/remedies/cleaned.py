@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from cleanlab.filter import find_label_issues
 from sklearn.model_selection import KFold
@@ -9,7 +11,7 @@ from sklearn.model_selection import KFold
 from salutary.engine.soft_regression import SoftRegression, logits, of_classes
 from salutary.remedies import LabelledData, Remedy, TrainingRows
 from salutary.remedies.base_models import Logistic
-from salutary.remedies.plain import LabeledAndValidation
+from salutary.remedies.plain import LabeledAndValidation, Validation
 from salutary.system.seeding import stream
 
 FOLDS = 5
@@ -40,6 +42,8 @@ def out_of_fold(data: LabelledData) -> np.ndarray:
     L, V = data.labeled, data.validation
     l2 = Logistic().fit(LabeledAndValidation().rows(data), data).l2
     P = np.empty((len(L), data.n_classes))
+    if len(L) == 1:
+        return of_classes(logits(L.X, Logistic().fit(Validation().rows(data), data).W))
     state = int(stream(data.seed, "validation").integers(2**31))
     folds = KFold(min(FOLDS, len(L)), shuffle=True, random_state=state)
     for rows, held_out in folds.split(L.X):
@@ -53,4 +57,6 @@ def suspect(data: LabelledData, P: np.ndarray) -> np.ndarray:
     """Whether the filter takes the label of each row of L for wrong, (n_L,), by the probabilities P (n_L, C)."""
     if len(np.unique(data.labeled.y)) < data.n_classes:  # of a class without a label it cannot say anything
         return np.zeros(len(P), bool)
-    return find_label_issues(data.labeled.y, P, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # a class of very few rows
+        return find_label_issues(data.labeled.y, P, n_jobs=1)

@@ -66,14 +66,16 @@ def noise_of(data: LabelledData) -> Noise:
 
 
 def sources_of(data: LabelledData, names: Sequence[str]) -> list[Source]:
-    """Each source's share of wrong labels (:class:`salutary.remedies.noise.NoisePerSource`), the worst first."""
+    """Each source's share of wrong labels (:class:`salutary.remedies.noise.NoisePerSource`), the worst first;
+    none of a source without a row.
+    """
     assert data.sources is not None
     found = NoisePerSource().estimate(data)
     wrong = _wrong(found, data.sources, data.labeled.y)
     drawn = _bootstrapped(data, found, NoisePerSource.l2, data.sources)
     errors = np.std([_wrong(*each) for each in drawn], axis=0, ddof=1)
-    n = np.bincount(data.sources, minlength=len(names))
-    each = [Source(*of) for of in zip(names, n.tolist(), wrong.tolist(), errors.tolist(), strict=True)]
+    n = np.bincount(data.sources)
+    each = [Source(names[s], int(n[s]), float(wrong[s]), float(errors[s])) for s in np.flatnonzero(n)]
     return sorted(each, key=lambda source: -source.wrong)
 
 
