@@ -271,6 +271,30 @@ def test_more_columns_than_rows(n_classes):
     assert np.abs(of_classes(found) - of_classes(expected)).mean() < far / 2
 
 
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_rotating_rows_into_their_span_is_exact(monkeypatch, n_classes, intercept):
+    rng = np.random.default_rng(0)
+    X, q, weights = rng.normal(size=(15, 40)), np.eye(n_classes)[np.arange(15) % n_classes], rng.random(15) + 0.5
+    X[3] = X[2]  # rows of a span of fewer dimensions
+    prior, rows = rng.normal(size=(1 if n_classes == 2 else 3, 40 + intercept)), np.arange(15)
+    wide = SoftRegression(X, q, weights, intercept)
+    penalty = wide.penalty(2.0, with_intercept=True)
+    found = [wide.fit(penalty), wide.fit(penalty, prior=prior), wide.left_out(wide.fit(penalty), penalty, rows)]
+    assert wide._is_wide(penalty)
+    uneven = penalty.copy()
+    uneven[:, 3] = 7
+    assert not wide._is_wide(uneven)
+    at_uneven = wide.fit(uneven, prior=prior)
+    assert np.abs(gradient(wide, at_uneven, uneven, prior)).max() < 1e-3
+    monkeypatch.setattr(SoftRegression, "_is_wide", lambda self, penalty: False)
+    plain = SoftRegression(X, q, weights, intercept)
+    expected = [plain.fit(penalty), plain.fit(penalty, prior=prior)]
+    expected.append(plain.left_out(expected[0], penalty, rows))
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=2e-4)
+
+
 @pytest.mark.parametrize("scale", [1e-3, 1e3, 1e5])
 @pytest.mark.parametrize("n_classes", [2, 3])
 def test_columns_of_any_scale(n_classes, scale):

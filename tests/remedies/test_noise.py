@@ -63,24 +63,26 @@ def test_the_likelihood_never_falls(n_classes, learns):
 def test_distributions_are_bayes_rule():
     data, _ = planted(3, n_labeled=30)
     found = NoiseModel(3).estimate(data)
-    P = Logistic().takes and of_classes(logits(data.labeled.X, found.W))
+    P = of_classes(logits(data.labeled.X, found.W))
     for row in range(5):
         joint = [P[row, c] * found.matrices[0, c, data.labeled.y[row]] for c in range(3)]
         np.testing.assert_allclose(found.q[row], np.array(joint) / np.sum(joint))
     np.testing.assert_allclose(found.matrices.sum(2), 1)
 
 
-@pytest.mark.parametrize(("matrix", "seed"), [(ONE_WAY, 0), (ONE_WAY, 1), (OF_THREE, 2), (symmetric(3, 0.3), 3)])
-def test_a_planted_matrix_is_found_within_its_errors(matrix, seed):
-    data, _ = planted(len(matrix), n_labeled=500, n_validation=250, seed=seed)
-    clean = data.labeled.y
-    data = noisy(data, matrix, seed)
-    found = noise_of(data)
-    assert (np.abs(found.matrix - matrix) < 3 * found.matrix_error).all()
-    assert found.matrix_error.max() < 0.12  # it says something
-    wrong = (data.labeled.y != clean).mean()
-    assert abs(found.wrong - wrong) < 3 * found.wrong_error and found.wrong_error < 0.06
-    assert found.is_found
+@pytest.mark.parametrize("matrix", [ONE_WAY, OF_THREE, symmetric(3, 0.3)], ids=["one way", "three", "any way"])
+def test_a_planted_matrix_is_found_within_its_errors(matrix):
+    """The share of wrong labels always; the entries, of which there are many, nearly always."""
+    gaps = []
+    for seed in range(4):
+        clean, _ = planted(len(matrix), n_labeled=500, n_validation=250, seed=seed)
+        data = noisy(clean, matrix, seed)
+        found = noise_of(data)
+        wrong = (data.labeled.y != clean.labeled.y).mean()
+        assert abs(found.wrong - wrong) < 3 * found.wrong_error and found.wrong_error < 0.06
+        assert found.is_found and found.matrix_error.max() < 0.15  # it says something
+        gaps.append(np.abs(found.matrix - matrix) / found.matrix_error)
+    assert (np.array(gaps) < 3).mean() >= 0.85 and np.median(gaps) < 1.5
 
 
 @pytest.mark.parametrize("seed", range(2))
