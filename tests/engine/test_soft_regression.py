@@ -275,12 +275,20 @@ def test_more_columns_than_rows(n_classes):
 @pytest.mark.parametrize("intercept", [True, False])
 def test_rotating_rows_into_their_span_is_exact(monkeypatch, n_classes, intercept):
     rng = np.random.default_rng(0)
-    X, q, weights = rng.normal(size=(15, 40)), np.eye(n_classes)[np.arange(15) % n_classes], rng.random(15) + 0.5
+    X, q, weights = (
+        rng.normal(size=(15, 40)),
+        np.eye(n_classes)[np.arange(15) % n_classes],
+        rng.random(15) + 0.5,
+    )
     X[3] = X[2]  # rows of a span of fewer dimensions
     prior, rows = rng.normal(size=(1 if n_classes == 2 else 3, 40 + intercept)), np.arange(15)
     wide = SoftRegression(X, q, weights, intercept)
     penalty = wide.penalty(2.0, with_intercept=True)
-    found = [wide.fit(penalty), wide.fit(penalty, prior=prior), wide.left_out(wide.fit(penalty), penalty, rows)]
+    found = [
+        wide.fit(penalty),
+        wide.fit(penalty, prior=prior),
+        wide.left_out(wide.fit(penalty), penalty, rows),
+    ]
     assert wide._is_wide(penalty)
     uneven = penalty.copy()
     uneven[:, 3] = 7

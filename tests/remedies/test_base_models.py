@@ -128,12 +128,17 @@ def test_no_probability_is_zero():
 
 @pytest.mark.parametrize(
     "model",
-    [RandomForestClassifier(5), make_pipeline(RandomForestClassifier(5)), BaggingClassifier(DecisionTreeClassifier())],
+    [
+        RandomForestClassifier(5),
+        make_pipeline(RandomForestClassifier(5)),
+        BaggingClassifier(DecisionTreeClassifier()),
+    ],
 )
 def test_the_seed_of_the_data_makes_it_reproducible(model):
     data, rows = soft_rows()
     P = [
-        Estimator("forest", model).fit(rows, replace(data, seed=seed)).probabilities(rows.X) for seed in (3, 3, 4)
+        Estimator("forest", model).fit(rows, replace(data, seed=seed)).probabilities(rows.X)
+        for seed in (3, 3, 4)
     ]
     np.testing.assert_array_equal(P[0], P[1])
     assert (P[0] != P[2]).any()
@@ -161,13 +166,17 @@ def test_trees_by_name(name):
 
 
 def test_names():
-    models = candidates(["logistic", GaussianNB(), GaussianNB(), "logistic", KNeighborsClassifier(), GaussianNB()])
+    models = candidates(
+        ["logistic", GaussianNB(), GaussianNB(), "logistic", KNeighborsClassifier(), GaussianNB()]
+    )
     names = ["logistic", "GaussianNB", "GaussianNB_2", "KNeighborsClassifier", "GaussianNB_3"]
     assert [model.name for model in models] == names
 
 
 def test_refusals():
-    with pytest.raises(SalutaryError, match="'forest' is none of logistic, hist_gradient_boosting, random_forest"):
+    with pytest.raises(
+        SalutaryError, match="'forest' is none of logistic, hist_gradient_boosting, random_forest"
+    ):
         candidates(["forest"])
     with pytest.raises(SalutaryError, match="at least one"):
         candidates([])

