@@ -1,4 +1,6 @@
-"""Labelled data with planted faults: what is wrong with L is known, and fresh rows measure what a model is worth."""
+"""Labelled data with planted faults: what is wrong with L is known, and fresh rows measure what a model
+is worth.
+"""
 
 from dataclasses import replace
 

@@ -90,8 +90,8 @@ class SoftRegression:
         return (self._newton if self.is_dense else self._lbfgs)(W, penalty, prior, steps)
 
     def _is_wide(self, penalty: np.ndarray) -> bool:
-        """Whether there are fewer rows than columns, each class's columns of one penalty: the optimum then is the
-        prior and a combination of rows, as the penalty is that of rotated columns too.
+        """Whether there are fewer rows than columns, each class's columns of one penalty: the optimum then is
+        the prior and a combination of rows, as the penalty is that of rotated columns too.
         """
         n, d = self.X.shape
         return n < d and bool((penalty[:, :d] == penalty[:, :1]).all())
@@ -208,7 +208,8 @@ class SoftRegression:
     def tune(
         self, rows: np.ndarray, prior: np.ndarray | float = 0.0, grid: tuple[float, ...] = L2_GRID
     ) -> tuple[float, np.ndarray]:
-        """The penalty of the least leave-one-out loss over ``rows`` (m,), of ``grid``, and the optimum with it.
+        """The penalty of the least leave-one-out loss over ``rows`` (m,), of ``grid``, and the optimum with
+        it.
 
         Where there is a ``prior``, intercepts are drawn to it as well.
         """

@@ -21,8 +21,8 @@ class Cleaned(Remedy):
     """L without what cleanlab's filter takes for wrong, and V, whose rows weigh ``validation``.
 
     Confident learning, pruned by noise rate: Northcutt, Jiang & Chuang, "Confident learning: estimating
-    uncertainty in dataset labels", JAIR 2021. What is predicted of a row of L is so by the other folds of L and
-    all of V.
+    uncertainty in dataset labels", JAIR 2021. What is predicted of a row of L is so by the other folds of L
+    and all of V.
     """
 
     def __init__(self, validation: int = 1):
@@ -38,7 +38,9 @@ class Cleaned(Remedy):
 
 
 def out_of_fold(data: LabelledData) -> np.ndarray:
-    """Probabilities (n_L, C) of L's rows by linear models of the other folds and V, at the penalty of both."""
+    """Probabilities (n_L, C) of L's rows by linear models of the other folds and V, at the penalty of
+    both.
+    """
     L, V = data.labeled, data.validation
     l2 = Logistic().fit(LabeledAndValidation().rows(data), data).l2
     P = np.empty((len(L), data.n_classes))
@@ -54,7 +56,9 @@ def out_of_fold(data: LabelledData) -> np.ndarray:
 
 
 def suspect(data: LabelledData, P: np.ndarray) -> np.ndarray:
-    """Whether the filter takes the label of each row of L for wrong, (n_L,), by the probabilities P (n_L, C)."""
+    """Whether the filter takes the label of each row of L for wrong, (n_L,), by the probabilities P
+    (n_L, C).
+    """
     if len(np.unique(data.labeled.y)) < data.n_classes:  # of a class without a label it cannot say anything
         return np.zeros(len(P), bool)
     with warnings.catch_warnings():

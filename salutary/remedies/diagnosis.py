@@ -13,10 +13,11 @@ from salutary.remedies.noise import NoiseEstimate, NoiseModel, NoisePerSource, e
 from salutary.remedies.shift import MOST_ROWS, TwoSamples, two_samples
 from salutary.system.seeding import stream
 
-# Penalty of the model that the noise is told with: a weak one, since a strong one takes wrong labels for right.
+# Penalty of the model that the noise is told with: a weak one, since a strong one takes wrong labels for
+# right.
 L2 = 3
-# Draws of the bootstrap, and iterations of each; of models with many parameters, which take long, fewer. (After
-# 5 iterations draws are still so near to where they began that their spread is a third too small.)
+# Draws of the bootstrap, and iterations of each; of models with many parameters, which take long, fewer.
+# (After 5 iterations draws are still so near to where they began that their spread is a third too small.)
 DRAWS, ITERATIONS = 20, 20
 FEW_DRAWS, FEW_ITERATIONS, MANY_PARAMETERS = 8, 5, 200
 # What a clean L is found to have wrong: up to 4% on the tables of the study. Less than this is not told.
@@ -27,8 +28,8 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class Noise:
-    """Share of L's labels that are ``wrong``, and the noise ``matrix`` (C, C): given labels in columns, true ones
-    in rows. Each with its bootstrapped standard error.
+    """Share of L's labels that are ``wrong``, and the noise ``matrix`` (C, C): given labels in columns, true
+    ones in rows. Each with its bootstrapped standard error.
     """
 
     wrong: float
@@ -43,7 +44,9 @@ class Noise:
 
 @dataclass(frozen=True)
 class Source:
-    """A source of labels: ``n`` rows, and the share of them that is ``wrong``, with its bootstrapped error."""
+    """A source of labels: ``n`` rows, and the share of them that is ``wrong``, with its bootstrapped
+    error.
+    """
 
     name: str
     n: int
@@ -76,7 +79,8 @@ def sources_of(data: LabelledData, names: Sequence[str]) -> list[Source]:
     drawn = _bootstrapped(data, found, NoisePerSource.l2, data.sources)
     errors = np.std([_wrong(*each) for each in drawn], axis=0, ddof=1)
     n = np.bincount(data.sources)
-    each = [Source(names[s], int(n[s]), float(wrong[s]), float(errors[s])) for s in np.flatnonzero(n)]
+    used = np.flatnonzero(n).tolist()
+    each = [Source(names[s], int(n[s]), float(wrong[s]), float(errors[s])) for s in used]
     return sorted(each, key=lambda source: -source.wrong)
 
 

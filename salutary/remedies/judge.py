@@ -1,4 +1,6 @@
-"""V as the judge: every remedy, with every base model, refitted in folds of V and measured on what was held out."""
+"""V as the judge: every remedy, with every base model, refitted in folds of V and measured on what was
+held out.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,8 @@ def name_of(remedy: Remedy, base: BaseModel) -> str:
 
 
 class _Folds:
-    """The data of each fold, with the numbers of the rows of V that it does not see; and the training sets that
-    remedies made of them, for all base models.
+    """The data of each fold, with the numbers of the rows of V that it does not see; and the training sets
+    that remedies made of them, for all base models.
     """
 
     def __init__(self, data: LabelledData, folds: Sequence[Fold], assigned: Sequence[Assigned | None]):
@@ -169,10 +171,11 @@ class Judge:
         pairs: list[tuple[Remedy, BaseModel]],
         is_late: Callable[[float], bool],
     ) -> tuple[list[_Fit], list[str]]:
-        """Those that the base models take, plain ones first, of which one is fitted in any case; and the names of
-        those there was no time for.
+        """Those that the base models take, plain ones first, of which one is fitted in any case; and the
+        names of those there was no time for.
         """
-        fits, dropped = [], []
+        fits: list[_Fit] = []
+        dropped: list[str] = []
         rows: dict[str, TrainingRows] = {}
         for remedy, base in sorted(pairs, key=lambda pair: not pair[0].is_plain):
             if fits and is_late(0):

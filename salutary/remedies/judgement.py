@@ -1,4 +1,6 @@
-"""What V says of the models that were fitted and refitted: losses, weights and the model that is handed over."""
+"""What V says of the models that were fitted and refitted: losses, weights and the model that is handed
+over.
+"""
 
 from __future__ import annotations
 
@@ -35,10 +37,11 @@ def folds_of(y: np.ndarray, n_folds: int, seed: int) -> list[Fold]:
 
 @dataclass(frozen=True)
 class Member:
-    """A remedy with a base model: ``fitted`` with all of V, and what its fold models say of the rows held out.
+    """A remedy with a base model: ``fitted`` with all of V, and what its fold models say of the rows held
+    out.
 
-    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,) and
-    ``labels`` (n_L, C): what it made of L's rows. ``seconds``: of the fit with all of V.
+    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,)
+    and ``labels`` (n_L, C): what it made of L's rows. ``seconds``: of the fit with all of V.
     """
 
     name: str
@@ -63,8 +66,8 @@ class Member:
 class Judgement:
     """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long.
 
-    ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear model of
-    L + V is handed over, unless another is named.
+    ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
+    model of L + V is handed over, unless another is named.
     """
 
     members: tuple[Member, ...]
@@ -115,8 +118,8 @@ class Judgement:
 
     @cached_property
     def handed_probabilities(self) -> np.ndarray:
-        """What would have been handed over, chosen and fitted without the fold, says of its rows, (n_V, C); NaN
-        without folds.
+        """What would have been handed over, chosen and fitted without the fold, says of its rows, (n_V, C);
+        NaN without folds.
         """
         P = np.full((len(self.y), self.members[0].P.shape[1]), np.nan)
         for _, held_out in self.folds:

@@ -23,7 +23,7 @@ def test_names_are_unique_and_one_remedy_is_plain():
 
 def test_named():
     assert [one.name for one in named(["weighted_4", "labeled"])] == ["labeled", "weighted_4"]
-    with pytest.raises(SalutaryError, match="reference: 'wieghted' is none of labeled, .*weighted_4"):
+    with pytest.raises(SalutaryError, match=r"reference: 'wieghted' is none of labeled, .*weighted_4"):
         named(["labeled", "wieghted"], "reference")
 
 

@@ -113,7 +113,8 @@ def test_a_pool_of_no_rows():
 def test_ten_classes_of_pictures():
     """More parameters than the dense fit takes: 650."""
     X, y = load_digits(return_X_y=True)
-    X = X / 16 - 0.5
+    rows = np.random.default_rng(0).permutation(len(y))
+    X, y = X[rows] / 16 - 0.5, y[rows]
     L, V = Part(X[:120], y[:120]), Part(X[120:200], y[120:200])
     data = LabelledData(L, V, 10)
     found = judgement(data, remedies=named(["labeled_and_validation", "weighted_4", "fine_tuned"]))

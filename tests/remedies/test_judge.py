@@ -136,7 +136,7 @@ def test_combine():
     np.testing.assert_allclose(judgement.model("validation").probabilities(test.X), expected)
     assert sum(judgement.weights.values()) == pytest.approx(1)
     assert sum(judgement.handed.weights.values()) == pytest.approx(1)
-    with pytest.raises(SalutaryError, match="combine=mean is none of average, best, labeled, .*plain_vote"):
+    with pytest.raises(SalutaryError, match=r"combine=mean is none of average, best, labeled, .*plain_vote"):
         judged(data, combine="mean")
 
 
