@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -139,7 +140,7 @@ class SoftRegression:
             value, Z = self._value(V, penalty, prior)
             return value, self._gradient(Z, V, penalty, prior).ravel()
 
-        options = {"maxiter": 10 * steps, "ftol": 1e-9, "gtol": 1e-4}
+        options: Any = {"maxiter": 10 * steps, "ftol": 1e-9, "gtol": 1e-4}
         found = minimize(objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
         return found.x.reshape(self.shape)
 
@@ -216,7 +217,7 @@ class SoftRegression:
         best, W, worse = (np.inf, grid[0], np.zeros(self.shape)), None, 0
         for l2 in grid:
             penalty = self.penalty(l2, with_intercept=np.ndim(prior) > 0)
-            start = prior if W is None and np.ndim(prior) else W
+            start = prior if W is None and isinstance(prior, np.ndarray) else W
             W = self.fit(penalty, start, prior)
             Z = self.left_out(W, penalty, rows)
             loss = float(cross_entropy(Z, self.targets[rows]).mean())

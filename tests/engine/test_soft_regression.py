@@ -131,6 +131,8 @@ def test_without_a_class_the_intercepts_are_penalised():
     assert not soft.lacks_a_class and (soft.penalty(1.0)[:, -1] == 0).all()
     weightless = SoftRegression(X, np.eye(3)[y], (y != 2).astype(float))
     assert weightless.lacks_a_class
+    whole = problem(3)
+    assert (whole.penalty(2.0)[:, -1] == 0).all() and (whole.penalty(2.0, with_intercept=True) == 2).all()
     only = SoftRegression(X, np.eye(2)[np.zeros(len(y), int)], np.ones(len(y)))
     W = only.fit(only.penalty(1.0))
     assert np.isfinite(W).all() and (of_classes(logits(X, W))[:, 0] > 0.5).all()
@@ -153,16 +155,16 @@ def test_many_parameters_have_the_same_optimum(monkeypatch, n_classes, has_prior
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-@pytest.mark.parametrize(("l2", "tolerance"), [(3.0, 0.06), (300.0, 0.002)])
+@pytest.mark.parametrize(("l2", "tolerance"), [(1.0, 1e-3), (300.0, 1e-4)])
 def test_left_out_rows_are_as_refits_without_them(n_classes, l2, tolerance):
     """Nearer than the rows' own fit by far, and exact in the limit of strong penalties."""
     regression = problem(n_classes)
     penalty, rows = regression.penalty(l2), np.arange(0, 70, 7)
     W = regression.fit(penalty)
     expected = of_classes(refitted(regression, penalty, rows))
-    error = np.abs(of_classes(regression.left_out(W, penalty, rows)) - expected).max()
-    in_sample = np.abs(of_classes(logits(regression.X[rows], W)) - expected).max()
-    assert error < tolerance and error < in_sample / 4
+    error = np.abs(of_classes(regression.left_out(W, penalty, rows)) - expected).mean()
+    in_sample = np.abs(of_classes(logits(regression.X[rows], W)) - expected).mean()
+    assert error < tolerance and error < in_sample / 30
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

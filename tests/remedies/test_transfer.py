@@ -8,7 +8,7 @@ from planted import drawn, loss, noisy, planted, shuffled, symmetric
 from scipy.optimize import minimize
 from sklearn.linear_model import LogisticRegression
 
-from salutary.engine.soft_regression import cross_entropy, logits
+from salutary.engine.soft_regression import L2_GRID, SoftRegression, cross_entropy, logits
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.plain import Labeled, LabeledAndValidation
@@ -32,6 +32,24 @@ def test_a_small_penalty_leaves_the_model_of_v(n_classes):
     found = FineTuned().fit(data, Logistic())
     gap = np.abs(found.probabilities(test.X) - alone.probabilities(test.X)).max()
     assert gap < 0.02 < np.abs(far.probabilities(test.X) - alone.probabilities(test.X)).max()
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_the_penalty_is_that_of_the_distance_to_l(n_classes):
+    """Chosen by V's rows left out, intercepts drawn as well; and L's model is chosen by its own."""
+    data, _ = planted(n_classes, n_validation=30)
+    prior = Logistic().fit(Labeled().rows(data), data).W
+    V = data.validation
+    regression = SoftRegression(V.X, data.one_hot(V.y), np.ones(30))
+    losses = []
+    for l2 in L2_GRID:
+        penalty = np.full(prior.shape, l2)
+        Z = regression.left_out(regression.fit(penalty, prior=prior), penalty, np.arange(30))
+        losses.append(cross_entropy(Z, regression.targets).mean())
+    found = FineTuned().fit(data, Logistic())
+    assert found.l2 == L2_GRID[np.argmin(losses)]
+    expected = regression.fit(np.full(prior.shape, found.l2), prior=prior)
+    np.testing.assert_allclose(found.W, expected, atol=1e-3)
 
 
 def test_scaling_of_two_classes_is_platts():
