@@ -4,14 +4,16 @@
 
 A label that is known is a distribution of one class. Problems of few parameters, as labelled and validation
 rows make them by the hundred: each Newton step takes a dense factor, and that of the optimum says what the
-model would predict of a row that was left out. Beyond ``DENSE`` parameters the fit is SciPy's L-BFGS, and the
-left out rows see a block of the Hessian for each class.
+model would predict of a row that was left out. Fewer rows than columns are rotated into their span, which is
+exact. Beyond ``DENSE`` parameters the fit is SciPy's L-BFGS, and the left out rows see a block of the Hessian
+for each class.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
@@ -80,7 +82,39 @@ class SoftRegression:
     ) -> np.ndarray:
         """The optimum (K, D), searched from ``start``; ``steps`` of Newton's method at most."""
         W = np.zeros(self.shape) if start is None else start
+        if self._is_wide(penalty):
+            prior = np.broadcast_to(prior, self.shape)
+            near = self._in_span(prior)
+            found = self._spanned.fit(self._of_span(penalty), self._in_span(W), near, steps)
+            change = found - near
+            return prior + np.hstack([change[:, : len(self.X)] @ self._span.T, change[:, len(self.X) :]])
         return (self._newton if self.is_dense else self._lbfgs)(W, penalty, prior, steps)
+
+    def _is_wide(self, penalty: np.ndarray) -> bool:
+        """Whether there are fewer rows than columns, each class's columns of one penalty: the optimum then is
+        the prior and a combination of rows, as the penalty is that of rotated columns too.
+        """
+        n, d = self.X.shape
+        return n < d and bool((penalty[:, :d] == penalty[:, :1]).all())
+
+    @cached_property
+    def _span(self) -> np.ndarray:
+        """An orthonormal basis of the rows, (d, n)."""
+        return np.linalg.qr(self.X.T)[0]
+
+    @cached_property
+    def _spanned(self) -> SoftRegression:
+        """The same with the n coordinates of the rows in their span for columns."""
+        return SoftRegression(self.X @ self._span, self.q, self.weights, self.intercept)
+
+    def _in_span(self, W: np.ndarray) -> np.ndarray:
+        """Parameters (K, n), and intercepts, of the coordinates."""
+        d = self.X.shape[1]
+        return np.hstack([W[:, :d] @ self._span, W[:, d:]])
+
+    def _of_span(self, penalty: np.ndarray) -> np.ndarray:
+        n, d = self.X.shape
+        return np.hstack([penalty[:, :n], penalty[:, d:]])
 
     def _newton(
         self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float, steps: int
@@ -106,7 +140,7 @@ class SoftRegression:
             value, Z = self._value(V, penalty, prior)
             return value, self._gradient(Z, V, penalty, prior).ravel()
 
-        options = {"maxiter": 10 * steps, "ftol": 1e-9, "gtol": 1e-4}
+        options: Any = {"maxiter": 10 * steps, "ftol": 1e-9, "gtol": 1e-4}
         found = minimize(objective, W.ravel(), jac=True, method="L-BFGS-B", options=options)
         return found.x.reshape(self.shape)
 
@@ -139,6 +173,8 @@ class SoftRegression:
         the row (Rad & Maleki, "A scalable estimate of the out-of-sample prediction error via approximate
         leave-one-out cross-validation", JRSS B 2020). Beyond ``DENSE``: A of each class's own block of H.
         """
+        if self._is_wide(penalty):
+            return self._spanned.left_out(self._in_span(W), self._of_span(penalty), rows)
         Z = logits(self.X, W)
         z, w = Z[rows], self.weights[rows]
         p = to_probabilities(z)
@@ -173,14 +209,15 @@ class SoftRegression:
     def tune(
         self, rows: np.ndarray, prior: np.ndarray | float = 0.0, grid: tuple[float, ...] = L2_GRID
     ) -> tuple[float, np.ndarray]:
-        """The penalty of the least leave-one-out loss over ``rows`` (m,), of ``grid``, and the optimum with it.
+        """The penalty of the least leave-one-out loss over ``rows`` (m,), of ``grid``, and the optimum with
+        it.
 
         Where there is a ``prior``, intercepts are drawn to it as well.
         """
         best, W, worse = (np.inf, grid[0], np.zeros(self.shape)), None, 0
         for l2 in grid:
             penalty = self.penalty(l2, with_intercept=np.ndim(prior) > 0)
-            start = prior if W is None and np.ndim(prior) else W
+            start = prior if W is None and isinstance(prior, np.ndarray) else W
             W = self.fit(penalty, start, prior)
             Z = self.left_out(W, penalty, rows)
             loss = float(cross_entropy(Z, self.targets[rows]).mean())

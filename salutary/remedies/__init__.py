@@ -1,16 +1,17 @@
 """Remedies: what else makes a model of L, V and the pool; V is their judge.
 
-L, the labelled rows, may be few, of another population, or labelled wrongly by some who gave the labels. V, the
-validation rows, are what a model is wanted for. A remedy says how L's rows, V's rows and what the pool has to
-offer become one training set, :class:`TrainingRows`: rows, weights and labels, which may be distributions. Any
-base model (:mod:`salutary.remedies.base_models`) is fitted to it. :mod:`salutary.remedies.judge` refits all in
-folds of V and weighs them by the losses of the rows held out.
+L, the labelled rows, may be few, of another population, or labelled wrongly by some who gave the labels. V,
+the validation rows, are what a model is wanted for. A remedy says how L's rows, V's rows and what the pool
+has to offer become one training set, :class:`TrainingRows`: rows, weights and labels, which may be
+distributions. Any base model (:mod:`salutary.remedies.base_models`) is fitted to it.
+:mod:`salutary.remedies.judge` refits all in folds of V and weighs them by the losses of the rows held out.
 
 - ``plain``: L, V, both, V's rows weighted. ``transfer``: fine-tuned from L, calibrated on V.
-- ``noise``: labels that are wrong by a noise matrix, one for all or one for each source. ``sources``: which to
-  take. ``cleaned``: without the rows that cross-validation denies. ``salutary``: with labels given to the pool.
-- ``judge``, ``average``: losses out of fold, weights, and the model that is handed over. ``diagnosis``, ``shift``:
-  what is wrong with L.
+- ``noise``: labels that are wrong by a noise matrix, one for all or one for each source. ``sources``: which
+  to take. ``cleaned``: without the rows that cross-validation denies. ``salutary``: with labels given to the
+  pool.
+- ``judge``, ``average``: losses out of fold, weights, and the model that is handed over. ``diagnosis``,
+  ``shift``: what is wrong with L.
 """
 
 from __future__ import annotations
@@ -74,8 +75,9 @@ class LabelledData:
 class TrainingRows:
     """X (n, d), label distributions q (n, C), weights (n,) > 0.
 
-    ``tuned_on`` (m,): the rows over whose left-out losses a penalty is chosen. ``l2``: it is this one instead.
-    ``use`` (n_L,) and ``labels`` (n_L, C): what became of L's rows, weights relative to V's and distributions.
+    ``tuned_on`` (m,): the rows over whose left-out losses a penalty is chosen. ``l2``: it is this one
+    instead. ``use`` (n_L,) and ``labels`` (n_L, C): what became of L's rows, weights relative to V's and
+    distributions.
     """
 
     X: np.ndarray
@@ -97,8 +99,8 @@ class TrainingRows:
         tuned_on: str = "validation",
         l2: float | None = None,
     ) -> Self:
-        """L's rows with weights ``use`` (n_L,) and distributions ``labels`` (n_L, C), as given by default; V's
-        rows, each weighing ``validation``; and the pool rows with labels if they are ``assigned``.
+        """L's rows with weights ``use`` (n_L,) and distributions ``labels`` (n_L, C), as given by default;
+        V's rows, each weighing ``validation``; and the pool rows with labels if they are ``assigned``.
 
         Rows without weight are left out. ``tuned_on``: validation, labeled or all (L and V).
         """

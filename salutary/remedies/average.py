@@ -20,8 +20,8 @@ PLAIN_AHEAD = 2.0
 class Average:
     """A linear model and others by name, each with its weight; weights sum to 1.
 
-    ``linear``: has the weighted mean parameters of all linear members; None without any. ``weights``: of every
-    member by name.
+    ``linear``: has the weighted mean parameters of all linear members; None without any. ``weights``: of
+    every member by name.
     """
 
     linear: Linear | None
@@ -53,9 +53,10 @@ class Average:
 
 def _mean(models: dict[str, Predictor], weights: dict[str, float]) -> Linear:
     """The mean parameters, and the geometric mean of the penalties."""
-    members = [(models[name], weight / sum(weights.values())) for name, weight in weights.items()]
-    W = sum(weight * model.W for model, weight in members)
-    return Linear(W, float(np.exp(sum(weight * np.log(model.l2) for model, weight in members))))
+    members = [model for name in weights if isinstance(model := models[name], Linear)]
+    shares = np.array([*weights.values()]) / sum(weights.values())
+    W = np.tensordot(shares, np.stack([model.W for model in members]), 1)
+    return Linear(W, float(np.exp(shares @ np.log([model.l2 for model in members]))))
 
 
 def mean_prediction(
@@ -78,8 +79,8 @@ def weights_of(losses: np.ndarray, is_plain: np.ndarray) -> np.ndarray:
     """exp(-n_V (loss - least) / 2), with ``PLAIN_AHEAD`` for plain members (M,), made to sum to 1: (M,).
 
     ``losses`` (M, n): of each member, of each row. Those below ``LEAST_WEIGHT`` are 0. A pseudo-Bayesian
-    average by cross-validation, with a learning rate of 1/2 (Yao, Vehtari, Simpson & Gelman, "Using stacking to
-    average Bayesian predictive distributions", Bayesian Analysis 2018, section 3.4).
+    average by cross-validation, with a learning rate of 1/2 (Yao, Vehtari, Simpson & Gelman, "Using stacking
+    to average Bayesian predictive distributions", Bayesian Analysis 2018, section 3.4).
     """
     scores = PLAIN_AHEAD * is_plain - losses.sum(1) / 2
     weights = np.exp(scores - scores.max())

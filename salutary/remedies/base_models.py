@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,8 @@ from salutary.system.device import one_thread
 
 # Trees are certain of much: so much of a share of the classes is mixed into what they predict.
 MIXED = 0.01
-# A class of a row that weighs less is left out where classifiers take only classes, as weighted copies of rows.
+# A class of a row that weighs less is left out where classifiers take only classes, as weighted copies of
+# rows.
 SMALL = 0.02
 # Features that a split of the forest looks at, half of them at most.
 MOST_FEATURES = 25
@@ -61,7 +63,9 @@ class Logistic:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted classifier whose classes are the numbers 0 .. C - 1, and the ``shares`` (C,) of the classes."""
+    """A fitted classifier whose classes are the numbers 0 .. C - 1, and the ``shares`` (C,) of the
+    classes.
+    """
 
     estimator: Any
     shares: np.ndarray
@@ -119,7 +123,9 @@ def _is_seed(name: str, value: object) -> bool:
 
 
 def _weight_parameter(estimator: BaseEstimator) -> str | None:
-    """What the weights are called in ``fit``; None if it takes none. A pipeline hands them to its last step."""
+    """What the weights are called in ``fit``; None if it takes none. A pipeline hands them to its last
+    step.
+    """
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         inner = _weight_parameter(last)
@@ -144,15 +150,15 @@ def as_classes(rows: TrainingRows) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
     """The base models of these names, or of classifiers. Raises SalutaryError for a name of none."""
-    known = {
+    known: dict[str, Callable[[], BaseModel]] = {
         "logistic": Logistic,
         "hist_gradient_boosting": lambda: Estimator("hist_gradient_boosting", boosting()),
         "random_forest": lambda: Estimator("random_forest", forest(), MOST_FEATURES),
     }
     models: list[BaseModel] = []
-    for each in chosen:
+    for each in _distinct(chosen):
         if not isinstance(each, str):
-            models.append(Estimator(type(each).__name__, each))
+            models.append(Estimator(_free_name(type(each).__name__, models), each))
         elif each in known:
             models.append(known[each]())
         else:
@@ -163,6 +169,19 @@ def candidates(chosen: list[str | BaseEstimator]) -> list[BaseModel]:
     if not models:
         raise SalutaryError("model.candidates: at least one is needed")
     return models
+
+
+def _distinct(chosen: list[str | BaseEstimator]) -> list[str | BaseEstimator]:
+    """Without a name that was there before."""
+    return [
+        each for place, each in enumerate(chosen) if not isinstance(each, str) or each not in chosen[:place]
+    ]
+
+
+def _free_name(name: str, models: list[BaseModel]) -> str:
+    """The name, numbered from the second classifier of its kind on."""
+    number = sum(model.name.rstrip("0123456789_") == name for model in models) + 1
+    return name if number == 1 else f"{name}_{number}"
 
 
 def boosting() -> BaseEstimator:

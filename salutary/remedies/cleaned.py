@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from cleanlab.filter import find_label_issues
 from sklearn.model_selection import KFold
@@ -9,7 +11,7 @@ from sklearn.model_selection import KFold
 from salutary.engine.soft_regression import SoftRegression, logits, of_classes
 from salutary.remedies import LabelledData, Remedy, TrainingRows
 from salutary.remedies.base_models import Logistic
-from salutary.remedies.plain import LabeledAndValidation
+from salutary.remedies.plain import LabeledAndValidation, Validation
 from salutary.system.seeding import stream
 
 FOLDS = 5
@@ -19,8 +21,8 @@ class Cleaned(Remedy):
     """L without what cleanlab's filter takes for wrong, and V, whose rows weigh ``validation``.
 
     Confident learning, pruned by noise rate: Northcutt, Jiang & Chuang, "Confident learning: estimating
-    uncertainty in dataset labels", JAIR 2021. What is predicted of a row of L is so by the other folds of L and
-    all of V.
+    uncertainty in dataset labels", JAIR 2021. What is predicted of a row of L is so by the other folds of L
+    and all of V.
     """
 
     def __init__(self, validation: int = 1):
@@ -36,10 +38,14 @@ class Cleaned(Remedy):
 
 
 def out_of_fold(data: LabelledData) -> np.ndarray:
-    """Probabilities (n_L, C) of L's rows by linear models of the other folds and V, at the penalty of both."""
+    """Probabilities (n_L, C) of L's rows by linear models of the other folds and V, at the penalty of
+    both.
+    """
     L, V = data.labeled, data.validation
     l2 = Logistic().fit(LabeledAndValidation().rows(data), data).l2
     P = np.empty((len(L), data.n_classes))
+    if len(L) == 1:
+        return of_classes(logits(L.X, Logistic().fit(Validation().rows(data), data).W))
     state = int(stream(data.seed, "validation").integers(2**31))
     folds = KFold(min(FOLDS, len(L)), shuffle=True, random_state=state)
     for rows, held_out in folds.split(L.X):
@@ -50,7 +56,11 @@ def out_of_fold(data: LabelledData) -> np.ndarray:
 
 
 def suspect(data: LabelledData, P: np.ndarray) -> np.ndarray:
-    """Whether the filter takes the label of each row of L for wrong, (n_L,), by the probabilities P (n_L, C)."""
+    """Whether the filter takes the label of each row of L for wrong, (n_L,), by the probabilities P
+    (n_L, C).
+    """
     if len(np.unique(data.labeled.y)) < data.n_classes:  # of a class without a label it cannot say anything
         return np.zeros(len(P), bool)
-    return find_label_issues(data.labeled.y, P, n_jobs=1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "May not flag all label issues")  # a class of very few rows
+        return find_label_issues(data.labeled.y, P, n_jobs=1)

@@ -1,177 +1,27 @@
-"""V as the judge: every remedy, with every base model, refitted in folds of V and measured on what was held out."""
+"""V as the judge: every remedy, with every base model, refitted in folds of V and measured on what was
+held out.
+"""
 
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
-from sklearn.model_selection import StratifiedKFold
 
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned, BaseModel, LabelledData, Predictor, Remedy, TrainingRows
-from salutary.remedies.average import Average, mean_prediction, weights_of
 from salutary.remedies.base_models import Linear
+from salutary.remedies.judgement import AVERAGE as AVERAGE
+from salutary.remedies.judgement import BEST as BEST
+from salutary.remedies.judgement import VOTE as VOTE
+from salutary.remedies.judgement import Fold as Fold
+from salutary.remedies.judgement import Judgement as Judgement
+from salutary.remedies.judgement import Member as Member
+from salutary.remedies.judgement import folds_of as folds_of
+from salutary.remedies.judgement import losses_of as losses_of
 from salutary.remedies.plain import LabeledAndValidation
-from salutary.system.seeding import stream
-
-# The soft vote of the plain models, one for each base model.
-VOTE = "plain_vote"
-AVERAGE, BEST = "average", "best"
-Fold = tuple[np.ndarray, np.ndarray]
-
-
-def folds_of(y: np.ndarray, n_folds: int, seed: int) -> list[Fold]:
-    """Numbers of the rows that are seen, and of those held out, in each fold; stratified by y (n,).
-
-    None where a fold would have less than two rows, or no class has a row for each.
-    """
-    n_folds = min(n_folds, len(y) // 2)
-    if n_folds < 2 or np.bincount(y).max() < n_folds:
-        return []
-    state = int(stream(seed, "validation").integers(2**31))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
-        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
-
-
-@dataclass(frozen=True)
-class Member:
-    """A remedy with a base model: ``fitted`` with all of V, and what its fold models say of the rows held out.
-
-    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,) and
-    ``labels`` (n_L, C): what it made of L's rows. ``seconds``: of the fit with all of V.
-    """
-
-    name: str
-    about: str
-    remedy: str
-    base: str
-    is_plain: bool
-    fitted: Predictor
-    use: np.ndarray
-    labels: np.ndarray
-    seconds: float
-    P: np.ndarray
-    Z: np.ndarray | None
-    losses: np.ndarray
-
-    @property
-    def loss(self) -> float:
-        return float(self.losses.mean())
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long.
-
-    ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear model of
-    L + V is handed over, unless another is named.
-    """
-
-    members: tuple[Member, ...]
-    y: np.ndarray
-    folds: tuple[Fold, ...]
-    combine: str = AVERAGE
-    dropped: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> list[str]:
-        """Of all that have a weight: the members, then the vote of the plain ones if there are several."""
-        return [member.name for member in self.members] + [VOTE] * self.has_vote
-
-    @property
-    def plain(self) -> list[Member]:
-        return [member for member in self.members if member.is_plain]
-
-    @property
-    def has_vote(self) -> bool:
-        return len(self.plain) > 1
-
-    def __getitem__(self, name: str) -> Member:
-        return next(member for member in self.members if member.name == name)
-
-    @cached_property
-    def losses(self) -> dict[str, np.ndarray]:
-        """(n_V,) of each of ``names``, each row by models that did not see it."""
-        losses = {member.name: member.losses for member in self.members}
-        if self.has_vote:
-            losses[VOTE] = losses_of(self._predicted({VOTE: 1.0}), self.y)
-        return losses
-
-    @cached_property
-    def hits(self) -> dict[str, np.ndarray]:
-        """Whether the likeliest class is the true one, as ``losses``."""
-        return {name: self._predicted({name: 1.0}).argmax(1) == self.y for name in self.names}
-
-    @cached_property
-    def weights(self) -> dict[str, float]:
-        """Of ``names``, above 0, by all of V."""
-        return self._weights(np.ones(len(self.y), bool))
-
-    @cached_property
-    def handed(self) -> Average:
-        """The model that is handed over."""
-        models = {member.name: member.fitted for member in self.members}
-        return Average.of(models, self._resolved(self.weights))
-
-    @cached_property
-    def handed_probabilities(self) -> np.ndarray:
-        """What would have been handed over, chosen and fitted without the fold, says of its rows, (n_V, C)."""
-        P = np.empty((len(self.y), self.members[0].P.shape[1]))
-        for _, held_out in self.folds:
-            seen = np.ones(len(self.y), bool)
-            seen[held_out] = False
-            P[held_out] = self._predicted(self._weights(seen))[held_out]
-        return P
-
-    @property
-    def handed_losses(self) -> np.ndarray:
-        return losses_of(self.handed_probabilities, self.y)
-
-    def model(self, name: str) -> Average:
-        """Of a member, or the vote."""
-        return replace(self, combine=name).handed
-
-    def of_labeled(self) -> tuple[np.ndarray, np.ndarray]:
-        """L as the handed model uses it: weights (n_L,), relative to V's rows, and distributions (n_L, C)."""
-        parts = self._resolved(self.weights)
-        use = sum(weight * self[name].use for name, weight in parts.items())
-        labels = sum(w * (self[name].use[:, None] + 1e-12) * self[name].labels for name, w in parts.items())
-        return np.asarray(use), np.asarray(labels) / np.sum(labels, 1, keepdims=True)
-
-    def _weights(self, rows: np.ndarray) -> dict[str, float]:
-        """By these rows (n_V,) of V."""
-        if self.combine not in (AVERAGE, BEST):
-            return {self.combine: 1.0}
-        if not self.folds:
-            return {self.plain[0].name: 1.0}
-        losses = np.stack([self.losses[name][rows] for name in self.names])
-        if self.combine == BEST:
-            return {self.names[int(losses.sum(1).argmin())]: 1.0}
-        plain = {member.name for member in self.plain} | {VOTE}
-        weights = weights_of(losses, np.array([name in plain for name in self.names]))
-        return {name: float(weight) for name, weight in zip(self.names, weights, strict=True) if weight}
-
-    def _resolved(self, weights: dict[str, float]) -> dict[str, float]:
-        """Weights of members: the vote's goes to those who vote."""
-        resolved = {name: weight for name, weight in weights.items() if name != VOTE}
-        for member in self.plain if VOTE in weights else ():
-            resolved[member.name] = resolved.get(member.name, 0.0) + weights[VOTE] / len(self.plain)
-        return resolved
-
-    def _predicted(self, weights: dict[str, float]) -> np.ndarray:
-        Z = {member.name: member.Z for member in self.members if member.Z is not None}
-        P = {member.name: member.P for member in self.members}
-        return mean_prediction(Z, P, self._resolved(weights))
-
-
-def losses_of(P: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """(n,) of probabilities P (n, C)."""
-    return -np.log(P[np.arange(len(y)), y])
 
 
 @dataclass(frozen=True)
@@ -195,8 +45,8 @@ def name_of(remedy: Remedy, base: BaseModel) -> str:
 
 
 class _Folds:
-    """The data of each fold, with the numbers of the rows of V that it does not see; and the training sets that
-    remedies made of them, for all base models.
+    """The data of each fold, with the numbers of the rows of V that it does not see; and the training sets
+    that remedies made of them, for all base models.
     """
 
     def __init__(self, data: LabelledData, folds: Sequence[Fold], assigned: Sequence[Assigned | None]):
@@ -222,20 +72,37 @@ def _fitted(remedy: Remedy, base: BaseModel, data: LabelledData, rows: TrainingR
     """Raises SalutaryError for whatever a classifier of the user's raises."""
     try:
         return remedy.fit(data, base, rows)
-    except (ValueError, TypeError, np.linalg.LinAlgError) as error:
+    except Exception as error:
         if base.is_linear:
             raise
-        what = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise _refusal(base, f"be fitted to {remedy.name}", error) from error
+
+
+def _predicted(base: BaseModel, model: Predictor, X: np.ndarray, n_classes: int) -> np.ndarray:
+    """Probabilities (n, C). Raises SalutaryError for a classifier of the user's that gives none."""
+    try:
+        P = model.probabilities(X)
+    except Exception as error:
+        if base.is_linear:
+            raise
+        raise _refusal(base, "predict", error) from error
+    if P.shape != (len(X), n_classes) or not (P >= 0).all():
         raise SalutaryError(
-            f"model.candidates: {base.name} cannot be fitted to {remedy.name}: {what}"
-        ) from error
+            f"model.candidates: {base.name} gives no probabilities of {n_classes} classes (shape {P.shape})"
+        )
+    return P
+
+
+def _refusal(base: BaseModel, what: str, error: Exception) -> SalutaryError:
+    first = f"{type(error).__name__}: {error}".splitlines()[0]
+    return SalutaryError(f"model.candidates: {base.name} cannot {what}: {first}")
 
 
 class Judge:
     """Fits and measures ``remedies`` with ``bases``; plain training on L + V in any case.
 
     ``started``: called with the name of each fit before it is made. ``max_seconds``: what is slowest is left
-    out if all takes longer.
+    out if all takes longer, the first plain model never.
     """
 
     def __init__(
@@ -274,11 +141,11 @@ class Judge:
         seen = _Folds(data, folds, of_folds)
         members = {}
         for fit in sorted(fits, key=lambda fit: (not fit.remedy.is_plain, fit.seconds)):
-            if is_late(fit.seconds * len(folds)) and not (fit.remedy.is_plain and fit.base.is_linear):
+            if is_late(fit.seconds * len(folds)) and fit is not fits[0]:
                 dropped.append(fit.name)
             else:
                 members[fit.name] = self._member(fit, seen)
-        ordered = tuple(members[fit.name] for fit in fits if fit.name in members)
+        ordered = tuple(members[name_of(*pair)] for pair in pairs if name_of(*pair) in members)
         result = Judgement(ordered, data.validation.y, tuple(folds), combine, tuple(dropped))
         if combine not in (AVERAGE, BEST, *result.names):
             raise SalutaryError(f"combine={combine} is none of average, best, {', '.join(result.names)}")
@@ -304,10 +171,13 @@ class Judge:
         pairs: list[tuple[Remedy, BaseModel]],
         is_late: Callable[[float], bool],
     ) -> tuple[list[_Fit], list[str]]:
-        """Those that the base models take; and the names of those there was no time for."""
-        fits, dropped = [], []
+        """Those that the base models take, plain ones first, of which one is fitted in any case; and the
+        names of those there was no time for.
+        """
+        fits: list[_Fit] = []
+        dropped: list[str] = []
         rows: dict[str, TrainingRows] = {}
-        for remedy, base in pairs:
+        for remedy, base in sorted(pairs, key=lambda pair: not pair[0].is_plain):
             if fits and is_late(0):
                 dropped.append(name_of(remedy, base))
                 continue
@@ -326,7 +196,7 @@ class Judge:
         for number, (data, held_out) in enumerate(seen):
             self.started(fit.name)
             model = _fitted(fit.remedy, fit.base, data, seen.rows(fit.remedy, number))
-            P[held_out] = model.probabilities(V.X[held_out])
+            P[held_out] = _predicted(fit.base, model, V.X[held_out], P.shape[1])
             if isinstance(model, Linear):
                 Z = np.empty((len(V), len(model.W))) if Z is None else Z
                 Z[held_out] = model.logits(V.X[held_out])

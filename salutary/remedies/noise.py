@@ -1,7 +1,7 @@
 """L's labels as noisy observations of the true ones, which V's rows have.
 
-A noise matrix N (C, C) has the probability of each given label in the columns, by the true one in the rows. With
-a model p of the true label, a label j given to x is of the distribution q_c ~ p_c(x) N_cj; expectation
+A noise matrix N (C, C) has the probability of each given label in the columns, by the true one in the rows.
+With a model p of the true label, a label j given to x is of the distribution q_c ~ p_c(x) N_cj; expectation
 maximisation alternates that with fits to V's labels and q, and with N from the counts of q.
 """
 
@@ -18,13 +18,16 @@ from salutary.remedies.plain import Labeled
 
 ITERATIONS = 10
 STEPS = 6
-# Where a source's matrix begins, and what is added to its counts, in rows: 2 right, 0.7 wrong ones of each kind.
+# Where a source's matrix begins, and what is added to its counts, in rows: 2 right, 0.7 wrong ones of each
+# kind.
 RIGHT, PRIOR_RIGHT, PRIOR_WRONG = 0.7, 2.0, 0.7
 
 
 @dataclass(frozen=True)
 class NoiseEstimate:
-    """What EM found: the model W (K, D), noise matrices (S, C, C) of the sources, q (n_L, C) of L's labels."""
+    """What EM found: the model W (K, D), noise matrices (S, C, C) of the sources, q (n_L, C) of L's
+    labels.
+    """
 
     W: np.ndarray
     matrices: np.ndarray

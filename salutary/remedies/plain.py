@@ -40,8 +40,8 @@ class LabeledAndValidation(Remedy):
 class Weighted(Remedy):
     """L and V, a row of V counting as ``weight`` of L: V is of the population that matters.
 
-    Shimodaira, "Improving predictive inference under covariate shift by weighting the log-likelihood function",
-    J. Statist. Planning Inf. 2000, with one weight for all rows of a set.
+    Shimodaira, "Improving predictive inference under covariate shift by weighting the log-likelihood
+    function", J. Statist. Planning Inf. 2000, with one weight for all rows of a set.
     """
 
     def __init__(self, weight: int):

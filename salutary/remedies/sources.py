@@ -16,9 +16,9 @@ WEIGHTS = (1, 4, 16)
 class ChosenSources(Remedy):
     """V, and the sources of L's labels with which the loss of V's rows, each left out, is least.
 
-    The sources go one after another, the one first that EM finds to be right least often, and V's rows weigh 1, 4
-    or 16. Backward selection (Kohavi & John, "Wrappers for feature subset selection", Artificial Intelligence
-    1997), in an order that is known, so that many sources take one fit each.
+    The sources go one after another, the one first that EM finds to be right least often, and V's rows weigh
+    1, 4 or 16. Backward selection (Kohavi & John, "Wrappers for feature subset selection", Artificial
+    Intelligence 1997), in an order that is known, so that many sources take one fit each.
     """
 
     name = "chosen_sources"

@@ -61,7 +61,9 @@ class Calibrated(Remedy):
 
 
 def scaling(Z: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """a and b (K,) of the least sum of losses of a * Z + b, and 1/2 (|a - 1|^2 + |b|^2); Z, targets (n, K)."""
+    """a and b (K,) of the least sum of losses of a * Z + b, and 1/2 (|a - 1|^2 + |b|^2); Z, targets (n,
+    K).
+    """
     K = Z.shape[1]
     neutral = np.repeat([1.0, 0.0], K)
 

@@ -1,0 +1,174 @@
+"""What V says of the models that were fitted and refitted: losses, weights and the model that is handed
+over.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from salutary.remedies import Predictor
+from salutary.remedies.average import Average, mean_prediction, weights_of
+from salutary.system.seeding import stream
+
+# The soft vote of the plain models, one for each base model.
+VOTE = "plain_vote"
+AVERAGE, BEST = "average", "best"
+Fold = tuple[np.ndarray, np.ndarray]
+
+
+def folds_of(y: np.ndarray, n_folds: int, seed: int) -> list[Fold]:
+    """Numbers of the rows that are seen, and of those held out, in each fold; stratified by y (n,).
+
+    Of at least two rows each, and no more than the commonest class has rows; none if that leaves one.
+    """
+    n_folds = min(n_folds, len(y) // 2, int(np.bincount(y).max(initial=0)))
+    if n_folds < 2:
+        return []
+    state = int(stream(seed, "validation").integers(2**31))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
+
+
+@dataclass(frozen=True)
+class Member:
+    """A remedy with a base model: ``fitted`` with all of V, and what its fold models say of the rows held
+    out.
+
+    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,)
+    and ``labels`` (n_L, C): what it made of L's rows. ``seconds``: of the fit with all of V.
+    """
+
+    name: str
+    about: str
+    remedy: str
+    base: str
+    is_plain: bool
+    fitted: Predictor
+    use: np.ndarray
+    labels: np.ndarray
+    seconds: float
+    P: np.ndarray
+    Z: np.ndarray | None
+    losses: np.ndarray
+
+    @property
+    def loss(self) -> float:
+        return float(self.losses.mean())
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long.
+
+    ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
+    model of L + V is handed over, unless another is named.
+    """
+
+    members: tuple[Member, ...]
+    y: np.ndarray
+    folds: tuple[Fold, ...]
+    combine: str = AVERAGE
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Of all that have a weight: the members, then the vote of the plain ones if there are several."""
+        return [member.name for member in self.members] + [VOTE] * self.has_vote
+
+    @property
+    def plain(self) -> list[Member]:
+        return [member for member in self.members if member.is_plain]
+
+    @property
+    def has_vote(self) -> bool:
+        return len(self.plain) > 1
+
+    def __getitem__(self, name: str) -> Member:
+        return next(member for member in self.members if member.name == name)
+
+    @cached_property
+    def losses(self) -> dict[str, np.ndarray]:
+        """(n_V,) of each of ``names``, each row by models that did not see it."""
+        losses = {member.name: member.losses for member in self.members}
+        if self.has_vote:
+            losses[VOTE] = losses_of(self._predicted({VOTE: 1.0}), self.y)
+        return losses
+
+    @cached_property
+    def hits(self) -> dict[str, np.ndarray]:
+        """Whether the likeliest class is the true one, as ``losses``."""
+        return {name: self._predicted({name: 1.0}).argmax(1) == self.y for name in self.names}
+
+    @cached_property
+    def weights(self) -> dict[str, float]:
+        """Of ``names``, above 0, by all of V."""
+        return self._weights(np.ones(len(self.y), bool))
+
+    @cached_property
+    def handed(self) -> Average:
+        """The model that is handed over."""
+        models = {member.name: member.fitted for member in self.members}
+        return Average.of(models, self._resolved(self.weights))
+
+    @cached_property
+    def handed_probabilities(self) -> np.ndarray:
+        """What would have been handed over, chosen and fitted without the fold, says of its rows, (n_V, C);
+        NaN without folds.
+        """
+        P = np.full((len(self.y), self.members[0].P.shape[1]), np.nan)
+        for _, held_out in self.folds:
+            seen = np.ones(len(self.y), bool)
+            seen[held_out] = False
+            P[held_out] = self._predicted(self._weights(seen))[held_out]
+        return P
+
+    @property
+    def handed_losses(self) -> np.ndarray:
+        return losses_of(self.handed_probabilities, self.y)
+
+    def model(self, name: str) -> Average:
+        """Of a member, or the vote."""
+        return replace(self, combine=name).handed
+
+    def of_labeled(self) -> tuple[np.ndarray, np.ndarray]:
+        """L as the handed model uses it: weights (n_L,), relative to V's rows, and distributions (n_L, C)."""
+        parts = self._resolved(self.weights)
+        use = sum(weight * self[name].use for name, weight in parts.items())
+        labels = sum(w * (self[name].use[:, None] + 1e-12) * self[name].labels for name, w in parts.items())
+        return np.asarray(use), np.asarray(labels) / np.sum(labels, 1, keepdims=True)
+
+    def _weights(self, rows: np.ndarray) -> dict[str, float]:
+        """By these rows (n_V,) of V."""
+        if self.combine not in (AVERAGE, BEST):
+            return {self.combine: 1.0}
+        if not self.folds:
+            return {self.plain[0].name: 1.0}
+        losses = np.stack([self.losses[name][rows] for name in self.names])
+        if self.combine == BEST:
+            return {self.names[int(losses.sum(1).argmin())]: 1.0}
+        plain = {member.name for member in self.plain} | {VOTE}
+        weights = weights_of(losses, np.array([name in plain for name in self.names]))
+        return {name: float(weight) for name, weight in zip(self.names, weights, strict=True) if weight}
+
+    def _resolved(self, weights: dict[str, float]) -> dict[str, float]:
+        """Weights of members: the vote's goes to those who vote."""
+        resolved = {name: weight for name, weight in weights.items() if name != VOTE}
+        for member in self.plain if VOTE in weights else ():
+            resolved[member.name] = resolved.get(member.name, 0.0) + weights[VOTE] / len(self.plain)
+        return resolved
+
+    def _predicted(self, weights: dict[str, float]) -> np.ndarray:
+        Z = {member.name: member.Z for member in self.members if member.Z is not None}
+        P = {member.name: member.P for member in self.members}
+        return mean_prediction(Z, P, self._resolved(weights))
+
+
+def losses_of(P: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """(n,) of probabilities P (n, C). One that is too small for a number counts as the smallest."""
+    return -np.log(np.maximum(P[np.arange(len(y)), y], np.finfo(float).tiny))

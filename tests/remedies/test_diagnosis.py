@@ -1,0 +1,147 @@
+"""What is said of L: nothing of a clean one, and what was planted of others."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from planted import noisy, planted, symmetric
+from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.preprocessing import StandardScaler
+
+from salutary.remedies import LabelledData, Part
+from salutary.remedies.diagnosis import (
+    CLEAN,
+    SURE,
+    Noise,
+    Source,
+    diagnose,
+    noise_of,
+    noise_sentence,
+    sources_of,
+    sources_sentence,
+)
+
+COLUMNS = {f"x{k}": [k] for k in range(4)}
+
+
+def real(loader, n_labeled, n_validation, seed=0):
+    """Clean L and V of a table of scikit-learn's."""
+    X, y = loader(return_X_y=True)
+    rows = np.random.default_rng(seed).permutation(len(y))
+    X, y = StandardScaler().fit_transform(X)[rows], y[rows]
+    V = slice(n_labeled, n_labeled + n_validation)
+    return LabelledData(Part(X[:n_labeled], y[:n_labeled]), Part(X[V], y[V]), int(y.max()) + 1)
+
+
+def diagnosed(data, names=(), columns=COLUMNS, sample=None):
+    return diagnose(data, list(names), [f"c{k}" for k in range(data.n_classes)], columns, sample)
+
+
+@pytest.mark.parametrize(("n_classes", "d"), [(2, 4), (3, 12)])
+def test_nothing_is_found_wrong_with_clean_rows(n_classes, d):
+    """(Of three classes that overlap much, as with d = 4, one source in ten is called bad.)"""
+    for seed in range(3):
+        sources = np.arange(200) % 3
+        data, _ = planted(n_classes, 200, 100, d, seed=seed, sources=sources)
+        found = diagnosed(data, "abc")
+        assert found.problems == [] and not any(source.is_bad for source in found.sources)
+        assert found.sentence.startswith("Nothing is found wrong with the labelled rows: their labels agree")
+
+
+@pytest.mark.parametrize(("loader", "n_labeled"), [(load_breast_cancer, 250), (load_wine, 80)])
+def test_nothing_is_found_wrong_with_clean_tables(loader, n_labeled):
+    data = real(loader, n_labeled, n_labeled)
+    found = diagnosed(data, columns={f"x{k}": [k] for k in range(data.labeled.X.shape[1])})
+    assert found.problems == []
+    y = np.where(np.random.default_rng(0).random(n_labeled) < 0.4, 0, data.labeled.y)
+    assert noise_of(replace(data, labeled=Part(data.labeled.X, y))).is_found
+
+
+def test_planted_noise_is_named_with_its_direction():
+    data, _ = planted(n_labeled=400, n_validation=150)
+    one_way = diagnosed(noisy(data, [[1.0, 0.0], [0.5, 0.5]]))
+    assert "What is wrong with the labelled rows: about 2" in one_way.sentence
+    assert "above all 'c1' labelled 'c0' (" in one_way.sentence
+    both_ways = diagnosed(noisy(data, symmetric(2, 0.3))).sentence
+    assert "of the labels are wrong" in both_ways and "above all" not in both_ways
+
+
+def test_planted_sources_are_named_the_worst_first():
+    data, _ = planted(n_labeled=300, n_validation=100, sources=np.arange(300) % 3)
+    data = noisy(data, [symmetric(2, 0.3), symmetric(2, 0.0), symmetric(2, 0.9)])
+    found = diagnosed(data, ["ann", "bob", "cid"])
+    assert [source.name for source in found.sources] == ["cid", "ann", "bob"]
+    assert (
+        found.problems[0].startswith("labels of source cid in about ")
+        and ", ann in about " in found.problems[0]
+    )
+    assert "bob" not in found.sentence
+
+
+def test_a_planted_shift_is_named_with_its_column():
+    data, test = planted(n_labeled=200, n_validation=100)
+    L = data.labeled
+    X = L.X + np.array([0, 0, 1.0, 0])
+    shifted = replace(data, labeled=Part(X, L.y))
+    found = diagnosed(shifted, sample=lambda n, rng: test.X[rng.permutation(len(test))[:n]])
+    assert "validation rows differs from labelled rows in: x2 " in found.sentence
+    assert [pair.names for pair in found.shifts] == [
+        ("labelled rows", "validation rows"),
+        ("labelled rows", "pool rows"),
+        ("validation rows", "pool rows"),
+    ]
+    assert [pair.is_sure for pair in found.shifts] == [True, True, False]
+
+
+def test_what_is_sure():
+    matrix = np.array([[0.9, 0.1], [0.4, 0.6]])
+    assert Noise(0.2, (0.2 - CLEAN) / SURE - 0.001, matrix, matrix).is_found
+    assert not Noise(0.2, (0.2 - CLEAN) / SURE + 0.001, matrix, matrix).is_found
+    assert not Noise(0.04, 0.001, matrix, matrix).is_found
+    assert Source("a", 10, 0.3, 0.1).is_bad and not Source("a", 10, 0.3, 0.13).is_bad
+
+
+def test_sentences():
+    matrix = np.array([[0.9, 0.1], [0.4, 0.6]])
+    expected = "about 25% of the labels are wrong (± 3 points), above all 'no' labelled 'yes' (40% of them)"
+    assert noise_sentence(Noise(0.25, 0.03, matrix, matrix), ["yes", "no"]) == expected
+    even = np.array([[0.75, 0.25], [0.25, 0.75]])
+    assert (
+        noise_sentence(Noise(0.25, 0.03, even, even), "ab")
+        == "about 25% of the labels are wrong (± 3 points)"
+    )
+    assert noise_sentence(Noise(0.01, 0.03, even, even), "ab") == ""
+    sources = [Source(name, 9, 0.5, 0.01) for name in "abcdefg"]
+    assert sources_sentence(sources[:1]) == "labels of source a in about 50% are wrong"
+    many = ", ".join(f"{name} in about 50%" for name in "abcde")
+    assert sources_sentence(sources) == f"labels of source {many} and of 2 more are wrong"
+    assert sources_sentence([Source("a", 9, 0.01, 0.01)]) == ""
+
+
+def test_a_source_without_rows_is_not_spoken_of():
+    data, _ = planted(n_labeled=60, n_validation=40)
+    sources = np.where(np.arange(60) % 2, 2, 0)
+    sources[5] = 3  # of one row
+    found = sources_of(replace(data, sources=sources), ["a", "b", "c", "d", "e"])
+    assert {source.name: source.n for source in found} == {"a": 30, "c": 29, "d": 1}
+    assert all(np.isfinite([source.wrong, source.error]).all() for source in found)
+
+
+def test_errors_are_those_of_other_rows_of_l_and_v():
+    """A small V adds to the error; and the error is about what repeated draws of the data show."""
+    estimates, errors = {}, {}
+    for n_validation in (15, 300):
+        found = []
+        for seed in range(6):
+            data, _ = planted(n_labeled=300, n_validation=n_validation, seed=seed)
+            found.append(noise_of(noisy(data, symmetric(2, 0.3), seed)))
+        estimates[n_validation] = np.std([each.wrong for each in found], ddof=1)
+        errors[n_validation] = np.mean([each.wrong_error for each in found])
+    assert errors[15] > 1.2 * errors[300]
+    assert 0.4 < errors[300] / estimates[300] < 2.5
+
+
+def test_it_is_the_same_each_time():
+    data, _ = planted(n_labeled=30, n_validation=20, sources=np.arange(30) % 2)
+    first, again = diagnosed(data, "ab"), diagnosed(data, "ab")
+    assert first.sentence == again.sentence and first.sources == again.sources
