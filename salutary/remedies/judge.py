@@ -235,7 +235,7 @@ class Judge:
     """Fits and measures ``remedies`` with ``bases``; plain training on L + V in any case.
 
     ``started``: called with the name of each fit before it is made. ``max_seconds``: what is slowest is left
-    out if all takes longer.
+    out if all takes longer, but for plain training.
     """
 
     def __init__(
@@ -270,11 +270,12 @@ class Judge:
         pairs = self._pairs(whole)
         if not folds:  # nothing can be judged
             pairs = [pair for pair in pairs if pair[0].is_plain or name_of(*pair) == combine]
-        fits, dropped = self._fits(whole, pairs, is_late)
+        always = name_of(*next(pair for pair in pairs if pair[0].is_plain))
+        fits, dropped = self._fits(whole, pairs, always, is_late)
         seen = _Folds(data, folds, of_folds)
         members = {}
         for fit in sorted(fits, key=lambda fit: (not fit.remedy.is_plain, fit.seconds)):
-            if is_late(fit.seconds * len(folds)) and not (fit.remedy.is_plain and fit.base.is_linear):
+            if is_late(fit.seconds * len(folds)) and fit.name != always:
                 dropped.append(fit.name)
             else:
                 members[fit.name] = self._member(fit, seen)
@@ -302,13 +303,15 @@ class Judge:
         self,
         data: LabelledData,
         pairs: list[tuple[Remedy, BaseModel]],
+        always: str,
         is_late: Callable[[float], bool],
     ) -> tuple[list[_Fit], list[str]]:
-        """Those that the base models take; and the names of those there was no time for."""
-        fits, dropped = [], []
+        """Those that the base models take; and the names of those there was no time for, never ``always``."""
+        fits: list[_Fit] = []
+        dropped: list[str] = []
         rows: dict[str, TrainingRows] = {}
         for remedy, base in pairs:
-            if fits and is_late(0):
+            if is_late(0) and name_of(remedy, base) != always:
                 dropped.append(name_of(remedy, base))
                 continue
             self.started(name_of(remedy, base))
