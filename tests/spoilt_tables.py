@@ -16,6 +16,7 @@ LABEL = {
     "budget": "2",
     "strategy.rerank": "0",
     "model.l2": "1",
+    "remedies": "false",
 }
 N = 24
 

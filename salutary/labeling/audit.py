@@ -1,4 +1,4 @@
-"""``salutary-label audit=true``: which labelled rows hurt the validation loss, and what label would help."""
+"""``salutary-label audit=true``: which labels are likely wrong, and which rows hurt the validation loss."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from sklearn.model_selection import KFold
 from salutary.engine import MeanLoss, Optimum
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.labeling import outputs, page, terminal
+from salutary.labeling.audit_scores import LIKELY, by_source, true_labels
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
+from salutary.labeling.sources import Sources
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
@@ -37,7 +39,7 @@ def audit_labels(
     labeled, validation = inputs.labeled.rows, inputs.validation.rows
     seen = (validation.X, validation.y)
     model.tune(labeled.X, labeled.y, stream(settings.seed, "model"), seen)
-    table = audit(labeled, validation, model, inputs.classes, settings.seed)
+    table = audit(labeled, validation, model, inputs.classes, settings.seed, inputs.sources)
     if inputs.labeled.ids is not None:
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
     named = {"labeled": settings.labeled, "validation": settings.validation, "target": settings.target}
@@ -51,11 +53,18 @@ def audit_labels(
 
 
 def audit(
-    labeled: Rows, validation: Rows, model: LogisticRegression, classes: Classes, seed: int
+    labeled: Rows,
+    validation: Rows,
+    model: LogisticRegression,
+    classes: Classes,
+    seed: int,
+    sources: Sources | None = None,
 ) -> pd.DataFrame:
-    """A row per labelled row, those that hurt most first; ``model`` is tuned.
+    """A row per labelled row, the label that is most likely wrong first; ``model`` is tuned.
 
-    ``harm``: predicted fall of the mean validation loss if the row is removed, minus its influence, with its
+    ``source``: of the label, if there are ``sources``. ``wrong_probability``: that the label is not the true
+    one, and ``likely_label``, the likeliest (:func:`salutary.labeling.audit_scores.true_labels`). ``harm``:
+    predicted fall of the mean validation loss if the row is removed, minus its influence, with its
     ``standard_error`` over the validation rows. ``suggested_label``: the one of the highest influence;
     ``gain``: predicted fall if the row gets it. ``probability`` of the label and ``prediction``: by a
     model of the other labelled rows (10 folds) and the validation rows.
@@ -67,10 +76,13 @@ def audit(
     y, n = labeled.y.numpy(force=True), np.arange(len(labeled))
     best = influence.argmax(1)
     probabilities = out_of_fold(labeled, validation, model, seed)
+    true = true_labels(labeled, validation, model.n_classes, seed, sources, model.fit_intercept)
     frame = pd.DataFrame(
         {
             "row": n,
             "label": classes.values[y],
+            "wrong_probability": true.wrong,
+            "likely_label": classes.values[true.likeliest],
             "harm": -influence[n, y],
             "standard_error": error[n, y],
             "suggested_label": classes.values[best],
@@ -79,7 +91,9 @@ def audit(
             "prediction": classes.values[probabilities.argmax(1)],
         }
     )
-    return frame.sort_values("harm", ascending=False, kind="stable", ignore_index=True)
+    if sources is not None:
+        frame.insert(2, "source", np.array(sources.names, object)[sources.numbers.numpy(force=True)])
+    return frame.sort_values("wrong_probability", ascending=False, kind="stable", ignore_index=True)
 
 
 def out_of_fold(labeled: Rows, validation: Rows, model: LogisticRegression, seed: int) -> np.ndarray:
@@ -98,7 +112,10 @@ def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
     return {
         "n_labeled": len(table),
         "n_validation": len(inputs.validation.rows),
+        "likely_wrong": int((table["wrong_probability"] > LIKELY).sum()),
+        "expected_wrong": float(table["wrong_probability"].sum()),
         "hurting": int((table["harm"] > 2 * table["standard_error"]).sum()),
         "doubted": int((table["label"] != table["prediction"]).sum()),
+        "sources": by_source(table).to_dict("records") if "source" in table else [],
         "columns": {**outputs.columns(inputs.features.schema), "findings": inputs.findings},
     }

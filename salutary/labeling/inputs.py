@@ -25,7 +25,7 @@ from salutary.tables.texts import each_to_text
 # The columns of the tables that are written, which an id cannot be called.
 WRITTEN = (
     *("row", "label", "influence", "prediction", "probability", "round", "rank", "true_label"),
-    *("harm", "standard_error", "suggested_label", "gain"),
+    *("harm", "standard_error", "suggested_label", "gain", "source", "wrong_probability", "likely_label"),
 )
 
 

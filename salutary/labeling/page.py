@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from salutary.labeling.audit_scores import LIKELY
 from salutary.labeling.comparison import ALTERNATIVE, NAMES
 from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION, data_uri, small_png
 from salutary.tables.texts import as_objects, as_text
@@ -104,12 +105,11 @@ def _model(each: dict) -> dict:
 
 
 def audit_page(facts: dict, table: pd.DataFrame) -> str:
-    """The page of ``audit=true``: the ranked rows, and the labels that are believed least."""
-    doubted = table[table["label"] != table["prediction"]].sort_values("probability", kind="stable")
-    harmful = table[table["harm"] > 0]
-    return render(
-        "audit.html", facts=facts, harmful=as_table(harmful[:SHOWN]), doubted=as_table(doubted[:SHOWN])
-    )
+    """The page of ``audit=true``: the labels that are likely wrong, the rows that hurt, and the sources."""
+    wrong = table[table["wrong_probability"] > LIKELY]
+    harmful = table[table["harm"] > 0].sort_values("harm", ascending=False, kind="stable")
+    parts = {"wrong": wrong[:SHOWN], "harmful": harmful[:SHOWN], "sources": pd.DataFrame(facts["sources"])}
+    return render("audit.html", facts=facts, **{name: as_table(part) for name, part in parts.items()})
 
 
 def render(template: str, **values: object) -> str:

@@ -93,13 +93,14 @@ class Labelling:
     def label(self, model: LogisticRegression, strategy: Strategy, state: State) -> Result:
         """Go on with the rounds where ``state`` left them, and compare and judge what came of them."""
         started = time.perf_counter()
-        terminal.tell([*self.inputs.findings, *(self.pool.findings if self.pool else ())])
         if self.pool is None:
+            terminal.tell(self.inputs.findings)
             found = self._judged(model, None, None, 0.0)
             return Result((), 0, NO_POOL, {}, [], found, time.perf_counter() - started)
         done, stopping = state.rounds(), self.settings.stopping
         before = sum(record.seconds for record in done)
         labeler = self._labeler(model, strategy, self.pool.matrix)
+        terminal.tell([*self.inputs.findings, *self.pool.findings])
         rounds = self._rounds(labeler, done, state)
         kept = stopping.kept([record.loss for record in rounds])
         models, held_out = three_models(labeler, rounds, stopping)

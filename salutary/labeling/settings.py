@@ -96,6 +96,10 @@ class LabelSettings:
                 raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
         self._check_predictions()
+        if self.folds == 1:
+            raise SalutaryError("folds must be 0, for no cross-fitting, or at least 2")
+        if not self.pool and not self.audit and not self.remedies:
+            raise SalutaryError("there is nothing to do: set pool, a file of rows to label, or remedies=true")
         _ = self.stopping, self.reading
 
     def _check_places(self) -> None:

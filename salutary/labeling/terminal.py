@@ -10,6 +10,7 @@ from rich.table import Table
 
 from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
 from salutary.labeling.judging import HANDED, Judged
+from salutary.labeling.measured import Measured
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.verdict import standard_error, verdict
@@ -75,34 +76,32 @@ def _notes(found: Judged) -> list[str]:
 
 def _judged(found: Judged) -> Table:
     """Every model, the best first; what is handed over above them."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column(f"{len(found.judgement.y):,} validation rows, held out", no_wrap=True)
-    for name in ("loss", "accuracy", "weight"):
-        table.add_column(name, justify="right", no_wrap=True)
-    names = sorted(found.judgement.names, key=lambda name: found.held_out[name][0].mean())
-    for name in (HANDED, *names):
-        losses, hits = found.held_out[name]
-        weight = found.judgement.weights.get(name)
-        cells = (
-            f"{losses.mean():.4f} ± {standard_error(losses):.4f}",
-            f"{100 * hits.mean():.2f}%",
-            "" if weight is None else f"{weight:.0%}",
-        )
-        title = f"handed over: {found.judgement.combine}" if name == HANDED else name
-        table.add_row(title, *cells, style="bold" if name == HANDED else None)
-        if name == HANDED:
-            table.add_section()
+    for name, width in (("loss", 15), ("accuracy", 8), ("weight", 6)):
+        table.add_column(name, justify="right", min_width=width, no_wrap=True)
+    handed = found.held_out[HANDED]
+    table.add_row(f"handed over: {found.judgement.combine}", *_cells(handed), style="bold")
     table.add_section()
-    losses, hits = found.majority
-    table.add_row(NAMES[MAJORITY], f"{losses.mean():.4f}", f"{100 * hits.mean():.2f}%")
+    for name in sorted(found.judgement.names, key=lambda name: found.held_out[name][0].mean()):
+        weight = found.judgement.weights.get(name)
+        table.add_row(name, *_cells(found.held_out[name]), "" if weight is None else f"{weight:.0%}")
+    table.add_section()
+    table.add_row(NAMES[MAJORITY], *_cells(found.majority))
     return table
 
 
+def _cells(measured: Measured) -> tuple[str, str]:
+    losses, hits = measured
+    return f"{losses.mean():.4f} ± {standard_error(losses):.4f}", f"{100 * hits.mean():.2f}%"
+
+
 def summarise_audit(facts: dict, path: Path, folder: Path) -> None:
-    """How many labelled rows hurt, and where they are."""
+    """How many labels are likely wrong, how many rows hurt, and where they are."""
     console(soft_wrap=True).print(
-        f"{facts['hurting']} of {facts['n_labeled']:,} labelled rows hurt the validation loss by more than"
-        f" two standard errors; {facts['doubted']} have a label that the others do not predict.\n"
+        f"{facts['likely_wrong']} of {facts['n_labeled']:,} labelled rows have a label that is likely wrong;"
+        f" {facts['hurting']} hurt the validation loss by more than two standard errors;"
+        f" {facts['doubted']} have a label that the others do not predict.\n"
         f"ranked rows in {path}, the page in {folder}/audit.html"
     )
 

@@ -32,10 +32,10 @@ NAMED = 5
 class ColumnShift:
     """How one column differs between the rows A and B.
 
-    ``statistic``: the largest difference of the two distributions, in [0, 1]: the distance of Kolmogorov and
-    Smirnov for numbers, the total variation distance for categories. ``p_value``: of the hypothesis that they
-    are one, corrected by Holm over the columns. ``feature``: that of the column which differs most, and its
-    means in A and B: for a category the shares of rows that have it.
+    ``statistic``: the largest difference of the two distributions, in [0, 1]: the distance of Kolmogorov
+    and Smirnov for numbers, the total variation distance for categories. ``p_value``: of the hypothesis
+    that they are one, corrected by Holm over the columns. ``feature``: that of the column which differs
+    most, and its means in A and B: for a category the shares of rows that have it.
     """
 
     name: str
@@ -50,9 +50,9 @@ class ColumnShift:
 class TwoSamples:
     """A test of whether A and B, two sets of rows called ``names``, are of one distribution.
 
-    ``auc``: area under the ROC curve of a classifier that tells B's rows from A's, on rows that it was not
-    trained on; .5 if it cannot. ``p_value``: of one distribution, one-sided. ``columns``: the least p value
-    first.
+    ``auc``: area under the ROC curve of a classifier that tells B's rows from A's, on rows that it was
+    not trained on; .5 if it cannot. ``p_value``: of one distribution, one-sided. ``columns``: the least p
+    value first.
     """
 
     auc: float
@@ -67,8 +67,8 @@ class TwoSamples:
 
     @property
     def is_sure(self) -> bool:
-        """Whether the classifier, or the test of a column, says so. A classifier of many features may not see
-        a shift of one.
+        """Whether the classifier, or the test of a column, says so. A classifier of many features may not
+        see a shift of one.
         """
         return self.p_value < LEVEL or bool(self.differing)
 
@@ -95,12 +95,12 @@ def two_samples(
 
     A random forest learns of one half of the rows to tell B's from A's, both sets weighing the same; its
     votes on the other half are compared by the rank test of Mann and Whitney; and the other way round.
-    ``groups``: the features of each column, as :attr:`Features.column_groups` has them; those of two values
-    are taken for categories (chi-squared), others for numbers (Kolmogorov-Smirnov). Of more than 2,000 rows
-    so many are drawn by ``rng``. Fewer than five rows on a side tell nothing: the p value is 1.
+    ``groups``: the features of each column, as :attr:`Features.column_groups` has them; those of two
+    values are taken for categories (chi-squared), others for numbers (Kolmogorov-Smirnov). Of more than
+    2,000 rows so many are drawn by ``rng``. Fewer than five rows on a side tell nothing: the p value is 1.
 
-    Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017. Out-of-bag votes would depend on
-    each other: 8% of random splits of the bank table were called different at a level of 5%.
+    Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017. Out-of-bag votes would depend
+    on each other: 8% of random splits of the bank table were called different at a level of 5%.
 
     Raises SalutaryError for features that are not of one table, or not finite.
     """
@@ -129,8 +129,8 @@ def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _told_apart(A: np.ndarray, B: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:
     """Area under the curve, and p value.
 
-    Given what a forest learned of one half, the ranks of the other are as Mann and Whitney say. Of the two
-    halves, which depend on each other, Bonferroni's p value.
+    Given what a forest learned of one half, the ranks of the other are as Mann and Whitney say. Of the
+    two halves, which depend on each other, Bonferroni's p value.
     """
     X, is_b = np.concatenate([A, B]), np.repeat([False, True], [len(A), len(B)])
     halves = StratifiedKFold(2, shuffle=True, random_state=_state(rng)).split(X, is_b)
@@ -142,7 +142,10 @@ def _half(
     X: np.ndarray, is_b: np.ndarray, learned: np.ndarray, told: np.ndarray, rng: np.random.Generator
 ) -> tuple[float, float]:
     forest = RandomForestClassifier(
-        TREES, class_weight="balanced", max_samples=min(TREE_ROWS, len(learned)), random_state=_state(rng)
+        TREES,
+        class_weight="balanced",
+        max_samples=min(TREE_ROWS, len(learned)),
+        random_state=_state(rng),
     )
     votes = forest.fit(X[learned], is_b[learned]).predict_proba(X[told])[:, 1]
     of_a, of_b = votes[~is_b[told]], votes[is_b[told]]
@@ -170,8 +173,9 @@ def _columns(A: np.ndarray, B: np.ndarray, groups: Mapping[str, Sequence[int]]) 
 
 @dataclass(frozen=True)
 class _Features:
-    """Features (n, d) of both sets. ``few`` (d,): those of two values at most; ``distances`` and ``p_values``
-    (d,): of Kolmogorov and Smirnov, for the others; ``gaps`` (d,): of the means, in standard deviations.
+    """Features (n, d) of both sets. ``few`` (d,): those of two values at most; ``distances`` and
+    ``p_values`` (d,): of Kolmogorov and Smirnov, for the others; ``gaps`` (d,): of the means, in standard
+    deviations.
     """
 
     A: np.ndarray
@@ -210,8 +214,8 @@ class _Features:
 
 
 def _categories(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """Total variation distance of the category numbers a (n_a,) and b (n_b,), and the p value of chi-squared,
-    of Fisher's exact test where there are two categories.
+    """Total variation distance of the category numbers a (n_a,) and b (n_b,), and the p value of
+    chi-squared, of Fisher's exact test where there are two categories.
     """
     k = max(a.max(), b.max()) + 1
     counts = np.stack([np.bincount(a, minlength=k), np.bincount(b, minlength=k)])

@@ -75,8 +75,8 @@ class Features:
 
     @property
     def column_groups(self) -> dict[str, list[int]]:
-        """The features of each column: places in :attr:`names`. Its number, and what says that it is missing;
-        or its categories.
+        """The features of each column, as places in :attr:`names`: its number, and what says that it is
+        missing; or its categories.
         """
         groups = {name: [place] for place, name in enumerate(self.schema.numeric)}
         indicated = self._indicated if self.schema.numeric else []

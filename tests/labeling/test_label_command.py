@@ -38,7 +38,7 @@ def test_a_saved_model_reads_rows_as_it_was_trained(salutary_label, tmp_path):
         "t": slice(200, None),
     }.items():
         table[rows].to_csv(tmp_path / f"{name}.csv", index=False)
-    settings = ("labeled=l.csv", "validation=v.csv", "pool=p.csv", "test=t.csv", "target=y")
+    settings = ("labeled=l.csv", "validation=v.csv", "pool=p.csv", "test=t.csv", "target=y", "remedies=false")
     status, _, err = salutary_label(*settings, "categorical=[number]", "rounds=1", "folds=0")
     assert status == 0, err
     facts = json.loads((tmp_path / "labels" / "facts.json").read_text())
@@ -103,7 +103,7 @@ def test_labels_that_a_pool_has_after_all_are_told_and_not_used(salutary_label, 
     files.assign(kind=truth[260:].map({0: "malignant", 1: "benign"}).to_numpy())[full.columns].to_csv(
         tmp_path / "pool.csv", index=False
     )
-    assert salutary_label(*FILES[:2], "pool=pool.csv", FILES[3], "rounds=2", "output=with.csv")[0] == 0
+    assert salutary_label(*FILES[:2], "pool=pool.csv", *FILES[3:], "rounds=2", "output=with.csv")[0] == 0
     without, labels = (pd.read_csv(tmp_path / name) for name in ("without.csv", "with.csv"))
     pd.testing.assert_frame_equal(labels.drop(columns="true_label"), without)
     agreement = f"{100 * (labels['label'] == labels['true_label']).mean():.0f}% of the assigned ones"
@@ -130,7 +130,7 @@ def test_one_answer_for_every_form_of_a_pool(salutary_label, files, tmp_path, na
         pool.to_feather(path)
     else:
         pool.to_csv(path, index=False)
-    found = salutary_label(*FILES[:2], f"pool={path}", FILES[3], *settings, *numbers, "output=found.csv")
+    found = salutary_label(*FILES[:2], f"pool={path}", *FILES[3:], *settings, *numbers, "output=found.csv")
     assert found[0] == 0, found
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
@@ -303,6 +303,6 @@ def test_a_column_called_null(salutary_label, files, tmp_path):
     for name in ("train.csv", "val.csv"):
         table = pd.read_csv(tmp_path / name).rename(columns={"kind": "null"})
         table.to_csv(tmp_path / name, index=False)
-    status, _, err = salutary_label(*FILES[:3], "target='null'", "rounds=1", "output=labels.csv")
+    status, _, err = salutary_label(*FILES[:3], "target='null'", FILES[4], "rounds=1", "output=labels.csv")
     assert status == 0, err
     assert set(pd.read_csv(tmp_path / "labels.csv")["label"]) <= {"benign", "malignant"}

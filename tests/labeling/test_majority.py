@@ -106,7 +106,7 @@ def noise(n, seed, signal):
 def test_terminal_page_card_and_facts_say_so(salutary_label, tmp_path, signal, warned):
     for seed, (name, n) in enumerate({"l": 48, "v": 80, "p": 80, "t": 80}.items()):
         noise(n, seed, signal).to_csv(tmp_path / f"{name}.csv", index=False)
-    files = ("labeled=l.csv", "validation=v.csv", "pool=p.csv", "test=t.csv", "target=y")
+    files = ("labeled=l.csv", "validation=v.csv", "pool=p.csv", "test=t.csv", "target=y", "remedies=false")
     status, out, err = salutary_label(*files, "output=out.csv", "rounds=1", "folds=2")
     assert status == 0, err
     facts = json.loads((tmp_path / "out" / "facts.json").read_text())

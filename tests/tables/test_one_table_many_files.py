@@ -190,6 +190,7 @@ def test_one_table_in_many_more_files(drawn):
 # salutary-label -----------------------------------------------------------------------------------
 
 LABEL = {"target": "target", "rounds": "2", "budget": "3", "folds": "2", "seed": "0", "model.l2": "1"}
+LABEL |= {"remedies": "false"}
 QUICKLY = {"strategy.rerank": "2", "strategy.confidence": "0"}
 
 

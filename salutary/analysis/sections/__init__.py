@@ -24,7 +24,10 @@ from salutary.experiments.runs import SETTINGS, last_rounds, read_facts, read_ro
 from salutary.system.conf import config_dir
 
 # Settings of a group that runs of an experiment may differ in, beside those at the top.
-VARIED_IN_GROUPS = ("strategy.confidence", "strategy.estimate", "strategy.judge", "model.surrogate_l2")
+VARIED_IN_GROUPS = (
+    *("strategy.confidence", "strategy.estimate", "strategy.judge", "model.surrogate_l2"),
+    *("study.situation", "study.n_validation"),
+)
 
 
 @dataclass
@@ -52,7 +55,7 @@ class Records:
         settings = self.facts["settings"]
         for name in VARIED_IN_GROUPS:
             group, _, key = name.partition(".")
-            self.facts[name] = [each[group].get(key) for each in settings]
+            self.facts[name] = [(each.get(group) or {}).get(key) for each in settings]  # a study is often none
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
 

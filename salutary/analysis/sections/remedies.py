@@ -1,0 +1,172 @@
+"""The best model that needs no new label: what is handed over beside everything that a user would otherwise take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from salutary.analysis import paper
+from salutary.analysis.curves import datasets_in_order, panels
+from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.experiments.runs import read_table
+from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION
+
+TITLE = "Remedies: the best model that needs no new label"
+INTRO = """\
+400 labelled rows (600 from ten sources), 100 or 300 validation rows; five situations of the labelled rows (`clean`; `shift`: of the
+other half of the table; `symmetric` and `class_dependent`: wrong labels; `sources`). `average` is what `salutary-label` hands
+over. Beside it training on labelled and validation rows, with each base model and with a soft vote of them, trees tuned by
+scikit-learn's grid search, and cleanlab's CleanLearning. Test log-loss; lower is better."""
+VARIED = ("study.situation", "study.n_validation")
+COLUMNS = ("situation", "n_validation", "model", "test_loss", "test_accuracy", "held_out_loss", "weight", "seconds")
+AVERAGE, PLAIN = "average", "labeled_and_validation"
+BASES = ("hist_gradient_boosting", "random_forest")
+# Training on L + V: the base models as they come, and what else a user would take.
+PLAINS = (PLAIN, *(f"{base}-{PLAIN}" for base in BASES))
+RIVALS = (*(f"{base}, tuned" for base in BASES), "CleanLearning")
+NAMES = {
+    AVERAGE: "average (handed over)",
+    "best": "the best by V",
+    PLAIN: "L + V, linear",
+    f"{BASES[0]}-{PLAIN}": "L + V, boosting",
+    f"{BASES[1]}-{PLAIN}": "L + V, forest",
+    "plain_vote": "L + V, vote of the three",
+    f"{BASES[0]}, tuned": "L + V, boosting tuned",
+    f"{BASES[1]}, tuned": "L + V, forest tuned",
+    "CleanLearning": "L + V, CleanLearning",
+}
+SITUATIONS = ("clean", "shift", "symmetric", "class_dependent", "sources")
+# What the average may lose on clean rows against the plain model that hindsight would choose, of its loss.
+ALLOWED = 0.01
+CELL = ["situation", "dataset", "n_validation"]
+
+
+def section(records: Records) -> Section:
+    losses = measured(records)
+    shown = [name for name in NAMES if name in losses]
+    text = [INTRO, _size(losses), _by_situation(losses[shown])]
+    text += ["![Loss of what is handed over, less that of plain training, by table](remedies.png)"]
+    text += ["Cells (situation, table, number of validation rows):", markdown_table(verdicts(losses))]
+    text += [clean(losses), "Mean test log-loss of every remedy:", _every(losses)]
+    figures = {"remedies": draw_gains(losses)}
+    test = ranks(_ranked(losses[shown]), "value")
+    if test:
+        text += [
+            "Mean ranks over situations, tables and numbers of validation rows (Nemenyi's test; cells of one table"
+            " are not independent, so it is surer than it should be):",
+            "![Mean ranks, and which models cannot be told apart](remedies-ranks.png)",
+        ]
+        figures["remedies-ranks"] = critical_difference_diagram(test)
+    return Section(TITLE, "\n\n".join(text), figures, {"remedies": losses.reset_index()})
+
+
+def measured(records: Records) -> pd.DataFrame:
+    """Test losses: a row for each situation, dataset, n_validation and seed, a column for each model."""
+    rows = read_table(map(Path, records.facts.index), "remedies", COLUMNS)
+    rows = rows.join(records.facts[["dataset", "seed"]], on="run")
+    return rows.pivot_table("test_loss", [*CELL, "seed"], "model")
+
+
+def _size(losses: pd.DataFrame) -> str:
+    seeds = losses.groupby(level=CELL).size()
+    return f"{len(seeds)} cells, {seeds.min()} to {seeds.max()} seeds each."
+
+
+def _in_order(table: pd.DataFrame) -> pd.DataFrame:
+    return table.reindex([name for name in SITUATIONS if name in table.index])
+
+
+def _by_situation(losses: pd.DataFrame) -> str:
+    table = _in_order(losses.groupby(level="situation").mean())
+    best = table.idxmin(axis=1)
+    texts = table.map("{:.3f}".format)
+    for situation, name in best.items():
+        texts.loc[situation, name] = f"**{texts.loc[situation, name]}**"
+    return markdown_table(texts.T.rename(index=NAMES).rename_axis(index="", columns=""))
+
+
+def _every(losses: pd.DataFrame) -> str:
+    remedies = [name for name in losses if name not in (*RIVALS, "best")]
+    table = _in_order(losses[remedies].groupby(level="situation").mean()).T
+    table = table.reindex(table.mean(axis=1).sort_values().index)
+    return markdown_table(table.map("{:.3f}".format, na_action="ignore").rename_axis(index="", columns=""))
+
+
+def verdicts(losses: pd.DataFrame) -> pd.DataFrame:
+    """In how many cells of each situation the average is better, or worse, and surely so (2 paired standard errors
+    over seeds), than each plain model, and than the best of those three on the test rows.
+    """
+    against = {name: losses[name] for name in (*PLAINS, "plain_vote", *RIVALS) if name in losses}
+    hindsight = losses[[name for name in PLAINS if name in losses]].min(axis=1)
+    against["best of the three in hindsight"] = hindsight
+    rows = {}
+    for name, other in against.items():
+        gaps = (losses[AVERAGE] - other).groupby(level=CELL)
+        mean, error = gaps.mean(), gaps.std() / np.sqrt(gaps.size())
+        texts = {}
+        for situation in SITUATIONS:
+            if situation not in mean.index.get_level_values("situation"):
+                continue
+            each, sure = mean.xs(situation), 2 * error.xs(situation)
+            better, worse = (each < 0).sum(), (each > 0).sum()
+            surely = (each < -sure).sum(), (each > sure).sum()
+            texts[situation] = f"{better} ({surely[0]}) : {worse} ({surely[1]})"
+        rows[NAMES.get(name, name)] = texts
+    table = pd.DataFrame(rows).T
+    return table.rename_axis(index="better (surely) : worse (surely) than", columns="")
+
+
+def clean(losses: pd.DataFrame) -> str:
+    """Whether a clean L pays for being judged: cells where the average loses more than ``ALLOWED``."""
+    if "clean" not in losses.index.get_level_values("situation"):
+        return ""
+    here = losses.xs("clean")
+    hindsight = here[[name for name in PLAINS if name in here]].min(axis=1)
+    excess = (here[AVERAGE] / hindsight - 1).groupby(level=["dataset", "n_validation"]).mean()
+    over = excess[excess > ALLOWED]
+    text = f"On clean rows, against the best of the three in hindsight: {excess.mean():+.1%} of its loss in the mean, "
+    text += f"{excess.max():+.1%} at worst."
+    if len(over):
+        cells = [f"{paper.DATASETS.get(name, name)}, {n} rows: {each:+.1%}" for (name, n), each in over.items()]
+        return f"{text} Above the {ALLOWED:.0%} that are allowed: {'; '.join(cells)}."
+    return f"{text} No cell is above the {ALLOWED:.0%} that are allowed."
+
+
+def _ranked(losses: pd.DataFrame) -> pd.DataFrame:
+    """Cells as :func:`ranks` takes tables: higher is better."""
+    means = -losses.groupby(level=CELL).mean().dropna(axis=1)
+    cells = means.reset_index(drop=True).rename_axis(index="dataset").rename(columns=NAMES)
+    return cells.reset_index().melt("dataset", var_name="strategy", value_name="value")
+
+
+def draw_gains(losses: pd.DataFrame) -> Figure:
+    """Relative change of the loss by the average, against the three plain models, a panel for each situation."""
+    names = [name for name in SITUATIONS if name in losses.index.get_level_values("situation")]
+    figure, axes = panels(len(names), 3, 3.4, 2.9)
+    looks = dict(zip(PLAINS, ((BLACK, "o"), (BLUE, "s"), (VERMILLION, "^")), strict=True))
+    for axis, situation in zip(axes, names, strict=False):
+        here = losses.xs(situation).groupby(level=["dataset", "n_validation"]).mean()
+        datasets = datasets_in_order(here.index.get_level_values("dataset"))
+        for name, (color, marker) in looks.items():
+            if name not in here:
+                continue
+            for n, offset in zip(sorted(here.index.get_level_values("n_validation").unique()), (-0.15, 0.15), strict=False):
+                each = here.xs(n, level="n_validation").reindex(datasets)
+                change = 100 * (each[AVERAGE] / each[name] - 1)
+                filled = color if offset > 0 else "none"
+                places = np.arange(len(datasets)) + offset
+                label = f"{NAMES[name]}, {n} validation rows"
+                style = {"color": color, "marker": marker, "markerfacecolor": filled, "linestyle": ""}
+                axis.plot(places, change, label=label, markersize=5, **style)
+        axis.axhline(0, color=GREY, linewidth=0.8)
+        axis.set_title(situation.replace("_", "-"), fontsize=9)
+        axis.set_xticks(range(len(datasets)), [paper.DATASETS.get(name, name) for name in datasets], rotation=35)
+        axis.tick_params(labelsize=7)
+    axes[0].set_ylabel("change of the loss by the average, %", fontsize=8)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+    return figure
