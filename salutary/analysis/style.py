@@ -42,7 +42,10 @@ REFERENCES = {
     "initial": "Initial model",
     "labeled_and_validation": "Trained on L + V",
     "fully_supervised": "Fully supervised",
+    "remedies_average": "Average of remedies",
 }
+# Before the name of a remedy that is a reference line.
+REMEDY = "remedy_"
 MARKERS = "1234+|_ph8"
 LINES = ("-", "--", ":", "-.")
 
@@ -75,6 +78,8 @@ def _base(strategy: str) -> str:
 
 def label(strategy: str) -> str:
     """A strategy or reference line as readers see it."""
+    if strategy.startswith(REMEDY):
+        return f"Remedy {strategy.removeprefix(REMEDY)}"
     return REFERENCES.get(strategy) or look(strategy).label
 
 

@@ -12,7 +12,9 @@ from salutary.analysis.style import label
 from salutary.experiments.collect import flattened
 
 # No reference line depends on these; on which strategy it is one may, with baselines_use_validation.
-OF_STRATEGIES = ("strategy.", "rounds", "budget")
+OF_STRATEGIES = ("strategy.", "rounds", "budget", "reference")
+# But those of remedies that take the labels which a run assigned, and what is made of some of them.
+OF_RUNS = ("remedy_salutary", "remedies_average")
 
 # What stands for a file or a folder of the user's in the settings of a record.
 CHECKSUM = r"sha256:([0-9a-f]{8})[0-9a-f]{56}\S*"
@@ -92,11 +94,12 @@ def line_names(references: pd.DataFrame, facts: pd.DataFrame) -> pd.Series:
     """
     settings = settings_of(facts)
     others = [name for name in settings if not name.startswith(OF_STRATEGIES)]
-    settings = settings[others].assign(strategy=facts["strategy"])
+    settings = settings.assign(strategy=facts["strategy"])
     names = references["line"].copy()
     for (_, line), rows in references.groupby(["dataset", "line"]):
-        values = rows[["run", "seed", "test_accuracy"]].join(settings, on="run")
-        needed = _needed(values, differing(values[settings.columns]))
+        of_line = settings if line.startswith(OF_RUNS) else settings[[*others, "strategy"]]
+        values = rows[["run", "seed", "test_accuracy"]].join(of_line, on="run")
+        needed = _needed(values, differing(values[of_line.columns]))
         for row, told in values[needed].iterrows() if needed else ():
             names[row] = named_by(label(line), told)
     return names

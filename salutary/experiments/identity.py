@@ -52,6 +52,8 @@ def what_matters(config: dict) -> dict:
         model["precision"] = _precision(config["device"].get("name"))
     for name in ("cache_dir", "device"):
         config["dataset"].pop(name, None)
+    if not config.get("reference"):  # a run without them is the one that it was before there were any
+        config.pop("reference", None)
     for name in ("data_dir", "cache_dir", "output_dir", "force"):
         config.pop(name, None)
     for name in ("name", "threads", "turns"):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
 from salutary.datasets import Table, load
@@ -15,18 +17,21 @@ from salutary.errors import SalutaryError
 from salutary.experiments import held_out, judge, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
-from salutary.experiments.kept_references import ReferenceCache, key_of
+from salutary.experiments.kept_references import ReferenceCache, key_of, with_remedies
 from salutary.experiments.loop import Plan
-from salutary.experiments.metrics import HeldOut
+from salutary.experiments.metrics import HeldOut, Metrics
 from salutary.experiments.problem import Problem, as_set
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
+from salutary.experiments.remedy_lines import RemedyLines
 from salutary.experiments.rounds import Round, parsed, row
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told, steps
 from salutary.models import keeps_checkpoint
 from salutary.system.commands import build
+
+log = logging.getLogger(__name__)
 
 
 class Parts(Protocol):
@@ -66,13 +71,13 @@ def execute(
         rounds, budget = settings.sized(len(problem.split.pool))
         if study:
             study.check(problem, model, strategy)
-        done = directory.resume(settings.force)
         plan = Plan(problem, model, strategy, rounds, budget, settings.seed)
+        remedies = RemedyLines.of(settings.reference, plan)
+        done = directory.resume(settings.force)
         plan, judged, done = _judged(directory, plan, done, told)
-        initial = [record.test for record in done[:1]]
-        records = plan.run(done)
-        for record in terminal.progress(records, rounds, directory.identity, len(done), told):
-            initial.append(record.test)
+        seen = [*done]
+        for record in terminal.progress(plan.run(done), rounds, directory.identity, len(done), told):
+            seen.append(record)
             directory.append(record)
         if study:
             directory.add_tables(study.measure(problem, plan.model, strategy, budget, settings.seed))
@@ -85,7 +90,8 @@ def execute(
             measured: HeldOut | None = judged.held_out()
         else:
             measured = held_out.compared(plan, settings.folds, told)
-        references = reference_lines(problem, plan.model, initial[0], trained)
+        references = reference_lines(problem, plan.model, seen[0].test, trained)
+        references |= _of_remedies(remedies, plan, seen, directory, references_key, told)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
             references, table, device.description, time.perf_counter() - started, twins, measured
@@ -118,6 +124,24 @@ def _judged(
     best = judge.best(tried)
     plan = judge.with_penalty(plan, best.l2) if best else replace(plan, strategy=judge.NoLabels())
     return plan, best, done
+
+
+def _of_remedies(
+    remedies: RemedyLines,
+    plan: Plan,
+    seen: list[Round],
+    directory: RunDirectory,
+    key: str | None,
+    told: Told | None,
+) -> dict[str, Metrics]:
+    """Their lines, which are kept unless they depend on the labels that the run has assigned."""
+    for line in remedies.told:
+        log.info(line)
+    if remedies.take_labels or not remedies.remedies:
+        return remedies.lines(plan, seen, told)
+    cache = ReferenceCache(directory.config["cache_dir"])
+    train = partial(remedies.lines, plan, seen, told)
+    return cache.lines(with_remedies(key, remedies.names), directory.identity, train, remedies.names)
 
 
 def _told(directory: RunDirectory) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ import logging
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -42,19 +42,22 @@ class ReferenceCache:
     def __init__(self, cache_dir: str | Path | None = None):
         self.folder = directory(cache_dir) / "references"
 
-    def lines(self, key: str | None, identity: Identity, train: Callable[[], Lines]) -> Lines:
-        """What ``train`` gives, by the :func:`key_of` of all that decides it; None keeps nothing.
+    def lines(
+        self, key: str | None, identity: Identity, train: Callable[[], Lines], names: Sequence[str] = TRAINED
+    ) -> Lines:
+        """What ``train`` gives, lines of these ``names``, by the :func:`key_of` of all that decides it; None
+        keeps nothing.
 
         Raises what ``train`` raises.
         """
         if key is None:
             return train()
         path = self.folder / f"{identity.dataset}-{identity.model}-seed{identity.seed}-{key[:16]}.json"
-        if found := _read(path, key):
+        if found := _read(path, key, names):
             log.info("the reference lines are kept in %s", path)
             return found
         with _locked(path):
-            if found := _read(path, key):  # another process has trained them meanwhile
+            if found := _read(path, key, names):  # another process has trained them meanwhile
                 return found
             lines = train()
             _keep(path, key, lines)
@@ -84,18 +87,14 @@ def _keep(path: Path, key: str, lines: Lines) -> None:
         log.info("%s cannot be written (%s): the reference lines are not kept", path, error.strerror)
 
 
-def _read(path: Path, key: str) -> Lines | None:
-    """The lines in a file, if it is whole and the one of this key."""
+def _read(path: Path, key: str, names: Sequence[str]) -> Lines | None:
+    """The lines in a file, if it is whole, the one of this key, and has those of these names."""
     try:
         content = json.loads(path.read_bytes())
         texts = content["lines"]
-        if (
-            content["key"] != key
-            or content["checksum"] != _checksum(key, texts)
-            or set(texts) != set(TRAINED)
-        ):
+        if content["key"] != key or content["checksum"] != _checksum(key, texts) or set(texts) != set(names):
             return None
-        return {name: Metrics(**texts[name]) for name in TRAINED}
+        return {name: Metrics(**texts[name]) for name in names}
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
@@ -134,6 +133,11 @@ def key_of(problem: Problem, model: Model, settings: Mapping[str, Any], seed: in
     tensors = [_digest(each.numpy(force=True)) for each in (problem.X, problem.y, problem.given)]
     computed_by = [device, torch.backends.cpu.get_cpu_capability(), _libraries()]
     return _checksum(made_by, computed_by, told, files, rows, tensors, problem.n_classes, seed)
+
+
+def with_remedies(key: str | None, remedies: Sequence[str]) -> str | None:
+    """The key of the lines of these remedies, from that of the trained ones: the same decides both."""
+    return None if key is None else _checksum(key, "remedies", list(remedies))
 
 
 def _digest(values: np.ndarray) -> str:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, fields
 
 from salutary.errors import SalutaryError
-from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Whole, Worded, check
+from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Texts, Whole, Worded, check
 
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
 TEXTS_OF_DATA = (
@@ -50,6 +50,7 @@ RULES = {
     "cache_dir": Text("the name of a folder") | NULL,
     "folds": Worded(Choice("auto") | Whole(0), "auto, 0 or a whole number >= 2"),
     "baselines_use_validation": Flag(),
+    "reference": Texts("a list of remedies such as [noise_model_3,cleaned]"),
     "force": Flag(),
 }
 
@@ -71,6 +72,7 @@ class Settings:
     label_noise: float
     folds: int | str
     baselines_use_validation: bool
+    reference: list[str]
     output_dir: str
     data_dir: str | None
     cache_dir: str | None

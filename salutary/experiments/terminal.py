@@ -18,6 +18,7 @@ REFERENCE_NAMES = {
     "initial": "initial model",
     "labeled_and_validation": "labelled + validation",
     "fully_supervised": "fully supervised",
+    "remedies_average": "average of remedies",
 }
 
 
@@ -115,13 +116,18 @@ def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Tab
     if last.round:
         lines[f"round {last.round}"] = last.test
     n_rounds = len(lines)
-    lines |= {REFERENCE_NAMES[name]: metrics for name, metrics in references.items() if name != "initial"}
+    lines |= {_line(name): metrics for name, metrics in references.items() if name != "initial"}
     for i, (name, metrics) in enumerate(lines.items()):
         shares = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
         cells = [*(f"{100 * share:.2f}%" for share in shares), f"{metrics.loss:.4f}"]
         is_last = i == n_rounds - 1
         table.add_row(name, *cells, style="bold" if is_last else None, end_section=is_last)
     return table
+
+
+def _line(name: str) -> str:
+    """A reference line as a reader sees it."""
+    return REFERENCE_NAMES.get(name, name.replace("remedy_", "remedy ", 1))
 
 
 def _labels(records: Sequence[Round]) -> str:

@@ -2,50 +2,45 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterator
-from typing import Self
+import time
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from sklearn import linear_model
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
+from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from salutary.errors import SalutaryError
+from salutary.integrations import remedied
 from salutary.integrations.uncut import opened
+from salutary.integrations.words import own_words
+from salutary.labeling.judging import Judged, assigned
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
+from salutary.remedies.judge import folds_of
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
 from salutary.system.device import one_thread
 from salutary.system.rules import Choice, Number, Worded, check
 
+NO_POOL = "there is no pool"
 TUNED = Choice("cv", "validation")
 RULES = {"C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"')}
 
 
-@contextlib.contextmanager
-def _own_words() -> Iterator[None]:
-    """Errors of the model name its settings, which are ``C`` here."""
-    try:
-        yield
-    except SalutaryError as error:
-        text = (
-            str(error)
-            .replace(" or model.max_iter", "")
-            .replace(", or set strategy.solver=auto", "")
-            .replace("raise model.l2", "lower C")
-        )
-        raise SalutaryError(
-            re.sub(r"model\.l2=(\S+)\)", lambda l2: f"C={1 / float(l2[1]):g})", text)
-        ) from error
+def _has_logits(classifier: SalutaryClassifier) -> bool:
+    """Raises AttributeError for one that has none."""
+    model = getattr(classifier, "model_", None)
+    if model is not None and not hasattr(model, "decision_function"):
+        raise AttributeError("a soft vote of several models has probabilities only: take predict_proba")
+    return True
 
 
 class SalutaryClassifier(ClassifierMixin, BaseEstimator):
@@ -58,6 +53,11 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     Searches and cross-validation of scikit-learn cut each argument of ``fit`` that happens to have as many
     rows as their ``X``, the pool too. Such a fit is refused; ``params={"X_pool": Uncut(X_pool), ...}``, with
     :class:`salutary.Uncut`, hands the rows on whole.
+
+    With ``remedies`` the model is the best that can be made of X, the validation rows and the pool: each
+    remedy of :mod:`salutary.remedies`, with each of the candidates, is refitted in folds of the validation
+    rows and measured on what was held out, and the average of those that are good is handed over. Who gave
+    which label of y may be told to ``fit`` as ``source``.
 
     Parameters
     ----------
@@ -73,7 +73,10 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         held-out validation rows; those up to the lowest loss are kept.
     patience, max_labels, min_influence, max_seconds: see :class:`salutary.labeling.stopping.Stopping`.
     folds: of the validation rows, for cross-fitting; 0 for none: the validation loss itself then stops.
-    random_state: of the folds.
+    random_state: of the folds, and of whatever remedies draw.
+    remedies: True for all that apply, a list of their names (:mod:`salutary.remedies.catalogue`), or None.
+    candidates: base models that remedies are made with: names, and classifiers of scikit-learn's kind.
+    combine: ``"average"``, ``"best"``, or the name of the one model that remedies are to hand over.
 
     Attributes
     ----------
@@ -86,7 +89,17 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     validation_loss_, held_out_loss_: of each round from round 0, on the validation rows that chose, and, by
         cross-fitting, on ones that did not (None without).
     stop_: why it stopped.
-    model_: the fitted :class:`sklearn.linear_model.LogisticRegression`.
+    model_: the fitted :class:`sklearn.linear_model.LogisticRegression`; with remedies it may be a
+        :class:`sklearn.ensemble.VotingClassifier`, and then there are no ``coef_`` and ``intercept_``.
+
+    With remedies also
+
+    remedies_: DataFrame of name, about, weight, held_out_loss, standard_error, held_out_accuracy.
+    handed_: the same of the model itself, how much lower its loss is than with plain training on all labels,
+        and that in words: ``verdict``, ``warning``.
+    diagnosis_: what is wrong with X and y; its ``sentence`` says it. ``judgement_``: all models.
+    cleaned_weights_, cleaned_proba_: what a row of X counts for the model, where a validation row counts 1,
+        (n,), and its label as the model has it, (n, C).
 
     "Salutary labeling with zero human annotation", section 4.2.
 
@@ -114,6 +127,9 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         max_seconds: float | None = None,
         folds: int = 5,
         random_state: int | np.random.RandomState | None = None,
+        remedies: bool | Sequence[str] | None = None,
+        candidates: Sequence[str | BaseEstimator] = ("logistic", "hist_gradient_boosting", "random_forest"),
+        combine: str = "average",
     ):
         self.C = C
         self.fit_intercept = fit_intercept
@@ -127,9 +143,12 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.max_seconds = max_seconds
         self.folds = folds
         self.random_state = random_state
+        self.remedies = remedies
+        self.candidates = candidates
+        self.combine = combine
 
     @one_thread()
-    @_own_words()
+    @own_words()
     def fit(
         self,
         X: ArrayLike,
@@ -137,13 +156,17 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         X_pool: ArrayLike | None = None,
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
+        source: Sequence[Any] | np.ndarray | None = None,
     ) -> Self:
         """Fit to X (n, d) with labels y (n,), label X_pool (u, d) by X_val (v, d) with y_val (v,), fit to
         all.
 
-        The last three may be :class:`salutary.Uncut`. Raises SalutaryError, a ValueError, for arguments that
-        do not fit each other, and for a pool or validation rows that a search of scikit-learn has cut.
+        These three may be :class:`salutary.Uncut`. ``source`` (n,): who gave each label of y, any hashable
+        values; one per row, and so an argument here that searches rightly cut along with X. Only remedies
+        look at it, which need X_val and y_val. Raises SalutaryError, a ValueError, for arguments that do not
+        fit each other, and for a pool or validation rows that a search of scikit-learn has cut.
         """
+        started, seed = time.perf_counter(), self._seed()
         X, y = validate_data(self, X, y, dtype=np.float64)
         X_pool, X_val, y_val = opened(len(X), {"X_pool": X_pool, "X_val": X_val, "y_val": y_val})
         check_classification_targets(y)
@@ -153,32 +176,46 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         labeled = Rows(torch.tensor(X), torch.tensor(numbers))
         validation = self._validation(X_val, y_val)
         model = LogisticRegression(len(self.classes_), self._l2(validation), bool(self.fit_intercept))
+        case = remedied.Case.of(self, labeled, validation, source, model, seed, X_pool is not None)
+        if X_pool is None and case:
+            folds = folds_of(case.data.validation.y, self.folds, seed)
+            return self._remedied(case, case.judged(folds, None, None, 0.0), (), NO_POOL)
         if X_pool is None:
-            model.tune(*self._tuning(labeled, validation)).fit(labeled.X, labeled.y)
-            return self._finish(model, (), "there is no pool")
+            model.tune(*self._tuning(labeled, validation, seed)).fit(labeled.X, labeled.y)
+            return self._finish(model.to_sklearn(self.classes_), (), NO_POOL)
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
-        pool = ArrayPool(validate_data(self, X_pool, dtype=np.float64, reset=False))
+        pool = validate_data(self, X_pool, dtype=np.float64, reset=False)
+        return self._labelled(self._labeler(labeled, validation, pool, model, seed), pool, case, started)
+
+    def _labelled(
+        self, labeler: Labeler, pool: np.ndarray, case: remedied.Case | None, started: float
+    ) -> Self:
+        """The rounds, and what comes of them. ``started``: when the fit did."""
         stopping = Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
-        labeler = self._labeler(labeled, validation, pool, model)
         rounds = tuple(labeler.rounds(stopping))
         kept = stopping.kept([record.loss for record in rounds])
         self._curves(rounds)
-        return self._finish(labeler.kept(rounds, kept).model, rounds[1 : kept + 1], labeler.stop)
+        added = rounds[1 : kept + 1]
+        if case:
+            given, seconds = assigned(labeler, rounds, stopping), time.perf_counter() - started
+            return self._remedied(case, case.judged(labeler.split, pool, given, seconds), added, labeler.stop)
+        fitted = labeler.kept(rounds, kept).model
+        return self._finish(fitted.to_sklearn(self.classes_), added, labeler.stop)
 
     def _labeler(
-        self, labeled: Rows, validation: Rows, pool: ArrayPool, model: LogisticRegression
+        self, labeled: Rows, validation: Rows, pool: np.ndarray, model: LogisticRegression, seed: int
     ) -> Labeler:
         return Labeler(
             labeled,
             validation,
-            pool,
+            ArrayPool(pool),
             len(self.classes_),
             model,
             SalutaryGreedy(self.confidence, rerank=self.rerank),
             budget=self.budget,
             folds=self.folds,
-            seed=self._seed(),
+            seed=seed,
         )
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -189,11 +226,12 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         """Class probabilities, (n, C)."""
         return self._fitted().predict_proba(validate_data(self, X, dtype=np.float64, reset=False))
 
+    @available_if(_has_logits)
     def decision_function(self, X: ArrayLike) -> np.ndarray:
-        """Logits, (n,) for two classes, else (n, C)."""
+        """Logits, (n,) for two classes, else (n, C); not of a soft vote, which has none."""
         return self._fitted().decision_function(validate_data(self, X, dtype=np.float64, reset=False))
 
-    def _fitted(self) -> linear_model.LogisticRegression:
+    def _fitted(self) -> Any:
         check_is_fitted(self)
         return self.model_
 
@@ -217,9 +255,9 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         check(self, RULES)
         return self.C if isinstance(self.C, str) else 1 / float(self.C)
 
-    def _tuning(self, labeled: Rows, validation: Rows | None) -> tuple:
+    def _tuning(self, labeled: Rows, validation: Rows | None, seed: int) -> tuple:
         seen = (validation.X, validation.y) if validation else None
-        return labeled.X, labeled.y, np.random.default_rng(self._seed()), seen
+        return labeled.X, labeled.y, np.random.default_rng(seed), seen
 
     def _seed(self) -> int:
         return int(check_random_state(self.random_state).randint(2**31 - 1))
@@ -229,11 +267,19 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         is_held_out = rounds[0].held_out is not None
         self.held_out_loss_ = np.array([record.loss for record in rounds]) if is_held_out else None
 
-    def _finish(self, model: LogisticRegression, added: tuple[LabelRound, ...], stop: str) -> Self:
+    def _remedied(self, case: remedied.Case, found: Judged, added: tuple[LabelRound, ...], stop: str) -> Self:
+        self._finish(case.fitted(found), added, stop)
+        vars(self).update(remedied.attributes(found))
+        return self
+
+    def _finish(self, model: ClassifierMixin, added: tuple[LabelRound, ...], stop: str) -> Self:
         picks = [record.picks[0] for record in added]
         no_rows = np.empty(0, np.int64)
-        self.model_ = model.to_sklearn(self.classes_)
-        self.coef_, self.intercept_ = self.model_.coef_, self.model_.intercept_
+        for name in ("coef_", "intercept_", *remedied.FITTED):  # of an earlier fit
+            vars(self).pop(name, None)
+        self.model_ = model
+        if hasattr(model, "coef_"):
+            self.coef_, self.intercept_ = model.coef_, model.intercept_
         self.indices_ = np.concatenate([no_rows, *(each.rows for each in picks)])
         self.labels_ = self.classes_[np.concatenate([no_rows, *(each.labels for each in picks)])]
         self.influence_ = np.concatenate([np.empty(0), *(each.influence for each in picks)])

@@ -12,17 +12,19 @@ from sklearn.dummy import DummyClassifier
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.remedies.base_models import MIXED, Fitted, Linear
-from salutary.tables.labels import Classes
 from salutary.tables.votes import soft_vote
 
 
-def to_sklearn(average: Average, model: LogisticRegression, classes: Classes) -> ClassifierMixin:
-    """A logistic regression where all members are linear, else a soft vote; ``model``: settings of the first."""
+def to_sklearn(average: Average, model: LogisticRegression, classes: np.ndarray) -> ClassifierMixin:
+    """A logistic regression where all members are linear, else a soft vote; ``model``: settings of the first.
+
+    ``classes`` (C,): as the user has them.
+    """
     if average.is_linear:
         assert average.linear is not None
-        return _linear(average.linear, model, classes.values)
+        return _linear(average.linear, model, classes)
     members, weights = [], []
-    numbers = np.arange(len(classes.names))
+    numbers = np.arange(len(classes))
     if average.linear is not None:
         members.append(("linear", _linear(average.linear, model, numbers)))
         weights.append(average.linear_weight)
@@ -34,7 +36,7 @@ def to_sklearn(average: Average, model: LogisticRegression, classes: Classes) ->
         shares += MIXED * weight * fitted.shares
     members.append(("class_shares", _constant(shares / shares.sum())))
     weights.append(shares.sum())
-    return soft_vote(members, weights, classes.values)
+    return soft_vote(members, weights, classes)
 
 
 def _linear(linear: Linear, model: LogisticRegression, classes: np.ndarray) -> ClassifierMixin:

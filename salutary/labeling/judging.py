@@ -72,11 +72,20 @@ def part(rows: Rows) -> Part:
 
 
 def labelled_data(inputs: Inputs, model: LogisticRegression, seed: int) -> LabelledData:
-    """L, V and the sources as remedies take them. A ``model`` with a given penalty gives it to all linear models."""
+    """:func:`data_of` what was read."""
     sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
-    L, V = part(inputs.labeled.rows), part(inputs.validation.rows)
+    return data_of(inputs.labeled.rows, inputs.validation.rows, sources, model, seed)
+
+
+def data_of(
+    labeled: Rows, validation: Rows, sources: np.ndarray | None, model: LogisticRegression, seed: int
+) -> LabelledData:
+    """L, V and the sources (n_L,) as remedies take them. A ``model`` with a given penalty gives it to all
+    linear models.
+    """
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    return LabelledData(L, V, model.n_classes, sources, None, l2, model.fit_intercept, seed)
+    settings = None, l2, model.fit_intercept, seed
+    return LabelledData(part(labeled), part(validation), model.n_classes, sources, *settings)
 
 
 def assigned(labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stopping) -> list[Assigned]:
@@ -94,22 +103,27 @@ def assigned(labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stoppin
 @dataclass(frozen=True)
 class Remedying:
     """``remedies``: true for all, or names. ``bases``: the base models. ``combine``, ``max_seconds``: see
-    :class:`salutary.remedies.judge.Judge`.
+    :class:`salutary.remedies.judge.Judge`. ``progress``: whether one is shown.
     """
 
     remedies: bool | Sequence[str]
     bases: Sequence[BaseModel]
     combine: str
     max_seconds: float | None
+    progress: bool = True
 
     @classmethod
     def of(cls, settings: LabelSettings, bases: Sequence[BaseModel]) -> Remedying:
         """Raises SalutaryError for names of none."""
         remedying = cls(settings.remedies, bases, settings.combine, settings.max_seconds)
-        known = [*(name_of(*each) for each in product(remedying.chosen, bases)), VOTE]
-        if remedying.chosen and remedying.combine not in (AVERAGE, BEST, *known):
-            raise SalutaryError(f"combine={remedying.combine} is none of average, best, {', '.join(known)}")
+        remedying.check_names()
         return remedying
+
+    def check_names(self) -> None:
+        """Raises SalutaryError for names of none."""
+        known = [*(name_of(*each) for each in product(self.chosen, self.bases)), VOTE]
+        if self.chosen and self.combine not in (AVERAGE, BEST, *known):
+            raise SalutaryError(f"combine={self.combine} is none of average, best, {', '.join(known)}")
 
     @cached_property
     def chosen(self) -> list[Remedy]:
@@ -130,7 +144,7 @@ class Remedying:
         left = None if self.max_seconds is None else max(0.0, self.max_seconds - seconds)
         judge = Judge(self.chosen, self.bases, max_seconds=left)
         n_fits = (len(folds) + 1) * len(judge.names(data, bool(given)))
-        with naming_bar("judging", n_fits) as judge.started:
+        with naming_bar("judging", n_fits, self.progress) as judge.started:
             return judge.judge(data, folds, given, self.combine)
 
 
@@ -149,9 +163,14 @@ def judged(
         models = {HANDED: judgement.handed} | {name: judgement.model(name) for name in judgement.names}
         tested = {name: _measured(model.probabilities(rows.X), rows.y) for name, model in models.items()}
     found = diagnose(data, names, inputs.classes.names, columns, sample)
+    return Judged(judgement, found, tested, majority_of(data))
+
+
+def majority_of(data: LabelledData) -> Measured:
+    """What is lost and hit on V by always saying the class shares of L."""
     shares = np.bincount(data.labeled.y, minlength=data.n_classes) / len(data.labeled)
     constant = np.tile(shares, (len(data.validation), 1))
-    return Judged(judgement, found, tested, _measured(constant, data.validation.y))
+    return _measured(constant, data.validation.y)
 
 
 def _measured(P: np.ndarray, y: np.ndarray) -> Measured:

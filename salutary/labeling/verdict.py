@@ -75,9 +75,9 @@ def against_plain(measured: Mapping[str, Measured]) -> Difference | None:
     return Difference.of(measured[HANDED][0], measured[PLAIN][0])
 
 
-def verdict(judged: Judged) -> str:
-    """What model.skops is, and how much better than training on labelled and validation rows."""
-    text = f"model.skops is {_what(judged.judgement)}"
+def verdict(judged: Judged, name: str = "model.skops") -> str:
+    """What the model of this ``name`` is, and how much better than training on labelled + validation rows."""
+    text = f"{name} is {_what(judged.judgement)}"
     gap = against_plain(judged.held_out)
     if gap is None:
         return f"{text}. Nothing was held out to judge it by: how good it is, is not known."

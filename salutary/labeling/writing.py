@@ -122,7 +122,7 @@ class Writer:
         return files
 
     def _saved_average(self, average: Average) -> bytes:
-        return self._saved(to_sklearn(average, self.model, self.inputs.classes))
+        return self._saved(to_sklearn(average, self.model, self.inputs.classes.values))
 
     def _saved(self, estimator: ClassifierMixin) -> bytes:
         read = self.settings.separator, self.settings.reading

@@ -163,7 +163,7 @@ def test_a_study_writes_its_tables_beside_the_rounds(salutary_run, tmp_path):
 def settings(**changed) -> Settings:
     values = {"seed": 0, "rounds": 10, "budget": 10, "n_init": 10, "n_validation": None, "n_pool": None}
     values |= {"label_noise": 0, "baselines_use_validation": False, "output_dir": "o"}
-    values |= {"data_dir": None, "cache_dir": None, "folds": "auto"}
+    values |= {"data_dir": None, "cache_dir": None, "folds": "auto", "reference": []}
     return Settings(**{**values, "force": False, **changed})
 
 

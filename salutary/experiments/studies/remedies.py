@@ -1,4 +1,4 @@
-"""Which remedy makes the best model of labelled rows, validation rows and a pool, where something is wrong."""
+"""Which remedy makes the best model of labelled rows, validation rows and a pool, if something is wrong."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, require_labels
 from salutary.experiments.studies.rivals import rivals
 from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw
-from salutary.models import ConvexModel, Model, is_convex
+from salutary.models import Model
+from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData, Part
-from salutary.remedies.base_models import MIXED, candidates
+from salutary.remedies.base_models import MIXED, Logistic, candidates
 from salutary.remedies.catalogue import all_remedies
 from salutary.remedies.judge import AVERAGE, BEST, Fold, Judge, Judgement, folds_of, losses_of
+from salutary.remedies.plain import LabeledAndValidation
 from salutary.strategies import Strategy
 from salutary.strategies.track import Rows, Track
 from salutary.system import rules
-from salutary.system.rules import Choice, Flag, Whole
+from salutary.system.rules import Choice, Flag, Texts, Whole
 from salutary.system.seeding import stream
 
 FOLDS = 5
 # Rounds of labelling for the remedies that need a labelled pool, of the run's budget each.
 ROUNDS = 10
-PLAIN = "labeled_and_validation"
 
 
 class Remedies(Study):
@@ -42,6 +43,7 @@ class Remedies(Study):
 
     RULES = {
         "situation": Choice(*SITUATIONS),
+        "candidates": Texts("a list of base models such as [logistic,random_forest]"),
         "n_validation": Whole(4),
         "rivals": Flag(),
         "components": Whole(0),
@@ -57,26 +59,27 @@ class Remedies(Study):
     ):
         self.situation = situation
         self.n_validation = n_validation
-        self.candidates = list(candidates)
+        self.candidates = candidates
         self.rivals = rivals
         self.components = components
 
     def check(self, problem: Problem, model: Model, strategy: Strategy) -> None:
         """Raises SalutaryError for settings out of range, and a model or strategy that labels nothing."""
         rules.check(self, self.RULES, "study.")
-        candidates(self.candidates)
+        candidates(list(self.candidates))
         require_labels(problem)
-        if not is_convex(model) or not getattr(strategy, "labels_alone", False):
+        if not isinstance(model, LogisticRegression) or not getattr(strategy, "labels_alone", False):
             raise SalutaryError("study=remedies needs model=logistic and a strategy that asks no human")
 
     def measure(
         self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
-        """One table, ``remedies``: a row per model."""
+        """One table, ``remedies``: a row per model. Raises SalutaryError for a table of too few rows."""
+        assert isinstance(model, LogisticRegression)
         X, y = problem.X.double().numpy(force=True), problem.y.numpy(force=True)
         if self.components:
             X = principal(X, self.components)
-        sizes = Sizes(validation=max(300, self.n_validation))
+        sizes = Sizes.of(len(y), self.n_validation)
         drawn = draw(X, y, self.situation, self.n_validation, stream(seed, "study"), sizes)
         data = LabelledData(
             Part(X[drawn.labeled], drawn.given),
@@ -90,7 +93,7 @@ class Remedies(Study):
             raise SalutaryError("study=remedies: a class has no labelled row; too few rows are drawn")
         started = time.perf_counter()
         given = assigned(data, X[drawn.pool], folds, model, strategy, budget)
-        judgement = Judge(all_remedies(), candidates(self.candidates)).judge(data, folds, given)
+        judgement = Judge(all_remedies(), candidates(list(self.candidates))).judge(data, folds, given)
         seconds = time.perf_counter() - started
         return {"remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds)}
 
@@ -108,7 +111,8 @@ class Remedies(Study):
             held_out, weight = float(found.losses[name].mean()), found.weights.get(name, 0.0)
             rows.append(row(name, found.model(name).probabilities(test.X), held_out, weight))
         if self.rivals:
-            for name, rival in rivals(data, found[PLAIN].fitted.l2):
+            plain = Logistic().fit(LabeledAndValidation().rows(data), data)
+            for name, rival in rivals(data, plain.l2):
                 # Mixed as the product's own trees are, since of a class that it excludes a loss is infinite.
                 P = (1 - MIXED) * rival.predict_proba(test.X) + MIXED / data.n_classes
                 rows.append(row(name, P))
@@ -127,7 +131,7 @@ def assigned(
     data: LabelledData,
     X_pool: np.ndarray,
     folds: Sequence[Fold],
-    model: ConvexModel,
+    model: LogisticRegression,
     strategy: Strategy,
     budget: int,
 ) -> list[Assigned]:
@@ -142,7 +146,7 @@ def _labelled(
     data: LabelledData,
     X_pool: np.ndarray,
     seen: np.ndarray,
-    model: ConvexModel,
+    model: LogisticRegression,
     strategy: Strategy,
     budget: int,
 ) -> Assigned:

@@ -20,7 +20,7 @@ FOREST = {"max_features": ["sqrt", 0.5]}
 
 
 def rivals(data: LabelledData, penalty: float) -> Iterator[tuple[str, BaseEstimator]]:
-    """Names, and classifiers fitted to L's and V's rows. ``penalty``: of the linear model that is to be cleaned."""
+    """Names, and classifiers fitted to L's and V's rows. ``penalty``: of the linear model to be cleaned."""
     X = np.concatenate([data.labeled.X, data.validation.X])
     y = np.concatenate([data.labeled.y, data.validation.y])
     folds = StratifiedKFold(FOLDS, shuffle=True, random_state=data.seed)
@@ -34,7 +34,6 @@ def rivals(data: LabelledData, penalty: float) -> Iterator[tuple[str, BaseEstima
         ):
             yield name, GridSearchCV(model, grid, scoring="neg_log_loss", cv=folds).fit(X, y)
     linear = linear_model.LogisticRegression(C=1 / penalty, max_iter=2000)
-    alone = {
-        "n_jobs": 1
-    }  # its processes would not see what they need where this one is itself one of several
+    # Its processes would not see what they need where this one is itself one of several.
+    alone = {"n_jobs": 1}
     yield "CleanLearning", CleanLearning(linear, seed=data.seed, find_label_issues_kwargs=alone).fit(X, y)

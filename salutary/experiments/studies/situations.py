@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from salutary.errors import SalutaryError
+
 SITUATIONS = ("clean", "shift", "symmetric", "class_dependent", "sources")
 # Share of labels that are wrong, in either kind of noise.
 WRONG = 0.3
@@ -14,9 +16,8 @@ N_SOURCES = 10
 
 @dataclass(frozen=True)
 class Draw:
-    """Numbers of rows of a table: ``labeled`` with the labels ``given`` (n_L,), ``validation``, ``pool``, ``test``.
-
-    ``sources`` (n_L,): who gave the labels, None if it was one.
+    """Numbers of rows of a table: ``labeled`` with the labels ``given`` (n_L,), ``validation``, ``pool`` and
+    ``test``. ``sources`` (n_L,): who gave the labels, None if it was one.
     """
 
     labeled: np.ndarray
@@ -37,6 +38,11 @@ class Sizes:
     pool: int = 1000
     test: int = 5000
 
+    @classmethod
+    def of(cls, n: int, n_validation: int) -> Sizes:
+        """For a table of ``n`` rows, a third of which at most are set apart for V, but ``n_validation``."""
+        return cls(validation=max(min(cls.validation, n // 3), n_validation))
+
 
 def draw(
     X: np.ndarray, y: np.ndarray, situation: str, n_validation: int, rng: np.random.Generator, sizes: Sizes
@@ -45,15 +51,20 @@ def draw(
 
     ``clean``: nothing is wrong. ``shift``: labelled rows are of the lower half of the rows along their first
     principal component, all others of the upper one. ``symmetric``: 30% of L's labels are some other class.
-    ``class_dependent``: every second class is labelled as the next in 60%. ``sources``: of ten, four are right,
-    two wrong in 30%, two label at random, and two as the next class in 80%.
+    ``class_dependent``: every second class is labelled as the next in 60%. ``sources``: of ten, four are
+    right, two wrong in 30%, two label at random, and two as the next class in 80%.
 
-    The first ``n_validation`` of ``sizes.validation`` rows are V, so that more of them are the same and others.
+    The first ``n_validation`` of ``sizes.validation`` rows are V, so that more of them are the same and
+    others. Raises SalutaryError for too few rows.
     """
     everyone = np.arange(len(y))
     source, target = halves(X) if situation == "shift" else (everyone, everyone)
     n = sizes.labeled_by_sources if situation == "sources" else sizes.labeled
     n = min(n, len(source) - 2 * sizes.validation if source is target else len(source))
+    if n < 1 or len(target) < sizes.validation + 2:
+        raise SalutaryError(
+            f"study=remedies: the table has {len(y)} rows, too few for study.n_validation={n_validation}"
+        )
     labeled = rng.permutation(source)[:n]
     rest = rng.permutation(np.setdiff1d(target, labeled))
     validation, rest = rest[: sizes.validation], rest[sizes.validation :]
@@ -64,7 +75,9 @@ def draw(
 
 
 def halves(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows below and above the median of the first principal component of X (n, d), its largest weight positive."""
+    """Rows below and above the median of the first principal component of X (n, d), its largest weight
+    positive.
+    """
     centred = X - X.mean(0)
     component = np.linalg.eigh(centred.T @ centred)[1][:, -1]
     scores = centred @ component * np.sign(component[abs(component).argmax()])
