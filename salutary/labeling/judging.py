@@ -57,7 +57,9 @@ class Judged:
 
     @cached_property
     def held_out(self) -> dict[str, Measured]:
-        """Losses and hits (n_V,) of each model, the handed one first, each row by models that had not seen it."""
+        """Losses and hits (n_V,) of each model, the handed one first, of each row by models that had not seen
+        it.
+        """
         found = self.judgement
         if not found.folds:
             return {}
@@ -140,7 +142,9 @@ class Remedying:
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float
     ) -> Judgement:
-        """Of all that apply; shows the name of each. ``given``: labels of the pool's rows. ``seconds``: gone."""
+        """Of all that apply; shows the name of each. ``given``: labels of the pool's rows. ``seconds``: that are
+        gone.
+        """
         left = None if self.max_seconds is None else max(0.0, self.max_seconds - seconds)
         judge = Judge(self.chosen, self.bases, max_seconds=left)
         n_fits = (len(folds) + 1) * len(judge.names(data, bool(given)))
@@ -154,7 +158,9 @@ def judged(
     judgement: Judgement,
     sample: Callable[[int, np.random.Generator], np.ndarray] | None,
 ) -> Judged:
-    """With the diagnosis, and measured on test rows if there are any. ``sample``: so many rows of the pool."""
+    """With the diagnosis, and measured on test rows if there are any. ``sample``: gives so many rows of the
+    pool.
+    """
     names = inputs.sources.names if inputs.sources else ()
     columns = inputs.features.column_groups
     tested = {}

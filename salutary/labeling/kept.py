@@ -1,5 +1,5 @@
-"""What a labelling is when its rounds are over: the round that is kept, in each fold and in the result, and beside
-it the initial model and the plain alternative.
+"""What a labelling is when its rounds are over: the round that is kept, in each fold and in the result, and
+beside it the initial model and the plain alternative.
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from salutary.models.logistic import LogisticRegression
 
 @dataclass(frozen=True)
 class Result:
-    """``models``: by the names of :mod:`salutary.labeling.comparison`; they, the rounds and the comparisons are
-    empty without a pool. ``judged``: the remedies, None if none was asked for.
+    """``models``: by the names of :mod:`salutary.labeling.comparison`; they, the rounds and the comparisons
+    are empty without a pool. ``judged``: the remedies, None if none was asked for.
     """
 
     rounds: tuple[LabelRound, ...]

@@ -86,7 +86,8 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
     how = "lower" if gap.mean < 0 else "higher"
     sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
-    return f"{text}; its held-out loss is {how} than that of training on labelled + validation rows by {amount}{sure}."
+    than = f"{how} than that of training on labelled + validation rows"
+    return f"{text}; its held-out loss is {than} by {amount}{sure}."
 
 
 def _what(judgement: Judgement) -> str:

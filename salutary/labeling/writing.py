@@ -1,7 +1,8 @@
-"""What ``salutary-label`` writes: the table of labels, the folder, and what the handed model says of the pool."""
+"""What ``salutary-label`` writes: the table of labels, the folder, and the predictions for the pool."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -189,5 +190,5 @@ class Writer:
         }
 
 
-def _probabilities(model: LogisticRegression):
+def _probabilities(model: LogisticRegression) -> Callable[[np.ndarray], np.ndarray]:
     return lambda X: model.predict_proba(torch.from_numpy(X)).numpy(force=True)

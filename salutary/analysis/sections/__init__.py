@@ -55,7 +55,7 @@ class Records:
         settings = self.facts["settings"]
         for name in VARIED_IN_GROUPS:
             group, _, key = name.partition(".")
-            self.facts[name] = [(each.get(group) or {}).get(key) for each in settings]  # a study is often none
+            self.facts[name] = [(each.get(group) or {}).get(key) for each in settings]  # no study: none
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
 

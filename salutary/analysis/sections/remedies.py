@@ -1,11 +1,13 @@
-"""The best model that needs no new label: what is handed over beside everything that a user would otherwise take."""
+"""The best model that needs no new label: what is handed over, beside what a user would otherwise take."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
@@ -17,12 +19,16 @@ from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION
 
 TITLE = "Remedies: the best model that needs no new label"
 INTRO = """\
-400 labelled rows (600 from ten sources), 100 or 300 validation rows; five situations of the labelled rows (`clean`; `shift`: of the
-other half of the table; `symmetric` and `class_dependent`: wrong labels; `sources`). `average` is what `salutary-label` hands
-over. Beside it training on labelled and validation rows, with each base model and with a soft vote of them, trees tuned by
-scikit-learn's grid search, and cleanlab's CleanLearning. Test log-loss; lower is better."""
+400 labelled rows (600 from ten sources), 100 or 300 validation rows; five situations of the labelled rows
+(`clean`; `shift`: of the other half of the table; `symmetric` and `class_dependent`: wrong labels; `sources`).
+`average` is what `salutary-label` hands over. Beside it training on labelled and validation rows, with each base
+model and with a soft vote of them, trees tuned by scikit-learn's grid search, and cleanlab's CleanLearning. Test
+log-loss; lower is better."""
 VARIED = ("study.situation", "study.n_validation")
-COLUMNS = ("situation", "n_validation", "model", "test_loss", "test_accuracy", "held_out_loss", "weight", "seconds")
+COLUMNS = (
+    *("situation", "n_validation", "model", "test_loss", "test_accuracy"),
+    *("held_out_loss", "weight", "seconds"),
+)
 AVERAGE, PLAIN = "average", "labeled_and_validation"
 BASES = ("hist_gradient_boosting", "random_forest")
 # Training on L + V: the base models as they come, and what else a user would take.
@@ -42,6 +48,7 @@ NAMES = {
 SITUATIONS = ("clean", "shift", "symmetric", "class_dependent", "sources")
 # What the average may lose on clean rows against the plain model that hindsight would choose, of its loss.
 ALLOWED = 0.01
+LOOKS = dict(zip(PLAINS, ((BLACK, "o"), (BLUE, "s"), (VERMILLION, "^")), strict=True))
 CELL = ["situation", "dataset", "n_validation"]
 
 
@@ -56,8 +63,8 @@ def section(records: Records) -> Section:
     test = ranks(_ranked(losses[shown]), "value")
     if test:
         text += [
-            "Mean ranks over situations, tables and numbers of validation rows (Nemenyi's test; cells of one table"
-            " are not independent, so it is surer than it should be):",
+            "Mean ranks over situations, tables and numbers of validation rows (Nemenyi's test; cells of one"
+            " table are not independent, so it is surer than it should be):",
             "![Mean ranks, and which models cannot be told apart](remedies-ranks.png)",
         ]
         figures["remedies-ranks"] = critical_difference_diagram(test)
@@ -97,8 +104,8 @@ def _every(losses: pd.DataFrame) -> str:
 
 
 def verdicts(losses: pd.DataFrame) -> pd.DataFrame:
-    """In how many cells of each situation the average is better, or worse, and surely so (2 paired standard errors
-    over seeds), than each plain model, and than the best of those three on the test rows.
+    """In how many cells of each situation the average is better, or worse, and surely so (2 paired standard
+    errors over seeds), than each plain model, and than the best of those three on the test rows.
     """
     against = {name: losses[name] for name in (*PLAINS, "plain_vote", *RIVALS) if name in losses}
     hindsight = losses[[name for name in PLAINS if name in losses]].min(axis=1)
@@ -128,10 +135,11 @@ def clean(losses: pd.DataFrame) -> str:
     hindsight = here[[name for name in PLAINS if name in here]].min(axis=1)
     excess = (here[AVERAGE] / hindsight - 1).groupby(level=["dataset", "n_validation"]).mean()
     over = excess[excess > ALLOWED]
-    text = f"On clean rows, against the best of the three in hindsight: {excess.mean():+.1%} of its loss in the mean, "
-    text += f"{excess.max():+.1%} at worst."
+    text = "On clean rows, against the best of the three in hindsight: "
+    text += f"{excess.mean():+.1%} of its loss in the mean, {excess.max():+.1%} at worst."
     if len(over):
-        cells = [f"{paper.DATASETS.get(name, name)}, {n} rows: {each:+.1%}" for (name, n), each in over.items()]
+        named = {name: paper.DATASETS.get(name, name) for name, _ in over.index}
+        cells = [f"{named[name]}, {n} rows: {each:+.1%}" for (name, n), each in over.items()]
         return f"{text} Above the {ALLOWED:.0%} that are allowed: {'; '.join(cells)}."
     return f"{text} No cell is above the {ALLOWED:.0%} that are allowed."
 
@@ -144,29 +152,31 @@ def _ranked(losses: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_gains(losses: pd.DataFrame) -> Figure:
-    """Relative change of the loss by the average, against the three plain models, a panel for each situation."""
+    """Relative change of the loss by the average, against the plain models, a panel for each situation."""
     names = [name for name in SITUATIONS if name in losses.index.get_level_values("situation")]
     figure, axes = panels(len(names), 3, 3.4, 2.9)
-    looks = dict(zip(PLAINS, ((BLACK, "o"), (BLUE, "s"), (VERMILLION, "^")), strict=True))
     for axis, situation in zip(axes, names, strict=False):
         here = losses.xs(situation).groupby(level=["dataset", "n_validation"]).mean()
-        datasets = datasets_in_order(here.index.get_level_values("dataset"))
-        for name, (color, marker) in looks.items():
-            if name not in here:
-                continue
-            for n, offset in zip(sorted(here.index.get_level_values("n_validation").unique()), (-0.15, 0.15), strict=False):
-                each = here.xs(n, level="n_validation").reindex(datasets)
-                change = 100 * (each[AVERAGE] / each[name] - 1)
-                filled = color if offset > 0 else "none"
-                places = np.arange(len(datasets)) + offset
-                label = f"{NAMES[name]}, {n} validation rows"
-                style = {"color": color, "marker": marker, "markerfacecolor": filled, "linestyle": ""}
-                axis.plot(places, change, label=label, markersize=5, **style)
-        axis.axhline(0, color=GREY, linewidth=0.8)
+        _draw(axis, here)
         axis.set_title(situation.replace("_", "-"), fontsize=9)
-        axis.set_xticks(range(len(datasets)), [paper.DATASETS.get(name, name) for name in datasets], rotation=35)
-        axis.tick_params(labelsize=7)
     axes[0].set_ylabel("change of the loss by the average, %", fontsize=8)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
     return figure
+
+
+def _draw(axis: Axes, means: pd.DataFrame) -> None:
+    """One situation: hollow marks for the fewest validation rows."""
+    datasets = datasets_in_order(means.index.get_level_values("dataset"))
+    for (name, (color, marker)), n in itertools.product(LOOKS.items(), (100, 300)):
+        if name not in means or n not in means.index.get_level_values("n_validation"):
+            continue
+        each = means.xs(n, level="n_validation").reindex(datasets)
+        change = 100 * (each[AVERAGE] / each[name] - 1)
+        places = np.arange(len(datasets)) + (0.15 if n == 300 else -0.15)
+        style = {"color": color, "marker": marker, "linestyle": "", "markersize": 5}
+        filled = color if n == 300 else "none"
+        axis.plot(places, change, label=f"{NAMES[name]}, n_V = {n}", markerfacecolor=filled, **style)
+    axis.axhline(0, color=GREY, linewidth=0.8)
+    axis.set_xticks(range(len(datasets)), [paper.DATASETS.get(name, name) for name in datasets], rotation=35)
+    axis.tick_params(labelsize=7)
