@@ -8,7 +8,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "salutary"
 WINGS = {
     *("system", "engine", "tables", "encoders", "datasets", "models", "strategies", "experiments"),
-    *("labeling", "analysis", "integrations"),
+    *("remedies", "labeling", "analysis", "integrations"),
 }
 
 
