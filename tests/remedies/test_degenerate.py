@@ -41,7 +41,6 @@ CASES = {
     "a source without rows": of(sources=UNUSED),
     "L of one row": of(1),
     "L of two rows": of(2, y_labeled=[0, 1]),
-    "L of two rows of a class": of(2, y_labeled=[1]),
     "V of 20 rows": of(n_validation=20),
     "V of four rows": of(n_validation=4, y_validation=[0, 1]),
     "V of three rows": of(n_validation=3, y_validation=[0, 1, 0]),
@@ -51,16 +50,19 @@ CASES = {
     "all constant": changed(of(), np.ones_like),
     "large numbers": changed(of(), lambda X: X * 1e4),
     "large numbers of three classes": changed(of(n_classes=3), lambda X: X * 1e4),
-    "small numbers": changed(of(), lambda X: X * 1e-4),
     "one column": changed(of(), lambda X: X[:, :1]),
-    "more columns than rows": changed(of(n_classes=3), lambda X: np.tile(X, 20)),
+    "more columns than rows": changed(of(n_classes=3), lambda X: np.tile(X, 12)),
     "without intercept": of(n_classes=3, l2=1.0, intercept=False, sources=ONE_ROW),
 }
 
 
+# Of those that differ by a number, one each.
+ALIKE = {"weighted_16", "cleaned_4", "gold_loss_correction_30", "noise_model_3", "noise_model_30"}
+
+
 def judgement(data, bases=("logistic",), remedies=None):
-    judge = Judge(remedies or all_remedies(), candidates([*bases]))
-    return judge.judge(data, folds_of(data.validation.y, 3, 0))
+    judge = Judge(remedies or [one for one in all_remedies() if one.name not in ALIKE], candidates([*bases]))
+    return judge.judge(data, folds_of(data.validation.y, 2, 0))
 
 
 def check(data, found):
