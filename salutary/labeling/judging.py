@@ -142,8 +142,9 @@ class Remedying:
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float
     ) -> Judgement:
-        """Of all that apply; shows the name of each. ``given``: labels of the pool's rows. ``seconds``: that are
-        gone.
+        """Of all that apply; shows the name of each. ``given``: labels of the pool's rows.
+
+        ``seconds``: that are gone.
         """
         left = None if self.max_seconds is None else max(0.0, self.max_seconds - seconds)
         judge = Judge(self.chosen, self.bases, max_seconds=left)

@@ -57,8 +57,8 @@ class Labeler:
     """Labels ``pool`` with the help of ``labeled`` and ``validation`` rows.
 
     ``budget``: points a round. ``folds``: of the validation rows, for cross-fitting; 0 for none.
-    ``progress``: show one. ``split``: the folds. After :meth:`rounds`, ``tracks`` are as after the last round,
-    and ``stop`` says why it was the last.
+    ``progress``: show one. ``split``: the folds. After :meth:`rounds`, ``tracks`` are as after the last
+    round, and ``stop`` says why it was the last.
     """
 
     labeled: Rows

@@ -28,7 +28,7 @@ from salutary.remedies.judge import folds_of
 from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar
-from salutary.tables.files import TableFile, check_columns, open_table
+from salutary.tables.files import check_columns, open_table
 
 NO_POOL = "there is no pool"
 
@@ -49,7 +49,8 @@ def label_pool(
     for path in settings.tables.values():
         outputs.require_parquet(path)
     remedying = Remedying.of(settings, bases)
-    table = _pool_table(settings)
+    files, read = settings.files, (settings.separator, settings.reading)
+    table = open_table(files["pool"], *read) if "pool" in files else None
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     remedying.check(labelled_data(inputs, model, settings.seed), table is not None)
@@ -74,11 +75,6 @@ def label_pool(
             raise
         state.remove()
     terminal.summarise(result, settings)
-
-
-def _pool_table(settings: LabelSettings) -> TableFile | None:
-    path = settings.files.get("pool")
-    return None if path is None else open_table(path, settings.separator, settings.reading)
 
 
 @dataclass(frozen=True)

@@ -67,10 +67,8 @@ class Writer:
         if path is None or self.pool is None:
             return
         found, id_column = self.result.judged, self.settings.id
-        if found:
-            probabilities = found.judgement.handed.probabilities
-        else:
-            probabilities = _probabilities(self.result.models[LABELED])
+        handed = found.judgement.handed.probabilities if found else None
+        probabilities = handed or _probabilities(self.result.models[LABELED])
         table = self.table if id_column else None
         write_predictions(
             path, table, id_column, self.pool.matrix, probabilities, self.inputs.classes, progress=True

@@ -127,9 +127,9 @@ def sources_sentence(sources: Sequence[Source]) -> str:
     bad = [source for source in sources if source.is_bad]
     if not bad:
         return ""
-    each = [f"{source.name} in about {source.wrong:.0%}" for source in bad[:NAMED]]
+    each = [f"{source.wrong:.0%} of source {source.name}'s" for source in bad[:NAMED]]
     more = f" and of {len(bad) - NAMED} more" if len(bad) > NAMED else ""
-    return f"labels of source {', '.join(each)}{more} are wrong"
+    return f"labels are wrong, about {', '.join(each)}{more}"
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,8 @@ class TwoSamples:
         told = "tells" if self.p_value < LEVEL else "does not surely tell"
         how_sure = "p < .001" if self.p_value < 0.001 else f"p = {_decimals(self.p_value, 3)}"
         auc = _decimals(self.auc, 2)
-        return f"{b} differs from {a} {where} (a classifier {told} them apart with AUC {auc}, {how_sure})"
+        differ = "differ" if b.endswith("rows") else "differs"
+        return f"{b} {differ} from {a} {where} (a classifier {told} them apart with AUC {auc}, {how_sure})"
 
 
 def two_samples(

@@ -8,6 +8,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from salutary.errors import SalutaryError
+from salutary.experiments.studies import situations
 from salutary.experiments.studies.remedies import Remedies, assigned, principal
 from salutary.experiments.studies.rivals import rivals
 from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw, halves, labels
@@ -267,7 +268,8 @@ def test_mistakes_are_one_line(mistake, salutary_run, tmp_path):
     assert not list(tmp_path.glob("outputs/*/run.json"))
 
 
-def test_a_class_that_no_labelled_row_has(prepared):
+def test_a_class_that_no_labelled_row_has(prepared, monkeypatch):
+    monkeypatch.setattr(situations, "RARE", 0)
     problem, model, strategy, _ = prepared("dataset=breast_cancer", "strategy=salutary_greedy")
     y = problem.y.clone()
     y[:] = 0

@@ -20,13 +20,13 @@ from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION
 TITLE = "Remedies: the best model that needs no new label"
 INTRO = """\
 400 labelled rows (600 from ten sources), 100 or 300 validation rows; five situations of the labelled rows
-(`clean`; `shift`: of the other half of the table; `symmetric` and `class_dependent`: wrong labels; `sources`).
-`average` is what `salutary-label` hands over. Beside it training on labelled and validation rows, with each base
-model and with a soft vote of them, trees tuned by scikit-learn's grid search, and cleanlab's CleanLearning. Test
-log-loss; lower is better."""
+(`clean`; `shift`: of the other half of the table; `symmetric` and `class_dependent`: wrong labels;
+`sources`). `average` is what `salutary-label` hands over. Beside it training on labelled and validation
+rows, with each base model and with a soft vote of them, trees tuned by scikit-learn's grid search, and
+cleanlab's CleanLearning. Test log-loss; lower is better."""
 VARIED = ("study.situation", "study.n_validation")
 COLUMNS = (
-    *("situation", "n_validation", "model", "test_loss", "test_accuracy"),
+    *("situation", "n_validation", "n_test", "model", "test_loss", "test_accuracy"),
     *("held_out_loss", "weight", "seconds"),
 )
 AVERAGE, PLAIN = "average", "labeled_and_validation"
@@ -73,7 +73,7 @@ def section(records: Records) -> Section:
 
 def measured(records: Records) -> pd.DataFrame:
     """Test losses: a row for each situation, dataset, n_validation and seed, a column for each model."""
-    rows = read_table(map(Path, records.facts.index), "remedies", COLUMNS)
+    rows = read_table(map(Path, records.facts.index), "remedies", COLUMNS, ("situation", "model"))
     rows = rows.join(records.facts[["dataset", "seed"]], on="run")
     return rows.pivot_table("test_loss", [*CELL, "seed"], "model")
 

@@ -13,7 +13,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, require_labels
 from salutary.experiments.studies.rivals import rivals
-from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw
+from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw, frequent
 from salutary.models import Model
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData, Part
@@ -38,7 +38,7 @@ class Remedies(Study):
     Parts are drawn anew from the whole table, in a ``situation`` (:mod:`.situations`), with ``n_validation``
     validation rows; the run's own split is not looked at. ``candidates``: base models. ``rivals``: whether
     tuned trees and CleanLearning are measured too. ``components``: so many principal components stand for the
-    features, 0 for all features.
+    features, 0 for all features. Classes of less than 1% of the rows are left out.
     """
 
     RULES = {
@@ -76,7 +76,8 @@ class Remedies(Study):
     ) -> dict[str, list[dict]]:
         """One table, ``remedies``: a row per model. Raises SalutaryError for a table of too few rows."""
         assert isinstance(model, LogisticRegression)
-        X, y = problem.X.double().numpy(force=True), problem.y.numpy(force=True)
+        X, y = frequent(problem.X.double().numpy(force=True), problem.y.numpy(force=True))
+        n_classes = int(y.max()) + 1
         if self.components:
             X = principal(X, self.components)
         sizes = Sizes.of(len(y), self.n_validation)
@@ -84,12 +85,12 @@ class Remedies(Study):
         data = LabelledData(
             Part(X[drawn.labeled], drawn.given),
             Part(X[drawn.validation], y[drawn.validation]),
-            problem.n_classes,
+            n_classes,
             drawn.sources,
             seed=seed,
         )
         folds = folds_of(data.validation.y, FOLDS, seed)
-        if len(np.unique(data.labeled.y)) < problem.n_classes or not folds:
+        if len(np.unique(data.labeled.y)) < n_classes or not folds:
             raise SalutaryError("study=remedies: a class has no labelled row; too few rows are drawn")
         started = time.perf_counter()
         given = assigned(data, X[drawn.pool], folds, model, strategy, budget)

@@ -27,13 +27,13 @@ def rivals(data: LabelledData, penalty: float) -> Iterator[tuple[str, BaseEstima
     boosting = HistGradientBoostingClassifier(early_stopping=False, random_state=data.seed)
     forest = RandomForestClassifier(150, random_state=data.seed)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
+        warnings.filterwarnings("ignore", "The least populated class|lbfgs failed to converge")
         for name, model, grid in (
             ("hist_gradient_boosting, tuned", boosting, BOOSTING),
             ("random_forest, tuned", forest, FOREST),
         ):
             yield name, GridSearchCV(model, grid, scoring="neg_log_loss", cv=folds).fit(X, y)
-    linear = linear_model.LogisticRegression(C=1 / penalty, max_iter=2000)
-    # Its processes would not see what they need where this one is itself one of several.
-    alone = {"n_jobs": 1}
-    yield "CleanLearning", CleanLearning(linear, seed=data.seed, find_label_issues_kwargs=alone).fit(X, y)
+        linear = linear_model.LogisticRegression(C=1 / penalty, max_iter=2000)
+        # Its processes would not see what they need where this one is itself one of several.
+        alone = {"n_jobs": 1}
+        yield "CleanLearning", CleanLearning(linear, seed=data.seed, find_label_issues_kwargs=alone).fit(X, y)

@@ -12,6 +12,8 @@ SITUATIONS = ("clean", "shift", "symmetric", "class_dependent", "sources")
 # Share of labels that are wrong, in either kind of noise.
 WRONG = 0.3
 N_SOURCES = 10
+# Share of the rows that a class needs: some hundred labelled rows would have none of a rarer one.
+RARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,13 @@ def draw(
     pool, test = rest[:n_pool], rest[n_pool : n_pool + sizes.test]
     given, sources = labels(y[labeled], int(y.max()) + 1, situation, rng)
     return Draw(labeled, given, validation[:n_validation], pool, test, sources)
+
+
+def frequent(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The rows X (n, d) and y (n,) of classes with ``RARE`` of them or more, numbered anew."""
+    classes = np.flatnonzero(np.bincount(y) >= RARE * len(y))
+    kept = np.isin(y, classes)
+    return X[kept], np.searchsorted(classes, y[kept])
 
 
 def halves(X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
