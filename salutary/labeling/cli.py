@@ -97,7 +97,9 @@ def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
 
 def _candidates(cfg: DictConfig) -> list:
     """Names, and classifiers of those with a ``_target_``. Raises SalutaryError for anything else."""
-    chosen = OmegaConf.select(cfg, "model.candidates", default=None) or ["logistic"]
+    chosen = OmegaConf.select(cfg, "model.candidates", default=None)
+    if chosen is None:
+        return ["logistic"]
     if not isinstance(chosen, ListConfig):
         raise SalutaryError(f"model.candidates must be a list such as [logistic], not {chosen!r}")
     built = []

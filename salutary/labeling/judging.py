@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import product
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
 from salutary.remedies.catalogue import all_remedies, named
 from salutary.remedies.diagnosis import Diagnosis, diagnose
-from salutary.remedies.judge import AVERAGE, BEST, VOTE, Fold, Judge, Judgement, losses_of, name_of
+from salutary.remedies.judge import AVERAGE, BEST, Fold, Judge, Judgement, losses_of
 from salutary.strategies.track import Rows
 from salutary.system.progress import naming_bar
 
@@ -123,7 +122,7 @@ class Remedying:
 
     def check_names(self) -> None:
         """Raises SalutaryError for names of none."""
-        known = [*(name_of(*each) for each in product(self.chosen, self.bases)), VOTE]
+        known = Judge(self.chosen, self.bases).all_names
         if self.chosen and self.combine not in (AVERAGE, BEST, *known):
             raise SalutaryError(f"combine={self.combine} is none of average, best, {', '.join(known)}")
 
@@ -136,7 +135,8 @@ class Remedying:
         """Raises SalutaryError if ``combine`` needs what is not there."""
         names = Judge(self.chosen, self.bases).names(data, has_pool)
         if self.chosen and self.combine not in (AVERAGE, BEST, *names):
-            needs = "source=" if data.sources is None and "source" in self.combine else "pool="
+            of_sources = "source=" if data.sources is None else "two sources at least"
+            needs = of_sources if "source" in self.combine else "pool="
             raise SalutaryError(f"combine={self.combine} needs {needs}")
 
     def judge(

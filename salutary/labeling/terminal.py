@@ -71,13 +71,15 @@ def _notes(found: Judged) -> list[str]:
     notes = [found.warning] if found.warning else []
     if dropped := found.judgement.dropped:
         notes.append(f"max_seconds: not judged for lack of time: {', '.join(dropped)}")
+    if refused := found.judgement.refused:
+        notes.append(f"not fitted, since these base models take no weights: {', '.join(refused)}")
     return notes
 
 
 def _judged(found: Judged) -> Table:
     """Every model, the best first; what is handed over above them."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column(f"{len(found.judgement.y):,} validation rows, held out", no_wrap=True)
+    table.add_column(f"{len(found.judgement.y):,} validation rows, held out", overflow="fold")
     for name, width in (("loss", 15), ("accuracy", 8), ("weight", 6)):
         table.add_column(name, justify="right", min_width=width, no_wrap=True)
     handed = found.held_out[HANDED]

@@ -15,6 +15,8 @@ from salutary.remedies.shift import TwoSamples
 
 PLAIN = "labeled_and_validation"
 NAMED = 3
+# Half of the last digit that losses are told with.
+NOTICED = 5e-5
 
 
 def facts_of(judged: Judged) -> dict:
@@ -35,6 +37,7 @@ def facts_of(judged: Judged) -> dict:
             for name in found.names
         ],
         "dropped": list(found.dropped),
+        "refused": list(found.refused),
         "diagnosis": _diagnosis(judged.diagnosis),
     }
 
@@ -83,6 +86,8 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
         return f"{text}. Nothing was held out to judge it by: how good it is, is not known."
     if gap.mean == 0 and gap.error == 0:
         return f"{text}."
+    if max(abs(gap.mean), gap.error) < NOTICED:
+        return f"{text}; its held-out loss is that of training on labelled + validation rows."
     how = "lower" if gap.mean < 0 else "higher"
     sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
@@ -107,6 +112,8 @@ def _diagnosis(diagnosis: Diagnosis) -> dict:
     noise = diagnosis.noise
     return {
         "sentence": diagnosis.sentence,
+        "classes_without_validation_rows": list(diagnosis.unseen),
+        "untold": diagnosis.untold,
         "wrong_labels": {"share": noise.wrong, "standard_error": noise.wrong_error},
         "noise_matrix": {"share": noise.matrix.tolist(), "standard_error": noise.matrix_error.tolist()},
         "sources": [

@@ -12,6 +12,7 @@ from salutary.remedies import LabelledData
 from salutary.remedies.noise import NoiseEstimate, NoiseModel, NoisePerSource, expectation_maximisation
 from salutary.remedies.shift import MOST_ROWS, TwoSamples, two_samples
 from salutary.system.seeding import stream
+from salutary.tables.messages import listed
 
 # Penalty of the model that the noise is told with: a weak one, since a strong one takes wrong labels for
 # right.
@@ -135,26 +136,40 @@ def sources_sentence(sources: Sequence[Source]) -> str:
 @dataclass(frozen=True)
 class Diagnosis:
     """What is wrong with L, and the evidence. ``sources``: the worst first, none if they are not known.
-    ``shifts``: of V against L, and of the pool against either.
+    ``shifts``: of V against L, and of the pool against either. ``unseen``: classes without a row of V: where
+    there are any, a true label may look like a wrong one, and nothing is said of the labels.
     """
 
     classes: tuple[str, ...]
     noise: Noise
     sources: tuple[Source, ...]
     shifts: tuple[TwoSamples, ...]
+    unseen: tuple[str, ...] = ()
 
     @property
     def problems(self) -> list[str]:
         """What is found, the most telling first; empty for an L with nothing wrong."""
         of_labels = sources_sentence(self.sources) or noise_sentence(self.noise, self.classes)
-        return [text for text in (of_labels, self.shifts[0].sentence()) if text]
+        return [text for text in ("" if self.unseen else of_labels, self.shifts[0].sentence()) if text]
 
     @property
     def sentence(self) -> str:
-        if self.problems:
-            return f"What is wrong with the labelled rows: {'; '.join(self.problems)}."
-        agree = f"their labels agree with the validation rows' but for about {self.noise.wrong:.0%}"
+        wrong = f"What is wrong with the labelled rows: {'; '.join(self.problems)}." if self.problems else ""
+        if self.unseen:
+            return f"{wrong or 'No test tells the labelled rows from the validation rows.'} {self.untold}"
+        if wrong:
+            return wrong
+        unsure = f" (± {100 * self.noise.wrong_error:.0f} points)" if self.noise.wrong > CLEAN else ""
+        agree = f"their labels agree with the validation rows' but for about {self.noise.wrong:.0%}{unsure}"
         return f"Nothing is found wrong with the labelled rows: {agree}, and no test tells the rows apart."
+
+    @property
+    def untold(self) -> str:
+        """Why nothing is said of the labels; empty if something is."""
+        if not self.unseen:
+            return ""
+        names = listed([repr(name) for name in self.unseen], NAMED)
+        return f"Whether labels are wrong is not told: no validation row is of class {names}."
 
 
 def diagnose(
@@ -171,4 +186,6 @@ def diagnose(
         rows["pool rows"] = sample(MOST_ROWS, rng)
     shifts = [two_samples(A, B, columns, rng, (a, b)) for (a, A), (b, B) in combinations(rows.items(), 2)]
     sources = sources_of(data, source_names) if data.n_sources > 1 else []
-    return Diagnosis(tuple(classes), noise_of(data), tuple(sources), tuple(shifts))
+    seen = np.bincount(data.validation.y, minlength=data.n_classes)
+    unseen = tuple(name for name, n in zip(classes, seen, strict=True) if not n)
+    return Diagnosis(tuple(classes), noise_of(data), tuple(sources), tuple(shifts), unseen)

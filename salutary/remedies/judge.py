@@ -44,6 +44,16 @@ def name_of(remedy: Remedy, base: BaseModel) -> str:
     return remedy.name if base.is_linear else f"{base.name}-{remedy.name}"
 
 
+def _name(pair: tuple[Remedy, BaseModel]) -> str:
+    return name_of(*pair)
+
+
+def _names(pairs: list[tuple[Remedy, BaseModel]]) -> list[str]:
+    """Of what is fitted, and the vote if several are plain."""
+    has_vote = sum(remedy.is_plain for remedy, _ in pairs) > 1
+    return [*map(_name, pairs)] + [VOTE] * has_vote
+
+
 class _Folds:
     """The data of each fold, with the numbers of the rows of V that it does not see; and the training sets
     that remedies made of them, for all base models.
@@ -146,7 +156,9 @@ class Judge:
             else:
                 members[fit.name] = self._member(fit, seen)
         ordered = tuple(members[name_of(*pair)] for pair in pairs if name_of(*pair) in members)
-        result = Judgement(ordered, data.validation.y, tuple(folds), combine, tuple(dropped))
+        refused = [name for name in map(_name, pairs) if name not in members and name not in dropped]
+        told = tuple(dropped), tuple(refused)
+        result = Judgement(ordered, data.validation.y, tuple(folds), combine, *told)
         if combine not in (AVERAGE, BEST, *result.names):
             raise SalutaryError(f"combine={combine} is none of average, best, {', '.join(result.names)}")
         return result
@@ -154,15 +166,20 @@ class Judge:
     def names(self, data: LabelledData, has_assigned: bool) -> list[str]:
         """Of what would be fitted, and the vote if there is one."""
         pool = Assigned(data.labeled.X[:0], data.labeled.y[:0], 1.0) if has_assigned else None
-        pairs = self._pairs(replace(data, assigned=pool))
-        has_vote = sum(remedy.is_plain for remedy, _ in pairs) > 1
-        return [name_of(*pair) for pair in pairs] + [VOTE] * has_vote
+        return _names(self._pairs(replace(data, assigned=pool)))
+
+    @property
+    def all_names(self) -> list[str]:
+        """:meth:`names` where all that a remedy may need is there."""
+        return _names(self._suited(self.remedies))
 
     def _pairs(self, data: LabelledData) -> list[tuple[Remedy, BaseModel]]:
         """What applies, with the linear model first."""
+        return self._suited([remedy for remedy in self.remedies if remedy.applies(data)])
+
+    def _suited(self, remedies: Sequence[Remedy]) -> list[tuple[Remedy, BaseModel]]:
         bases = sorted(self.bases, key=lambda base: not base.is_linear)
-        applying = [remedy for remedy in self.remedies if remedy.applies(data)]
-        pairs = [(remedy, base) for base in bases for remedy in applying]
+        pairs = [(remedy, base) for base in bases for remedy in remedies]
         return [(remedy, base) for remedy, base in pairs if base.is_linear or remedy.suits_all]
 
     def _fits(

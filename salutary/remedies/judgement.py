@@ -64,7 +64,8 @@ class Member:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long.
+    """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long,
+    ``refused``: of those whose base model takes no weights, which they have.
 
     ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
     model of L + V is handed over, unless another is named.
@@ -75,6 +76,7 @@ class Judgement:
     folds: tuple[Fold, ...]
     combine: str = AVERAGE
     dropped: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
