@@ -92,7 +92,8 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
     sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
     than = f"{how} than that of training on labelled + validation rows"
-    return f"{text}; its held-out loss is {than} by {amount}{sure}."
+    anew = "chosen anew without each fold, " if [*judged.judgement.handed.weights] == [PLAIN] else ""
+    return f"{text}; {anew}its held-out loss is {than} by {amount}{sure}."
 
 
 def _what(judgement: Judgement) -> str:
