@@ -43,7 +43,8 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
 
 def page_without_pool(facts: dict) -> str:
     """The page of remedies alone."""
-    return render("no_pool.html", facts=facts, balance=_balance(facts["counts"]), tables=_remedies(facts))
+    counts = {part: rows for part, rows in facts["counts"].items() if part != "assigned"}
+    return render("no_pool.html", facts=facts, balance=_balance(counts), tables=_remedies(facts))
 
 
 def _remedies(facts: dict) -> dict[str, dict]:
@@ -68,7 +69,7 @@ def _remedies(facts: dict) -> dict[str, dict]:
     frames = {
         "models": pd.DataFrame(_models(facts)),
         "noise": matrix,
-        "sources": pd.DataFrame(found["sources"]),
+        "sources": pd.DataFrame(found["sources"]).rename(columns={"standard_error": "standard error"}),
         "shifts": pd.DataFrame(shifts),
         "columns": pd.DataFrame(columns),
     }
@@ -99,7 +100,7 @@ def _model(each: dict) -> dict:
     for prefix, what in (("held_out_", "held-out"), ("test_", "test")):
         if f"{prefix}loss" in each:
             loss, error = each[f"{prefix}loss"], each[f"{prefix}standard_error"]
-            row |= {f"{what} loss": f"{loss:.4f} ± {error:.4f}"}
+            row |= {f"{what} loss": f"{loss:.4f}" + (f" ± {error:.4f}" if error is not None else "")}
             row |= {f"{what} accuracy": f"{100 * each[f'{prefix}accuracy']:.2f}%"}
     return row | {"weight": f"{each['weight']:.0%}"}
 

@@ -25,6 +25,7 @@ def facts_of(judged: Judged) -> dict:
     return {
         "handed": {
             "combine": found.combine,
+            "folds": len(found.folds),
             "members": {name: float(weight) for name, weight in found.handed.weights.items()},
             **_measures(judged, HANDED),
             **_against_plain(judged),
@@ -48,14 +49,14 @@ def about(judgement: Judgement, name: str) -> str:
 
 
 def _measures(judged: Judged, name: str) -> dict:
-    """Held out and on test rows, where there are any; losses with their standard errors."""
+    """Held out and on test rows, where there are any; losses with their standard errors, None of one row."""
     measures = {}
     for prefix, measured in (("held_out_", judged.held_out), ("test_", judged.tested)):
         if name in measured:
             losses, hits = measured[name]
-            values = (losses.mean(), standard_error(losses), hits.mean())
-            for key, value in zip(("loss", "standard_error", "accuracy"), values, strict=True):
-                measures[f"{prefix}{key}"] = float(value)
+            error = standard_error(losses) if len(losses) > 1 else None
+            values = {"loss": float(losses.mean()), "standard_error": error, "accuracy": float(hits.mean())}
+            measures |= {f"{prefix}{key}": value for key, value in values.items()}
     return measures
 
 

@@ -26,6 +26,8 @@ SMALL = 0.02
 MOST_FEATURES = 25
 # The weight that a class without a row is given one with.
 PRESENT = 1e-3
+# By this share boosting sees values raised: more than float32 takes from them.
+RAISED = 2.0**-22
 
 
 @dataclass(frozen=True)
@@ -113,9 +115,16 @@ class Estimator:
         with (
             one_thread()
         ):  # of a few hundred rows threads make little, and wait for each other on a busy machine
-            estimator.fit(X, y, **weighted)
+            estimator.fit(_apart(estimator, X), y, **weighted)
         shares = np.bincount(y, weights, data.n_classes)
         return Fitted(estimator, shares / shares.sum())
+
+
+def _apart(estimator: BaseEstimator, X: np.ndarray) -> np.ndarray:
+    """X (n, d), or for boosting a little more: its splits lie on values of rows, those that stand for gaps
+    among them, and the pool's rows, which are float32, are to stay on their side of them.
+    """
+    return X + RAISED * np.abs(X) if isinstance(estimator, HistGradientBoostingClassifier) else X
 
 
 def _is_seed(name: str, value: object) -> bool:
