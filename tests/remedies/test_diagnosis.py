@@ -1,5 +1,6 @@
 """What is said of L: nothing of a clean one, and what was planted of others."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -71,10 +72,7 @@ def test_planted_sources_are_named_the_worst_first():
     data = noisy(data, [symmetric(2, 0.3), symmetric(2, 0.0), symmetric(2, 0.9)])
     found = diagnosed(data, ["ann", "bob", "cid"])
     assert [source.name for source in found.sources] == ["cid", "ann", "bob"]
-    assert (
-        found.problems[0].startswith("labels of source cid in about ")
-        and ", ann in about " in found.problems[0]
-    )
+    assert re.match(r"labels are wrong, about 9\d% of source cid's, 3\d% of source ann's$", found.problems[0])
     assert "bob" not in found.sentence
 
 
@@ -84,7 +82,7 @@ def test_a_planted_shift_is_named_with_its_column():
     X = L.X + np.array([0, 0, 1.0, 0])
     shifted = replace(data, labeled=Part(X, L.y))
     found = diagnosed(shifted, sample=lambda n, rng: test.X[rng.permutation(len(test))[:n]])
-    assert "validation rows differs from labelled rows in: x2 " in found.sentence
+    assert "validation rows differ from labelled rows in: x2 " in found.sentence
     assert [pair.names for pair in found.shifts] == [
         ("labelled rows", "validation rows"),
         ("labelled rows", "pool rows"),
@@ -112,9 +110,9 @@ def test_sentences():
     )
     assert noise_sentence(Noise(0.01, 0.03, even, even), "ab") == ""
     sources = [Source(name, 9, 0.5, 0.01) for name in "abcdefg"]
-    assert sources_sentence(sources[:1]) == "labels of source a in about 50% are wrong"
-    many = ", ".join(f"{name} in about 50%" for name in "abcde")
-    assert sources_sentence(sources) == f"labels of source {many} and of 2 more are wrong"
+    assert sources_sentence(sources[:1]) == "labels are wrong, about 50% of source a's"
+    many = ", ".join(f"50% of source {name}'s" for name in "abcde")
+    assert sources_sentence(sources) == f"labels are wrong, about {many} and of 2 more"
     assert sources_sentence([Source("a", 9, 0.01, 0.01)]) == ""
 
 
@@ -140,3 +138,27 @@ def test_it_is_the_same_each_time():
     data, _ = planted(n_labeled=30, n_validation=20, sources=np.arange(30) % 2)
     first, again = diagnosed(data, "ab"), diagnosed(data, "ab")
     assert first.sentence == again.sentence and first.sources == again.sources
+
+
+def test_a_class_that_validation_rows_lack_leaves_labels_untold():
+    """Those of that class look wrong; what is found of the rows is said all the same."""
+    data, _ = planted(3, 150, 120, 12)
+    V = data.validation
+    lacking = replace(data, validation=V[V.y != 2])
+    found = diagnosed(lacking)
+    assert found.unseen == ("c2",) and diagnosed(data).unseen == () and diagnosed(data).untold == ""
+    assert "Whether labels are wrong is not told: no validation row is of class 'c2'." == found.untold
+    assert found.sentence.endswith(found.untold) and "of the labels" not in found.sentence
+    bad = Source("a", 9, 0.5, 0.01)
+    assert replace(found, sources=(bad,)).problems == [s for s in [found.shifts[0].sentence()] if s]
+    assert (
+        replace(found, sources=(bad,), unseen=()).problems[0] == "labels are wrong, about 50% of source a's"
+    )
+
+
+def test_how_unsure_it_is_that_labels_agree():
+    data, _ = planted(2, 100, 60)
+    found, matrix = diagnosed(data), np.eye(2)
+    few = replace(found, noise=Noise(0.2, 0.15, matrix, matrix))
+    assert "but for about 20% (± 15 points), and no test" in few.sentence
+    assert "(±" not in found.sentence
