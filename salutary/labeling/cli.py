@@ -22,13 +22,14 @@ if TYPE_CHECKING:  # mistakes are told before PyTorch is there
     from salutary.models.logistic import LogisticRegression
 
 USAGE = """\
-salutary-label: labels for a pool without a human, a model of them, and how far to trust both
+salutary-label: the best model that needs no new label, what is wrong with its rows, labels for a pool
 
   salutary-label labeled=train.csv validation=val.csv pool=pool.parquet target=outcome output=labels.parquet
   salutary-label labeled=train.csv validation=val.csv target=outcome audit=true
 
-The first writes labels.parquet and the folder labels/ (audit.html, the model, its card, curves); the second,
-audit.csv and audit/: which labelled rows hurt the validation loss, and what label would help.
+The first writes labels.parquet and the folder labels/ (audit.html, the model to use, its card, all others);
+pool= may be left out. The second writes audit.csv and audit/: which labels are likely wrong, which rows hurt
+the validation loss, and what label would help.
 
 Settings (name=value):
 """

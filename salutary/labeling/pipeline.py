@@ -109,7 +109,7 @@ class Labelling:
     def _judged(
         self, model: LogisticRegression, labeler: Labeler | None, given: list[Assigned] | None, seconds: float
     ) -> Judged | None:
-        """``given``: labels of the pool's rows, in the result and the folds; ``seconds``: that are gone."""
+        """``given``: the labels of the pool's rows, in result and folds; ``seconds``: that are gone."""
         if not self.remedying.chosen:
             return None
         asked, rows = self.settings, self.inputs.validation.rows

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import log_loss
 
+from salutary import load_model
 from salutary.errors import SalutaryError
 from salutary.labeling import state
-from salutary.labeling.comparison import ALTERNATIVE
 
 from .labelings import FILES
 
@@ -182,20 +183,25 @@ def test_other_data_or_settings_start_afresh(salutary_label, files, tmp_path, mo
 
 def test_the_walk_through_of_the_readme_prints_what_it_says(salutary_label, tmp_path):
     readme = (Path(__file__).parents[2] / "README.md").read_text()
-    section = readme.partition("## Label your own pool")[2].partition("\n## ")[0]
+    section = readme.partition("## The best model of what you have")[2].partition("\n## ")[0]
     (code, _) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
     exec(compile(code, "README.md", "exec"), {})
     commands = re.findall(r"^    salutary-label (.*)$", section, re.MULTILINE)
     status, out, err = salutary_label(*commands[0].split())
     assert status == 0, err
-    printed = [line.strip() for line in section.splitlines() if line.startswith("    ")]
-    for line in filter(None, map(str.strip, out.splitlines())):
-        assert any(line.partition(";")[0] == each.partition(";")[0] for each in printed), line
-    model = json.loads((tmp_path / "labels" / "facts.json").read_text())["comparisons"][0]["best"]
-    assert model == ALTERNATIVE and 'load_model("labels/alternative.skops")' in section
-    target = load_breast_cancer(as_frame=True).target.map({0: "malignant", 1: "benign"})
+    printed = section.partition(f"    salutary-label {commands[0]}\n")[2].partition("\n**")[0]
+    told = " ".join(out.split())
+    for line in filter(None, map(str.strip, printed.splitlines())):
+        words = " ".join(line.partition("; 1")[0].split())  # without the seconds
+        assert words in told or words == "...", line
+    classes = load_breast_cancer(as_frame=True).target.map({0: "malignant", 1: "benign"})
     labels = pd.read_csv(tmp_path / "labels.csv", index_col="id")["label"]
-    assert (labels == target[labels.index]).all() and "All 78 are the truth" in " ".join(section.split())
+    assert (labels == classes[labels.index]).all() and "all 110 are the truth" in " ".join(section.split())
+    pool = pd.read_csv(tmp_path / "pool.csv", index_col="id")
+    for name, loss in {"model": "0.07", "models/labeled_and_validation": "0.22"}.items():
+        model = load_model(tmp_path / "labels" / f"{name}.skops")
+        assert f"{log_loss(classes[pool.index], model.predict_proba(pool)):.2f}" == loss
+        assert f" is {loss}" in section
     assert salutary_label(*commands[1].split())[0] == 0
 
 

@@ -139,7 +139,7 @@ def clean(losses: pd.DataFrame) -> str:
     text += f"{excess.mean():+.1%} of its loss in the mean, {excess.max():+.1%} at worst."
     if len(over):
         named = {name: paper.DATASETS.get(name, name) for name, _ in over.index}
-        cells = [f"{named[name]}, {n} rows: {each:+.1%}" for (name, n), each in over.items()]
+        cells = [f"{named[name]}, {n:g} rows: {each:+.1%}" for (name, n), each in over.items()]
         return f"{text} Above the {ALLOWED:.0%} that are allowed: {'; '.join(cells)}."
     return f"{text} No cell is above the {ALLOWED:.0%} that are allowed."
 
