@@ -147,13 +147,11 @@ def test_a_class_that_validation_rows_lack_leaves_labels_untold():
     lacking = replace(data, validation=V[V.y != 2])
     found = diagnosed(lacking)
     assert found.unseen == ("c2",) and diagnosed(data).unseen == () and diagnosed(data).untold == ""
-    assert "Whether labels are wrong is not told: no validation row is of class 'c2'." == found.untold
+    assert found.untold == "Whether labels are wrong is not told: no validation row is of class 'c2'."
     assert found.sentence.endswith(found.untold) and "of the labels" not in found.sentence
-    bad = Source("a", 9, 0.5, 0.01)
+    bad, told = Source("a", 9, 0.5, 0.01), "labels are wrong, about 50% of source a's"
     assert replace(found, sources=(bad,)).problems == [s for s in [found.shifts[0].sentence()] if s]
-    assert (
-        replace(found, sources=(bad,), unseen=()).problems[0] == "labels are wrong, about 50% of source a's"
-    )
+    assert replace(found, sources=(bad,), unseen=()).problems[0] == told
 
 
 def test_how_unsure_it_is_that_labels_agree():
