@@ -23,6 +23,7 @@ from salutary.system.device import Device
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.seeding import stream
 from salutary.tables.labels import Classes
+from salutary.tables.messages import listed, where
 
 FOLDS = 10
 PACKAGES = ("salutary", "torch", "scikit-learn")
@@ -34,6 +35,7 @@ def audit_labels(
     """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
     outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
+    inputs.findings.extend(_unseen(inputs, settings.target))
     terminal.tell(inputs.findings)
     model = model_of(len(inputs.classes.names))
     labeled, validation = inputs.labeled.rows, inputs.validation.rows
@@ -106,6 +108,13 @@ def out_of_fold(labeled: Rows, validation: Rows, model: LogisticRegression, seed
         fitted = copy.copy(model).fit(trained.X, trained.y)
         probabilities[held_out] = fitted.predict_proba(labeled.X[torch.as_tensor(held_out)]).numpy(force=True)
     return probabilities
+
+
+def _unseen(inputs: Inputs, target: str) -> list[str]:
+    """Whether there is a class that no validation row is of."""
+    names = [name for number, name in enumerate(inputs.classes.names) if not inputs.validation.counts[number]]
+    why = f"no row of class {listed(names, 5)}: true labels of that class may look wrong"
+    return [f"{where(inputs.validation.path, target)}: {why}"] if names else []
 
 
 def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:

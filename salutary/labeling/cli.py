@@ -106,6 +106,8 @@ def _candidates(cfg: DictConfig) -> list:
     built = []
     for each in chosen:
         is_class = isinstance(each, DictConfig)
+        if not (isinstance(each, str) or (is_class and "_target_" in each)):
+            raise SalutaryError(f"model.candidates: {each!r} is neither a name nor has it a _target_")
         built.append(build(OmegaConf.create({"candidate": each}), "candidate") if is_class else each)
     return built
 

@@ -132,12 +132,16 @@ class Remedying:
         return all_remedies() if self.remedies is True else named(list(self.remedies or []))
 
     def check(self, data: LabelledData, has_pool: bool) -> None:
-        """Raises SalutaryError if ``combine`` needs what is not there."""
-        names = Judge(self.chosen, self.bases).names(data, has_pool)
+        """Raises SalutaryError if ``combine``, or a remedy that is named, needs what is not there."""
+        judge = Judge(self.chosen, self.bases)
+        names = judge.names(data, has_pool)
         if self.chosen and self.combine not in (AVERAGE, BEST, *names):
-            of_sources = "source=" if data.sources is None else "two sources at least"
-            needs = of_sources if "source" in self.combine else "pool="
-            raise SalutaryError(f"combine={self.combine} needs {needs}")
+            raise SalutaryError(f"combine={self.combine} needs {_needs(self.combine, data)}")
+        for remedy in self.chosen if self.remedies is not True else ():
+            if remedy.name not in _without_bases(names):
+                is_suited = remedy.name in _without_bases(judge.all_names)
+                needs = _needs(remedy.name, data) if is_suited else "logistic among model.candidates"
+                raise SalutaryError(f"remedies: {remedy.name} needs {needs}")
 
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float
@@ -151,6 +155,17 @@ class Remedying:
         n_fits = (len(folds) + 1) * len(judge.names(data, bool(given)))
         with naming_bar("judging", n_fits, self.progress) as judge.started:
             return judge.judge(data, folds, given, self.combine)
+
+
+def _needs(name: str, data: LabelledData) -> str:
+    """What a model that could be fitted, but not to these data, lacks."""
+    of_sources = "source=" if data.sources is None else "two sources at least"
+    return of_sources if "source" in name else "pool="
+
+
+def _without_bases(names: list[str]) -> set[str]:
+    """The remedies of models of these names."""
+    return {name.rpartition("-")[2] for name in names}
 
 
 def judged(

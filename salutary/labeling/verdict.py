@@ -73,10 +73,16 @@ def _against_plain(judged: Judged) -> dict:
 
 
 def against_plain(measured: Mapping[str, Measured]) -> Difference | None:
-    """The handed model against plain training on L + V; None where either was not measured."""
-    if HANDED not in measured or PLAIN not in measured:
-        return None
-    return Difference.of(measured[HANDED][0], measured[PLAIN][0])
+    """The handed model against plain training on L + V, of the first base model; None where nothing was
+    measured.
+    """
+    plain = next((name for name in measured if is_plain(name)), None)
+    return Difference.of(measured[HANDED][0], measured[plain][0]) if plain else None
+
+
+def is_plain(name: str) -> bool:
+    """Whether it is plain training on L + V, with any base model."""
+    return name.rpartition("-")[2] == PLAIN
 
 
 def verdict(judged: Judged, name: str = "model.skops") -> str:
@@ -93,7 +99,8 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
     sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
     than = f"{how} than that of training on labelled + validation rows"
-    anew = "chosen anew without each fold, " if [*judged.judgement.handed.weights] == [PLAIN] else ""
+    members = [*judged.judgement.handed.weights]
+    anew = "chosen anew without each fold, " if len(members) == 1 and is_plain(members[0]) else ""
     return f"{text}; {anew}its held-out loss is {than} by {amount}{sure}."
 
 

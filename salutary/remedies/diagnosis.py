@@ -24,6 +24,8 @@ FEW_DRAWS, FEW_ITERATIONS, MANY_PARAMETERS = 8, 5, 200
 # What a clean L is found to have wrong: up to 4% on the tables of the study. Less than this is not told.
 CLEAN = 0.05
 SURE = 2.0
+# Of a source of fewer rows nothing is said.
+FEWEST_ROWS = 5
 NAMED = 5
 
 
@@ -56,7 +58,7 @@ class Source:
 
     @property
     def is_bad(self) -> bool:
-        return self.wrong - SURE * self.error > CLEAN
+        return self.n >= FEWEST_ROWS and self.wrong - SURE * self.error > CLEAN
 
 
 def noise_of(data: LabelledData) -> Noise:

@@ -217,6 +217,12 @@ REFUSED = {
     "combine=plain_vote model.candidates=[logistic]": r"combine=plain_vote is none of average, best, label",
     "model.candidates=[logistc]": r"model\.candidates: 'logistc' is none of logistic, hist_gradient_boosting",
     "model.candidates=logistic": r"model\.candidates must be a list such as \[logistic\], not 'logistic'",
+    "remedies=[labeled,salutary]": r"remedies: salutary needs pool=$",
+    "remedies=[chosen_sources]": r"remedies: chosen_sources needs source=$",
+    "remedies=[noise_per_source] source=one": r"remedies: noise_per_source needs two sources at least$",
+    "remedies=[labeled] model.candidates=[random_forest]": r"labeled needs logistic among model\.candidates$",
+    "model.candidates=[3]": r"model\.candidates: 3 is neither a name nor has it a _target_$",
+    "model.candidates=[{target: a}]": r"model\.candidates: \{'target': 'a'\} is neither a name nor has it",
     "model.candidates=[]": r"model\.candidates: at least one is needed",
     "model.candidates=[{_target_: sklearn.svm.LinearSVC}]": r"candidates: LinearSVC has no predict_proba",
     "model.candidates=[{_target_: sklearn.svm.Nothing}]": r"sklearn\.svm\.Nothing",
@@ -227,7 +233,7 @@ REFUSED = {
 def test_names_of_none_are_one_line(salutary_label, files, tmp_path, setting):
     pd.read_csv(tmp_path / "train.csv").assign(one="x").to_csv(tmp_path / "train.csv", index=False)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
-    each = setting.split(" ") if "_target_" not in setting else [setting]
+    each = setting.split(" ") if "target" not in setting else [setting]
     status, out, err = salutary_label(*ROWS, *each, "output=labels.csv")
     assert status == 1 and not out and len(err.strip().splitlines()) == 1
     assert re.search(REFUSED[setting], err.strip()), err
@@ -305,6 +311,24 @@ def test_one_test_row_has_no_standard_error(label, tmp_path):
     page = page_of(tmp_path)
     assert f"<td>{facts['handed']['test_loss']:.4f}</td>" in page and not re.search(r"\bnan\b", page)
     assert "refitted in 2 folds" in page and "newly labelled" not in page
+
+
+def test_without_a_linear_model_the_first_plain_one_is_compared_with(label):
+    facts, out, found = label("model.candidates=[random_forest]", "remedies=[weighted_4]", "folds=2")
+    plain = found.judgement.losses["random_forest-labeled_and_validation"]
+    gap = (found.judgement.handed_losses - plain).mean()
+    assert facts["handed"]["minus_labeled_and_validation"]["loss"] == pytest.approx(gap)
+    assert "Nothing was held out" not in out and "than that of training on labelled" in out
+
+
+def test_an_audit_tells_what_validation_rows_lack(salutary_label, files, tmp_path):
+    frame = load_iris(as_frame=True).frame.sample(frac=1, random_state=1, ignore_index=True)
+    frame = frame.rename(columns={"target": "kind"})
+    frame[:80].to_csv(tmp_path / "train.csv", index=False)
+    frame[80:][frame["kind"][80:] != 2].to_csv(tmp_path / "val.csv", index=False)
+    status, out, _ = salutary_label(*ROWS, "audit=true", "output=audit.csv")
+    line = "val.csv, column kind: no row of class 2: true labels of that class may look wrong"
+    assert status == 0 and line in out and line in (tmp_path / "audit" / "audit.html").read_text()
 
 
 TRAINED = {"labeled": "60 labelled rows.", "validation": "100 validation rows."}

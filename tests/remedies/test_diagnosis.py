@@ -96,7 +96,8 @@ def test_what_is_sure():
     assert Noise(0.2, (0.2 - CLEAN) / SURE - 0.001, matrix, matrix).is_found
     assert not Noise(0.2, (0.2 - CLEAN) / SURE + 0.001, matrix, matrix).is_found
     assert not Noise(0.04, 0.001, matrix, matrix).is_found
-    assert Source("a", 10, 0.3, 0.1).is_bad and not Source("a", 10, 0.3, 0.13).is_bad
+    assert Source("a", 5, 0.3, 0.1).is_bad and not Source("a", 4, 0.3, 0.1).is_bad
+    assert not Source("a", 10, 0.3, 0.13).is_bad
 
 
 def test_sentences():
