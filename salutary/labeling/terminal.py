@@ -33,7 +33,7 @@ def summarise(result: Result, settings: LabelSettings) -> None:
     if found:
         screen.print(f"\n{found.diagnosis.sentence}", soft_wrap=True)
         if found.held_out:
-            screen.print(_judged(found))
+            screen.print("", _judged(found), "")
         screen.print(verdict(found), style="bold", soft_wrap=True)
         for line in _notes(found):
             screen.print(line, style="yellow", soft_wrap=True)
@@ -78,7 +78,7 @@ def _notes(found: Judged) -> list[str]:
 
 def _judged(found: Judged) -> Table:
     """Every model, the best first; what is handed over above them."""
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     table.add_column(f"{len(found.judgement.y):,} validation rows, held out", overflow="fold")
     for name, width in (("loss", 15), ("accuracy", 8), ("weight", 6)):
         table.add_column(name, justify="right", min_width=width, no_wrap=True)

@@ -50,7 +50,7 @@ def about(judgement: Judgement, name: str) -> str:
 
 def _measures(judged: Judged, name: str) -> dict:
     """Held out and on test rows, where there are any; losses with their standard errors, None of one row."""
-    measures = {}
+    measures: dict[str, float | None] = {}
     for prefix, measured in (("held_out_", judged.held_out), ("test_", judged.tested)):
         if name in measured:
             losses, hits = measured[name]
