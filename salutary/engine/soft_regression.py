@@ -23,8 +23,9 @@ from scipy.optimize import minimize
 from salutary.engine.hessian import Hessian
 
 DENSE = 600
-# What is left of J above its minimum, about, when a fit ends; and steps allowed.
-TOLERANCE = 1e-8
+# A step that is to lower J by less than this is the last: it leaves about its square. Where a fit is only one
+# of a row of them, more is enough. And steps allowed.
+LAST, ROUGHLY = 1e-5, 1e-3
 STEPS = 60
 # A class of less weight than this is lacking: its intercept would run away, if it were not penalised.
 LACKING = 1e-6
@@ -79,16 +80,24 @@ class SoftRegression:
         start: np.ndarray | None = None,
         prior: np.ndarray | float = 0.0,
         steps: int = STEPS,
+        last: float = LAST,
     ) -> np.ndarray:
-        """The optimum (K, D), searched from ``start``; ``steps`` of Newton's method at most."""
+        """The optimum (K, D), searched from ``start``; ``steps`` of Newton's method at most.
+
+        ``last``: the step that is to lower J by less than this ends it.
+        """
         W = np.zeros(self.shape) if start is None else start
         if self._is_wide(penalty):
             prior = np.broadcast_to(prior, self.shape)
             near = self._in_span(prior)
-            found = self._spanned.fit(self._of_span(penalty), self._in_span(W), near, steps)
+            found = self._spanned.fit(self._of_span(penalty), self._in_span(W), near, steps, last)
             change = found - near
             return prior + np.hstack([change[:, : len(self.X)] @ self._span.T, change[:, len(self.X) :]])
-        return (self._newton if self.is_dense else self._lbfgs)(W, penalty, prior, steps)
+        return (
+            self._newton(W, penalty, prior, steps, last)
+            if self.is_dense
+            else self._lbfgs(W, penalty, prior, steps)
+        )
 
     def _is_wide(self, penalty: np.ndarray) -> bool:
         """Whether there are fewer rows than columns, each class's columns of one penalty: the optimum then is
@@ -117,15 +126,15 @@ class SoftRegression:
         return np.hstack([penalty[:, :n], penalty[:, d:]])
 
     def _newton(
-        self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float, steps: int
+        self, W: np.ndarray, penalty: np.ndarray, prior: np.ndarray | float, steps: int, last: float
     ) -> np.ndarray:
         value, Z = self._value(W, penalty, prior)
         for _ in range(steps):
             G = self._gradient(Z, W, penalty, prior)
             step = cho_solve(self._factor(Z, penalty), G.ravel(), check_finite=False).reshape(W.shape)
             fall, t = float((G * step).sum()), 1.0
-            if fall < TOLERANCE:
-                break
+            if fall < last:
+                return W - step
             while True:
                 at, Z_at = self._value(W - t * step, penalty, prior)
                 if at <= value - 1e-4 * t * fall or t < 1e-6:
@@ -218,7 +227,7 @@ class SoftRegression:
         for l2 in grid:
             penalty = self.penalty(l2, with_intercept=np.ndim(prior) > 0)
             start = prior if W is None and isinstance(prior, np.ndarray) else W
-            W = self.fit(penalty, start, prior)
+            W = self.fit(penalty, start, prior, last=ROUGHLY)
             Z = self.left_out(W, penalty, rows)
             loss = float(cross_entropy(Z, self.targets[rows]).mean())
             worse = 0 if loss < best[0] else worse + 1
@@ -226,7 +235,8 @@ class SoftRegression:
                 best = (loss, l2, W)
             if worse == PATIENCE:
                 break
-        return best[1:]
+        l2, W = best[1:]
+        return l2, self.fit(self.penalty(l2, with_intercept=np.ndim(prior) > 0), W, prior)
 
 
 def _with_ones(X: np.ndarray, n_columns: int) -> np.ndarray:

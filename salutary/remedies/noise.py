@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from salutary.engine.soft_regression import SoftRegression, logits, of_classes
+from salutary.engine.soft_regression import ROUGHLY, SoftRegression, logits, of_classes
 from salutary.remedies import LabelledData, Remedy, TrainingRows
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.plain import Labeled
@@ -83,7 +83,7 @@ def expectation_maximisation(
         rows = SoftRegression(
             both, np.concatenate([data.one_hot(V.y), q]), np.ones(len(both)), data.intercept
         )
-        W = rows.fit(rows.penalty(l2), W, steps=STEPS)
+        W = rows.fit(rows.penalty(l2), W, steps=STEPS, last=ROUGHLY)
     return NoiseEstimate(W, matrices, _posterior(W, L.X, L.y, sources, matrices))
 
 
