@@ -137,11 +137,13 @@ class Remedying:
         names = judge.names(data, has_pool)
         if self.chosen and self.combine not in (AVERAGE, BEST, *names):
             raise SalutaryError(f"combine={self.combine} needs {_needs(self.combine, data)}")
-        for remedy in self.chosen if self.remedies is not True else ():
-            if remedy.name not in _without_bases(names):
-                is_suited = remedy.name in _without_bases(judge.all_names)
-                needs = _needs(remedy.name, data) if is_suited else "logistic among model.candidates"
-                raise SalutaryError(f"remedies: {remedy.name} needs {needs}")
+        fitted, suited = _without_bases(names), _without_bases(judge.all_names)
+        asked = [remedy.name for remedy in self.chosen] if self.remedies is not True else []
+        for name in asked:
+            if name in suited - fitted:
+                raise SalutaryError(f"remedies: {name} needs {_needs(name, data)}")
+        if asked and not fitted & {*asked}:
+            raise SalutaryError(f"remedies: {asked[0]} needs logistic among model.candidates")
 
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float

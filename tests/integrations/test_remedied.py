@@ -75,7 +75,7 @@ def test_the_remedied_model_is_better_than_plain_training_and_says_why(linear):
         np.r_[FIT["X"], FIT["X_val"]], np.r_[FIT["y"], FIT["y_val"]]
     )
     assert linear.score(*TEST) > plain.score(*TEST)
-    assert "labels of source b" in linear.diagnosis_.sentence and "source a" not in linear.diagnosis_.sentence
+    assert "of source b's" in linear.diagnosis_.sentence and "source a" not in linear.diagnosis_.sentence
     gap = linear.handed_["minus_labeled_and_validation"]
     assert gap["loss"] < -2 * gap["standard_error"]
     assert linear.handed_["verdict"].startswith("The model is the average of ")
@@ -275,7 +275,7 @@ def test_a_search_cuts_the_sources_with_the_rows_and_not_v():
     )
     kept = {name: Uncut(FIT[name]) for name in ("X_val", "y_val")}
     search.fit(FIT["X"], FIT["y"], **kept, source=FIT["source"])
-    assert "labels of source b" in search.best_estimator_.diagnosis_.sentence
+    assert "of source b's" in search.best_estimator_.diagnosis_.sentence
     assert "noise_per_source" in set(search.best_estimator_.remedies_["name"])
     cut = SalutaryClassifier(remedies=PLAIN, **LINEAR)
     with sklearn.config_context(enable_metadata_routing=True):

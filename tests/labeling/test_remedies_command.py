@@ -185,7 +185,7 @@ def test_where_nothing_can_be_held_out_plain_training_is_handed_over(label, tmp_
     assert f"model.skops is labeled_and_validation (labelled + validation rows). {line}" in out
     assert "Nothing was held out: which model is best is not known." in page_of(tmp_path)
     card = (tmp_path / "labels" / "MODEL_CARD.md").read_text()
-    assert line in card and "held-out loss |" not in card
+    assert line in card and "held-out loss |" not in card and "is measured by" not in card
 
 
 def test_five_validation_rows_are_two_folds(label, tmp_path):

@@ -193,3 +193,18 @@ def test_a_class_that_nobody_has_does_not_stop_it():
     for base in candidates(["logistic", "random_forest", "hist_gradient_boosting", KNeighborsClassifier()]):
         P = base.fit(rows, data).probabilities(data.validation.X)
         assert P.shape == (10, 3) and P.min() > 0
+
+
+def test_rows_that_lost_digits_stay_on_their_side_of_a_split():
+    """Boosting splits at values of rows, here one that stands for gaps; the pool's are float32."""
+    rng = np.random.default_rng(0)
+    gap = 0.1  # a little more as float32
+    column = np.where(rng.random(400) < 0.3, gap, rng.normal(size=400))
+    y = (column > gap).astype(int)
+    data, _ = planted(n_labeled=400, n_validation=40)
+    data = replace(data, labeled=Part(column[:, None], y), validation=Part(column[:40, None], y[:40]))
+    (boosting,) = candidates(["hist_gradient_boosting"])
+    model = boosting.fit(LabeledAndValidation().rows(data), data)
+    X = data.labeled.X
+    np.testing.assert_array_equal(model.probabilities(X.astype(np.float32)), model.probabilities(X))
+    assert (model.probabilities(X).argmax(1) == y).all()
