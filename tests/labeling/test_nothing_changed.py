@@ -42,7 +42,8 @@ def label(tmp_path, monkeypatch, capsys):
             arguments.append(f"{part}={file}")
         settings = {"target": "y", "output": "out.csv", "folds": 2, "rounds": 2, "budget": 5} | settings
         arguments += [f"{name}={value}" for name, value in settings.items()]
-        cli.label_or_audit([*arguments, "force=true", "strategy.rerank=0", "strategy.confidence=0"])
+        arguments += ["force=true", "strategy.rerank=0", "strategy.confidence=0", "remedies=false"]
+        cli.label_or_audit(arguments)
         facts = json.loads((tmp_path / "out/facts.json").read_text())
         return facts, capsys.readouterr().out, (tmp_path / "out/audit.html").read_text()
 

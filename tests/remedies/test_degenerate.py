@@ -13,6 +13,8 @@ from salutary.remedies.catalogue import all_remedies, named
 from salutary.remedies.diagnosis import diagnose
 from salutary.remedies.judge import Judge, folds_of
 
+pytestmark = pytest.mark.slow  # half a minute
+
 
 def of(
     n_labeled=40, n_validation=24, n_classes=2, y_labeled=None, y_validation=None, sources=None, **settings

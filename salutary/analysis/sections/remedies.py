@@ -87,8 +87,13 @@ def _in_order(table: pd.DataFrame) -> pd.DataFrame:
     return table.reindex([name for name in SITUATIONS if name in table.index])
 
 
+def _means(losses: pd.DataFrame) -> pd.DataFrame:
+    """By situation, each cell counting alike, however many seeds it has."""
+    return _in_order(losses.groupby(level=CELL).mean().groupby(level="situation").mean())
+
+
 def _by_situation(losses: pd.DataFrame) -> str:
-    table = _in_order(losses.groupby(level="situation").mean())
+    table = _means(losses)
     best = table.idxmin(axis=1)
     texts = table.map("{:.3f}".format)
     for situation, name in best.items():
@@ -98,7 +103,7 @@ def _by_situation(losses: pd.DataFrame) -> str:
 
 def _every(losses: pd.DataFrame) -> str:
     remedies = [name for name in losses if name not in (*RIVALS, "best")]
-    table = _in_order(losses[remedies].groupby(level="situation").mean()).T
+    table = _means(losses[remedies]).T
     table = table.reindex(table.mean(axis=1).sort_values().index)
     return markdown_table(table.map("{:.3f}".format, na_action="ignore").rename_axis(index="", columns=""))
 
