@@ -17,7 +17,8 @@ from sklearn.linear_model import LogisticRegressionCV
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.base_models import candidates
 from salutary.remedies.catalogue import all_remedies
-from salutary.remedies.judge import Judge, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import folds_of
 from salutary.system.device import one_thread
 
 ROWS, COLUMNS, WRONG = 300, 50, 0.3

@@ -22,7 +22,8 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData, Part, Predictor, Remedy
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.catalogue import named
-from salutary.remedies.judge import Fold, Judge, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import Fold, folds_of
 from salutary.remedies.salutary import Salutary
 from salutary.system.progress import naming_bar
 from salutary.system.rules import check

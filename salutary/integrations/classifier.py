@@ -24,7 +24,7 @@ from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
-from salutary.remedies.judge import folds_of
+from salutary.remedies.judgement import folds_of
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
 from salutary.system.device import one_thread

@@ -20,7 +20,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData
 from salutary.remedies.base_models import candidates
 from salutary.remedies.diagnosis import diagnose
-from salutary.remedies.judge import Fold
+from salutary.remedies.judgement import Fold
 from salutary.strategies.track import Rows
 from salutary.system.rules import NULL, Flag, Text, Texts, Whole, Worded, check
 

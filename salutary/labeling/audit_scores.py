@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import KFold
 
-from salutary.engine.soft_regression import logits, of_classes
+from salutary.labeling.judging import part
 from salutary.labeling.sources import Sources
-from salutary.remedies import LabelledData, Part
-from salutary.remedies.noise import expectation_maximisation, first_matrices
+from salutary.remedies import LabelledData
+from salutary.remedies.noise import expectation_maximisation, first_matrices, posterior
 from salutary.strategies.track import Rows
 from salutary.system.seeding import stream
 
@@ -52,16 +52,12 @@ def true_labels(
     References: :class:`salutary.remedies.noise.NoiseModel`, :class:`salutary.remedies.noise.NoisePerSource`.
     """
     numbers = None if sources is None else sources.numbers.numpy(force=True)
-    data = LabelledData(_part(labeled), _part(validation), n_classes, numbers, intercept=intercept, seed=seed)
+    data = LabelledData(part(labeled), part(validation), n_classes, numbers, intercept=intercept, seed=seed)
     n, d = data.labeled.X.shape
     n_parameters = (d + intercept) * (1 if n_classes == 2 else n_classes)
     few = n_parameters <= n + len(data.validation) or n < FOLDS
     q = _posterior(data, np.arange(n), np.arange(n)) if few else _cross_fitted(data)
     return TrueLabels(1 - q[np.arange(n), data.labeled.y], q.argmax(1))
-
-
-def _part(rows: Rows) -> Part:
-    return Part(rows.X.double().numpy(force=True), rows.y.numpy(force=True))
 
 
 def _cross_fitted(data: LabelledData) -> np.ndarray:
@@ -76,12 +72,11 @@ def _posterior(data: LabelledData, rows: np.ndarray, others: np.ndarray) -> np.n
     """Of the labels of ``others``, by EM on V and these ``rows`` of L, (m, C)."""
     L = data.labeled
     sources = np.zeros(len(L), np.int64) if data.sources is None else data.sources
-    part = LabelledData(L[rows], data.validation, data.n_classes, intercept=data.intercept)
+    seen = LabelledData(L[rows], data.validation, data.n_classes, intercept=data.intercept)
     l2 = max(L2, L2_PER_FEATURE * L.X.shape[1])
     first = first_matrices(int(sources.max()) + 1, data.n_classes)
-    found = expectation_maximisation(part, l2, sources[rows], first)
-    q = of_classes(logits(L.X[others], found.W)) * found.matrices[sources[others], :, L.y[others]]
-    return q / q.sum(1, keepdims=True)
+    found = expectation_maximisation(seen, l2, sources[rows], first)
+    return posterior(found.W, L.X[others], L.y[others], sources[others], found.matrices)
 
 
 def by_source(table: pd.DataFrame) -> pd.DataFrame:

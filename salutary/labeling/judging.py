@@ -20,7 +20,8 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
 from salutary.remedies.catalogue import all_remedies, named
 from salutary.remedies.diagnosis import Diagnosis, diagnose
-from salutary.remedies.judge import AVERAGE, BEST, Fold, Judge, Judgement, losses_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import AVERAGE, BEST, Fold, Judgement, losses_of
 from salutary.strategies.track import Rows
 from salutary.system.progress import naming_bar
 

@@ -18,7 +18,7 @@ from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
-from salutary.remedies.judge import folds_of
+from salutary.remedies.judgement import folds_of
 from salutary.strategies import Strategy, check_proposal
 from salutary.strategies.track import Rows, Track
 from salutary.system.rules import Whole, check

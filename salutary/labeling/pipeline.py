@@ -24,7 +24,7 @@ from salutary.labeling.state import State
 from salutary.labeling.writing import Writer
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel
-from salutary.remedies.judge import folds_of
+from salutary.remedies.judgement import folds_of
 from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar

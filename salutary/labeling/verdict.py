@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 
 from salutary.engine.paired import SURE, Difference
 from salutary.labeling.judging import HANDED, Judged
-from salutary.labeling.measured import Measured
 from salutary.remedies.diagnosis import Diagnosis
-from salutary.remedies.judge import AVERAGE, BEST, VOTE, Judgement
+from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Judgement
 from salutary.remedies.shift import TwoSamples
 
-PLAIN = "labeled_and_validation"
 NAMED = 3
 # Half of the last digit that losses are told with.
 NOTICED = 5e-5
@@ -66,29 +62,24 @@ def standard_error(losses: np.ndarray) -> float:
 
 
 def _against_plain(judged: Judged) -> dict:
-    gap = against_plain(judged.held_out)
+    gap = against_plain(judged)
     if gap is None:
         return {}
     return {"minus_labeled_and_validation": {"loss": gap.mean, "standard_error": gap.error}}
 
 
-def against_plain(measured: Mapping[str, Measured]) -> Difference | None:
+def against_plain(judged: Judged) -> Difference | None:
     """The handed model against plain training on L + V, of the first base model; None where nothing was
-    measured.
+    held out.
     """
-    plain = next((name for name in measured if is_plain(name)), None)
-    return Difference.of(measured[HANDED][0], measured[plain][0]) if plain else None
-
-
-def is_plain(name: str) -> bool:
-    """Whether it is plain training on L + V, with any base model."""
-    return name.rpartition("-")[2] == PLAIN
+    measured, plain = judged.held_out, judged.judgement.plain[0].name
+    return Difference.of(measured[HANDED][0], measured[plain][0]) if measured else None
 
 
 def verdict(judged: Judged, name: str = "model.skops") -> str:
     """What the model of this ``name`` is, and how much better than training on labelled + validation rows."""
     text = f"{name} is {_what(judged.judgement)}"
-    gap = against_plain(judged.held_out)
+    gap = against_plain(judged)
     if gap is None:
         return f"{text}. Nothing was held out to judge it by: how good it is, is not known."
     if gap.mean == 0 and gap.error == 0:
@@ -100,7 +91,8 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
     than = f"{how} than that of training on labelled + validation rows"
     members = [*judged.judgement.handed.weights]
-    anew = "chosen anew without each fold, " if len(members) == 1 and is_plain(members[0]) else ""
+    is_plain = len(members) == 1 and judged.judgement[members[0]].is_plain
+    anew = "chosen anew without each fold, " if is_plain else ""
     return f"{text}; {anew}its held-out loss is {than} by {amount}{sure}."
 
 

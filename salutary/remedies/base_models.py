@@ -112,9 +112,8 @@ class Estimator:
         if self.most_features:
             estimator.set_params(max_features=min(-(-X.shape[1] // 2), self.most_features))
         weighted = {self._weight: weights} if self._weight and (weights != 1).any() else {}
-        with (
-            one_thread()
-        ):  # of a few hundred rows threads make little, and wait for each other on a busy machine
+        # Of a few hundred rows threads make little, and wait for each other on a busy machine.
+        with one_thread():
             estimator.fit(_apart(estimator, X), y, **weighted)
         shares = np.bincount(y, weights, data.n_classes)
         return Fitted(estimator, shares / shares.sum())

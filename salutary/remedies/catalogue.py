@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from salutary.errors import SalutaryError
-from salutary.remedies import LabelledData, Remedy
+from salutary.remedies import Remedy
 from salutary.remedies.cleaned import Cleaned
 from salutary.remedies.noise import GoldLossCorrection, NoiseModel, NoisePerSource
 from salutary.remedies.plain import Labeled, LabeledAndValidation, Validation, Weighted
@@ -32,8 +32,3 @@ def named(names: Sequence[str], setting: str = "remedies") -> list[Remedy]:
     if unknown:
         raise SalutaryError(f"{setting}: {unknown[0]!r} is none of {', '.join(known)}")
     return [remedy for name, remedy in known.items() if name in names]
-
-
-def applicable(data: LabelledData, remedies: Sequence[Remedy]) -> list[Remedy]:
-    """Those that the data have all they need for."""
-    return [remedy for remedy in remedies if remedy.applies(data)]

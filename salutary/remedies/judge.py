@@ -13,14 +13,7 @@ import numpy as np
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned, BaseModel, LabelledData, Predictor, Remedy, TrainingRows
 from salutary.remedies.base_models import Linear
-from salutary.remedies.judgement import AVERAGE as AVERAGE
-from salutary.remedies.judgement import BEST as BEST
-from salutary.remedies.judgement import VOTE as VOTE
-from salutary.remedies.judgement import Fold as Fold
-from salutary.remedies.judgement import Judgement as Judgement
-from salutary.remedies.judgement import Member as Member
-from salutary.remedies.judgement import folds_of as folds_of
-from salutary.remedies.judgement import losses_of as losses_of
+from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member, losses_of
 from salutary.remedies.plain import LabeledAndValidation
 
 
@@ -219,5 +212,6 @@ class Judge:
                 Z[held_out] = model.logits(V.X[held_out])
         losses = losses_of(P, V.y)
         about = fit.remedy.about if fit.base.is_linear else f"{fit.base.name}: {fit.remedy.about}"
-        uses = fit.remedy.is_plain, fit.fitted, fit.rows.use, fit.rows.labels, fit.seconds
-        return Member(fit.name, about, fit.remedy.name, fit.base.name, *uses, P, Z, losses)
+        made = fit.fitted, fit.rows.use, fit.rows.labels
+        of = fit.remedy.name, fit.base.name, fit.remedy.is_plain
+        return Member(fit.name, about, *of, *made, P, Z, losses)

@@ -41,7 +41,7 @@ class Member:
     out.
 
     ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,)
-    and ``labels`` (n_L, C): what it made of L's rows. ``seconds``: of the fit with all of V.
+    and ``labels`` (n_L, C): what it made of L's rows.
     """
 
     name: str
@@ -52,7 +52,6 @@ class Member:
     fitted: Predictor
     use: np.ndarray
     labels: np.ndarray
-    seconds: float
     P: np.ndarray
     Z: np.ndarray | None
     losses: np.ndarray

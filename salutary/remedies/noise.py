@@ -74,7 +74,7 @@ def expectation_maximisation(
     W = _of_validation(data, l2) if start is None else start
     prior = prior_counts(data.n_classes)
     for _ in range(iterations):
-        q = _posterior(W, L.X, L.y, sources, matrices)
+        q = posterior(W, L.X, L.y, sources, matrices)
         if learns:
             matrices = np.stack(
                 [q[sources == s].T @ given[sources == s] + prior for s in range(len(matrices))]
@@ -84,7 +84,7 @@ def expectation_maximisation(
             both, np.concatenate([data.one_hot(V.y), q]), np.ones(len(both)), data.intercept
         )
         W = rows.fit(rows.penalty(l2), W, steps=STEPS, last=ROUGHLY)
-    return NoiseEstimate(W, matrices, _posterior(W, L.X, L.y, sources, matrices))
+    return NoiseEstimate(W, matrices, posterior(W, L.X, L.y, sources, matrices))
 
 
 def _of_validation(data: LabelledData, l2: float) -> np.ndarray:
@@ -93,9 +93,10 @@ def _of_validation(data: LabelledData, l2: float) -> np.ndarray:
     return rows.fit(rows.penalty(l2))
 
 
-def _posterior(
+def posterior(
     W: np.ndarray, X: np.ndarray, y: np.ndarray, sources: np.ndarray, matrices: np.ndarray
 ) -> np.ndarray:
+    """q (n, C), q_c ~ p_c(x) N_cj: of the true labels of rows X (n, d), which ``sources`` (n,) gave y."""
     q = of_classes(logits(X, W)) * matrices[sources, :, y]
     return q / q.sum(1, keepdims=True)
 

@@ -15,7 +15,7 @@ from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw, hal
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.average import LEAST_WEIGHT
-from salutary.remedies.judge import folds_of
+from salutary.remedies.judgement import folds_of
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 
 

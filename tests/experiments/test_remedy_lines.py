@@ -18,7 +18,8 @@ from salutary.experiments.resume import read_finished
 from salutary.remedies import Assigned, LabelledData, Part
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.catalogue import named
-from salutary.remedies.judge import Judge, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import folds_of
 
 CANCER = ("dataset=breast_cancer", "strategy=salutary_greedy", "rounds=2", "budget=5")
 NOISY = (*CANCER, "label_noise=0.3")

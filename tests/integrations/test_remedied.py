@@ -24,7 +24,8 @@ from salutary.integrations.remedied import FITTED, numbered
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.catalogue import named
-from salutary.remedies.judge import Judge, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import folds_of
 from salutary.remedies.plain import LabeledAndValidation
 
 LINEAR = {"candidates": ("logistic",), "random_state": 0}

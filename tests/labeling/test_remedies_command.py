@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 
 from salutary import load_model
 from salutary.labeling import judging, pipeline, state
-from salutary.remedies.judge import folds_of
+from salutary.remedies.judgement import folds_of
 from salutary.remedies.plain import Weighted
 from salutary.system.files import files_in
 

@@ -8,7 +8,7 @@ from planted import planted
 
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned
-from salutary.remedies.catalogue import all_remedies, applicable, named
+from salutary.remedies.catalogue import all_remedies, named
 
 
 def test_names_are_unique_and_one_remedy_is_plain():
@@ -27,11 +27,11 @@ def test_named():
         named(["labeled", "wieghted"], "reference")
 
 
-def test_applicable():
+def test_what_applies():
     data, _ = planted(n_labeled=20)
     of = {"sources": {"noise_per_source", "chosen_sources"}, "pool": {"salutary", "salutary_and_validation"}}
     every = {one.name for one in all_remedies()}
-    found = lambda data: {one.name for one in applicable(data, all_remedies())}  # noqa: E731
+    found = lambda data: {one.name for one in all_remedies() if one.applies(data)}  # noqa: E731
     assert found(data) == every - of["sources"] - of["pool"]
     data = replace(data, sources=np.arange(20) % 2)
     assert found(data) == every - of["pool"]

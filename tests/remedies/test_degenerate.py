@@ -11,7 +11,8 @@ from salutary.remedies import Assigned, LabelledData, Part
 from salutary.remedies.base_models import Logistic, candidates
 from salutary.remedies.catalogue import all_remedies, named
 from salutary.remedies.diagnosis import diagnose
-from salutary.remedies.judge import Judge, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import folds_of
 
 pytestmark = pytest.mark.slow  # half a minute
 

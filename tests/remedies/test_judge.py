@@ -16,7 +16,8 @@ from salutary.remedies import Assigned, LabelledData, Part, judge
 from salutary.remedies.average import LEAST_WEIGHT
 from salutary.remedies.base_models import Estimator, Linear, Logistic, candidates
 from salutary.remedies.catalogue import all_remedies, named
-from salutary.remedies.judge import VOTE, Judge, Judgement, folds_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import VOTE, Judgement, folds_of
 from salutary.remedies.plain import Labeled, LabeledAndValidation, Validation, Weighted
 
 REMEDIES = [Labeled(), LabeledAndValidation(), Validation(), Weighted(4)]

@@ -53,6 +53,7 @@ CELL = ["situation", "dataset", "n_validation"]
 
 
 def section(records: Records) -> Section:
+    """Losses by situation, cells won and lost, what clean rows pay, and ranks."""
     losses = measured(records)
     shown = [name for name in NAMES if name in losses]
     text = [INTRO, _size(losses), _by_situation(losses[shown])]

@@ -19,7 +19,8 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData, Part
 from salutary.remedies.base_models import MIXED, Logistic, candidates
 from salutary.remedies.catalogue import all_remedies
-from salutary.remedies.judge import AVERAGE, BEST, Fold, Judge, Judgement, folds_of, losses_of
+from salutary.remedies.judge import Judge
+from salutary.remedies.judgement import AVERAGE, BEST, Fold, Judgement, folds_of, losses_of
 from salutary.remedies.plain import LabeledAndValidation
 from salutary.strategies import Strategy
 from salutary.strategies.track import Rows, Track
