@@ -279,3 +279,13 @@ def test_a_class_that_no_labelled_row_has(prepared, monkeypatch):
     with pytest.raises(SalutaryError, match="study=remedies: a class has no labelled row"):
         for seed in range(3):  # row 5 is among the labelled ones in a third of the draws
             study.measure(one, model, strategy, 1, seed)
+
+
+def test_labels_are_of_the_classes_that_are_frequent_enough():
+    """Though the model has one more, which the study leaves out."""
+    data, pool = case()
+    folds = folds_of(data.validation.y, 3, 0)
+    (first, *_) = assigned(data, pool, folds, LogisticRegression(3), SalutaryGreedy(confidence=0), 2)
+    (expected, *_) = assigned(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
+    np.testing.assert_array_equal(first.X, expected.X)
+    np.testing.assert_array_equal(first.y, expected.y)

@@ -158,7 +158,7 @@ def _labelled(
         for part in (data.labeled, data.validation[seen])
     )
     fitted = copy.copy(model)
-    fitted.l2 = "validation"
+    fitted.n_classes, fitted.l2 = data.n_classes, "validation"
     fitted.tune(labeled.X, labeled.y, stream(data.seed, "model"), (validation.X, validation.y))
     fitted.fit(labeled.X, labeled.y)
     pool = torch.from_numpy(X_pool)
