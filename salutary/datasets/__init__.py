@@ -20,6 +20,7 @@ import numpy as np
 from salutary.errors import SalutaryError
 from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
+from salutary.tables.groups import Groups
 
 # What a row can be for, where that is given; pool rows may have a label all the same.
 ROLES = ("train", "pool", "validation", "test")
@@ -33,6 +34,8 @@ class Table:
     a known class. ``encoder``: what made the features, if a network did. ``columns``: numbers and categories
     that become features once training rows are known; X then holds their codes, NaN where there is no value.
     ``roles`` (n,): the part that each row is given to, one of ROLES; None leaves that to the protocol.
+    ``groups``: of the rows, where the data set was asked for them. ``feature_names`` (d,): of X, where they
+    have names.
 
     Raises SalutaryError, naming the row and column, when X holds a NaN or an infinity, when y
     does not fit ``class_names``, or when all rows are of one class.
@@ -44,6 +47,8 @@ class Table:
     encoder: str | None = None
     columns: Columns | None = None
     roles: np.ndarray | None = None
+    groups: Groups | None = None
+    feature_names: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         X, y = np.asarray(self.X), np.asarray(self.y)
@@ -67,6 +72,8 @@ class Table:
         if len(bad):
             row, column = bad[0]
             raise SalutaryError(f"feature {column} of row {row} is {X[row, column]} (counted from 0)")
+        if self.groups is not None and len(self.groups.numbers) != len(X):
+            raise SalutaryError(f"there are groups of {len(self.groups.numbers)} rows, but {len(X)} rows")
         if y.min() < UNLABELED or y.max() >= len(self.class_names):
             row = int(np.argmax((y < UNLABELED) | (y >= len(self.class_names))))
             raise SalutaryError(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from salutary.datasets import Table
+from salutary.datasets.grouped import Grouping
 from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
 from salutary.system import sources
@@ -26,12 +28,21 @@ class CelebA:
     ``list_attr_celeba.txt`` is free for non-commercial research but not for redistribution, so it
     is never downloaded: get it from MMLAB (https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html,
     "Anno") and put it, plain or .gz, into ``<data_dir>/celeba/``. ``cache_dir``: where the parsed table
-    is kept, by default the user's cache.
+    is kept, by default the user's cache. ``group``: an attribute, see
+    :class:`salutary.datasets.grouped.Grouping`.
     """
 
-    def __init__(self, data_dir: str | None = None, cache_dir: str | None = None):
+    def __init__(
+        self,
+        data_dir: str | None = None,
+        cache_dir: str | None = None,
+        group: str | None = None,
+        group_edges: Sequence[float] = (),
+        group_is_feature: bool = True,
+    ):
         self.data_dir = data_dir
         self.cache_dir = cache_dir
+        self.grouping = Grouping(group, group_edges, group_is_feature)
 
     def load(self) -> Table:
         """Raises SalutaryError, saying where the file comes from, when it is not there."""
@@ -42,7 +53,8 @@ class CelebA:
                 f" https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html and put it, plain or .gz,"
                 f" into {sources.directory(self.data_dir).resolve() / 'celeba'}, or set data_dir"
             )
-        return TableCache(self.cache_dir).table(self, [path], lambda: self._parsed(path))
+        cached = TableCache(self.cache_dir).table(self, [path], lambda: self._parsed(path))
+        return self.grouping.of(cached, _attributes(cached))
 
     def _parsed(self, path: Path) -> Table:
         content = sources.read(path, SHA256)
@@ -54,4 +66,15 @@ class CelebA:
         _, first = np.unique(keys, return_index=True)
         X = np.column_stack([others[first], -frame["Male"].to_numpy()[first]])
         y = frame["Smiling"].to_numpy()[first] > 0
-        return Table(X, y, ("not smiling", "smiling"))
+        names = tuple(frame.columns.drop(["Male", "Smiling"])) + ("Male",)
+        return Table(X, y, ("not smiling", "smiling"), feature_names=names)
+
+
+def _attributes(table: Table) -> dict[str, np.ndarray]:
+    """``Young`` or ``not Young`` of each row, (n,), and so on; the feature Male has the other sign."""
+    assert table.feature_names is not None
+    signs = {"Male": -1}
+    return {
+        name: np.where(signs.get(name, 1) * values > 0, name, f"not {name}")
+        for name, values in zip(table.feature_names, table.X.T, strict=True)
+    }

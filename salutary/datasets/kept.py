@@ -19,6 +19,7 @@ from salutary.datasets import Table
 from salutary.system.environment import code
 from salutary.system.files import checksum, directory, write_atomic
 from salutary.tables.columns import Columns
+from salutary.tables.groups import Groups
 from salutary.tables.schema import Schema
 
 log = logging.getLogger(__name__)
@@ -59,8 +60,10 @@ class TableCache:
 
 
 def _settings(dataset: object) -> str:
-    """The class of a data set and what it was told, but for where to keep its table."""
-    told = {name: value for name, value in vars(dataset).items() if name != "cache_dir"}
+    """The class of a data set and what it was told, but for where to keep its table, and what groups are made
+    of it afterwards.
+    """
+    told = {name: value for name, value in vars(dataset).items() if name not in ("cache_dir", "grouping")}
     kind = type(dataset)
     return json.dumps([f"{kind.__module__}.{kind.__qualname__}", told], sort_keys=True, default=str)
 
@@ -129,8 +132,11 @@ def packed(table: Table) -> tuple[dict[str, Any] | None, dict[str, np.ndarray]]:
     """
     about: dict[str, Any] = {"class_names": table.class_names, "encoder": table.encoder, "columns": None}
     arrays = {"X": table.X, "y": table.y}
+    about["feature_names"] = table.feature_names
     if table.roles is not None:
         arrays["roles"] = np.asarray(table.roles, str)
+    if table.groups is not None:
+        about["groups"], arrays["groups"] = table.groups.names, table.groups.numbers
     if columns := table.columns:
         schema, frame = columns.schema, columns.frame
         texts = [frame[name].astype("category").cat.categories.tolist() for name in schema.categorical]
@@ -162,4 +168,7 @@ def unpacked(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Tabl
             parts.append((Path(path), frame.iloc[start : start + n].reset_index(drop=True)))
             start += n
         columns = Columns(schema, parts, tuple(told["findings"]))
-    return Table(X, arrays["y"], tuple(about["class_names"]), about["encoder"], columns, arrays.get("roles"))
+    groups = Groups(arrays["groups"], tuple(about["groups"])) if "groups" in arrays else None
+    names = tuple(about["feature_names"]) if about["feature_names"] else None
+    roles, class_names = arrays.get("roles"), tuple(about["class_names"])
+    return Table(X, arrays["y"], class_names, about["encoder"], columns, roles, groups, names)

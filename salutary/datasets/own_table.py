@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.datasets import ROLES, Table
+from salutary.datasets.grouped import Grouping
 from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
@@ -19,6 +20,7 @@ from salutary.tables.columns import Columns
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
+from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, where
 from salutary.tables.reading import Reading
@@ -49,7 +51,10 @@ class OwnTable:
     leaves the parts to the protocol. ``numeric``, ``categorical``, ``ignore``: what columns hold, where it is
     not to be told from their values (:mod:`salutary.tables.schema`). ``separator``: of a .csv file.
     ``decimal``, ``thousands``, ``units``, ``missing``: what texts mean (:mod:`salutary.tables.reading`).
-    ``cache_dir``: where a table that takes long to read is kept, by default the user's cache.
+    ``group``, ``group_edges``, ``group_is_feature``: of whom objectives of groups compare the predictions
+    (:class:`salutary.datasets.grouped.Grouping`); a file of training rows need not have the column if others
+    validate and test. ``cache_dir``: where a table that takes long to read is kept, by default the user's
+    cache.
 
     Categories become one-hot features, gaps are filled and marked, numbers are standardised, all by a
     preprocessor fitted on the training part (:mod:`salutary.tables.features`).
@@ -71,6 +76,9 @@ class OwnTable:
         units: Sequence[str] = (),
         missing: Sequence[str | float] = (),
         cache_dir: str | None = None,
+        group: str | None = None,
+        group_edges: Sequence[float] = (),
+        group_is_feature: bool = True,
     ):
         self.path = path
         self.target = target
@@ -86,6 +94,9 @@ class OwnTable:
         self.units = units
         self.missing = missing
         self.cache_dir = cache_dir
+        self.group = group
+        self.group_edges = group_edges
+        self.group_is_feature = group_is_feature
 
     def load(self) -> Table:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
@@ -105,12 +116,15 @@ class OwnTable:
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
         main.check(fixed)
-        parts = {"train": main.read_all_but(self.ignore)}
-        features, lists = parts["train"].drop(columns=fixed), (self.numeric, self.categorical, self.ignore)
+        group = self._group_column(files)
+        parts = {"train": main.read_all_but(set(self.ignore) - group)}
+        lists = (self.numeric, self.categorical, self.ignore)
+        unused = fixed if self.group_is_feature and not group & set(self.ignore) else [*fixed, *group]
+        features = parts["train"].drop(columns=unused, errors="ignore")
         schema = Schema.of(features, main.path, *lists, main.reading, main.unusable)
         classes = Classes.of(parts["train"][self.target], main.path, self.decimal)
         for name in list(files)[1:]:
-            parts[name] = files[name].read([*schema.used, self.target])
+            parts[name] = files[name].read([*dict.fromkeys([*schema.used, self.target, *group])])
         y = [
             classes.encode(frame[self.target], files[name].path, required=name != "train")
             for name, frame in parts.items()
@@ -123,7 +137,27 @@ class OwnTable:
         findings = self._findings(schema, files, parts, used)
         findings += self._unseen(schema, files, used, y[0], roles)
         columns = Columns(schema, used, tuple(findings))
-        return Table(columns.codes(), np.concatenate(y), classes.names, columns=columns, roles=roles)
+        groups = self._groups(parts, main.reading) if group else None
+        y_all = np.concatenate(y)
+        return Table(columns.codes(), y_all, classes.names, columns=columns, roles=roles, groups=groups)
+
+    def _group_column(self, files: dict[str, TableFile]) -> set[str]:
+        """The column of groups, if there is to be one; raises SalutaryError for files without it."""
+        if not self.group:
+            return set()
+        for name, file in files.items():
+            if name != "train" or len(files) == 1 or self.group in self.ignore:
+                file.check([self.group])
+        return {self.group}
+
+    def _groups(self, parts: dict[str, pd.DataFrame], reading: Reading) -> Groups:
+        """Of the rows of all files, none of those whose file does not say."""
+        each = [
+            frame[self.group] if self.group in frame else pd.Series(np.nan, frame.index, object)
+            for frame in parts.values()
+        ]
+        values = pd.concat([to_texts(column) for column in each], ignore_index=True).rename(self.group)
+        return Groups.of(values, "dataset.group", self.group_edges, reading)
 
     def _findings(
         self,
@@ -171,6 +205,7 @@ class OwnTable:
         if self.path is None or self.target is None:
             raise SalutaryError("set dataset.path, a file, and dataset.target, its column of labels")
         check(self, RULES, "dataset.")
+        Grouping(self.group, self.group_edges, self.group_is_feature)
         lists = {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
         fixed = {"dataset.target": self.target, "dataset.split": self.split}
         require_apart(fixed, {f"dataset.{name}": columns for name, columns in lists.items()})

@@ -8,12 +8,13 @@ splits of the paper depend on it.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
 
 from salutary.datasets import Table, encode
+from salutary.datasets.grouped import Grouping
 from salutary.errors import SalutaryError
 from salutary.system import sources
 
@@ -32,8 +33,15 @@ class UciTable:
     counts: dict[object, int]
     n_features: int
 
-    def __init__(self, data_dir: str | None = None):
+    def __init__(
+        self,
+        data_dir: str | None = None,
+        group: str | None = None,
+        group_edges: Sequence[float] = (),
+        group_is_feature: bool = True,
+    ):
         self.data_dir = data_dir
+        self.grouping = Grouping(group, group_edges, group_is_feature)
 
     def load(self) -> Table:
         """Raises SalutaryError for a missing, damaged or unexpected file."""
@@ -66,7 +74,14 @@ class UciTable:
                 f"{source} has {len(features)} features and class counts {counts},"
                 f" expected {self.n_features} and {self.counts}"
             )
-        return Table(frame[features].to_numpy(np.float64), y, class_names)
+        table = Table(
+            frame[features].to_numpy(np.float64), y, class_names, feature_names=tuple(map(str, features))
+        )
+        return self.grouping.of(table, self.others(frame))
+
+    def others(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Columns (n,) by name that may be groups, though they are no features."""
+        return {}
 
     def parse(self, content: bytes) -> pd.DataFrame:
         """The published raw file as a frame of the features, then the class."""
@@ -85,6 +100,7 @@ class Wine(UciTable):
         "winequality-red.csv": "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e",
         "winequality-white.csv": "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836",
     }
+    n_red = 1599
     counts = {3: 30, 4: 216, 5: 2138, 6: 2836, 7: 1079, 8: 193, 9: 5}
 
     def parse(self, content: bytes) -> pd.DataFrame:
@@ -92,6 +108,9 @@ class Wine(UciTable):
 
     def from_ucimlrepo(self, frame: pd.DataFrame) -> pd.DataFrame:
         return frame.iloc[:, :12]  # the thirteenth column is the colour
+
+    def others(self, frame: pd.DataFrame) -> dict[str, np.ndarray]:
+        return {"color": np.where(np.arange(len(frame)) < self.n_red, "red", "white")}
 
 
 class Electrical(UciTable):

@@ -78,6 +78,12 @@ def to_probabilities(Z: Tensor) -> Tensor:
     return torch.softmax(Z.transpose(-1, -2), -2).transpose(-1, -2)  # keeps the storage by class
 
 
+def to_logits(P: Tensor) -> Tensor:
+    """Class probabilities (n, C) to logits (n, K), float64; what is 0 counts as the least number above it."""
+    Z = P.double().clamp(min=torch.finfo(torch.float64).tiny).log()
+    return Z[:, 1:] - Z[:, :1] if Z.shape[1] == 2 else Z
+
+
 def probabilities(X: Tensor, W: Tensor) -> Tensor:
     """Class probabilities (n, C) of the model W (K, D) at X (n, d)."""
     return to_probabilities(linear(X, W))

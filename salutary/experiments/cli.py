@@ -47,7 +47,7 @@ def _single(cfg: DictConfig) -> float:
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
     twins, seconds = record.facts["same_strategies"], record.facts["seconds"]
-    planned, held_out = directory.config["rounds"], record.held_out
+    planned, held_out, objective = directory.config["rounds"], record.held_out, record.facts.get("objective")
     terminal.summarise(
         directory.identity,
         record.rounds,
@@ -57,6 +57,7 @@ def _single(cfg: DictConfig) -> float:
         directory.path,
         planned,
         held_out,
+        objective,
     )
     return record.rounds[-1].validation.accuracy
 
@@ -105,7 +106,7 @@ def _execute(cfg: DictConfig, directory: RunDirectory, *told: Callable[..., None
     from salutary.experiments.job import execute
 
     def part(name: str, **arguments: object) -> Any:
-        if name == "study" and not directory.config.get("study"):
+        if name in ("study", "objective") and not directory.config.get(name):
             return None
         if name == "device":
             arguments |= threads_per_worker(OmegaConf.create(directory.config))

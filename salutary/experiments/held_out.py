@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 from sklearn.model_selection import KFold, StratifiedKFold
+from torch import Tensor
 
+from salutary.engine.objectives import Criterion
 from salutary.engine.paired import Difference
 from salutary.experiments.loop import Plan
-from salutary.experiments.metrics import HeldOut, row_losses
+from salutary.experiments.metrics import HeldOut, predictions, row_values
 from salutary.experiments.rounds import Round
 from salutary.experiments.terminal import Told, steps
 from salutary.models import is_network
+from salutary.strategies.track import Rows
 from salutary.system.seeding import stream
 
 # Folds for a network if nothing is said: each of them is a whole run more.
@@ -34,36 +38,56 @@ def compared(plan: Plan, folds: int | str, told: Told | None = None) -> HeldOut 
     labels_alone = getattr(plan.strategy, "labels_alone", False)
     if not labels_alone or not plan.rounds or n < 2 or split.validation_is_labeled:
         return None
-    before, after, noise = np.empty(len(split.validation)), np.empty(len(split.validation)), []
+    courses, lefts = [], []
     description = "comparing on held-out validation rows, rounds"
     with steps(description, "held-out round", n * plan.rounds, told) as one_more:
         for choosing, left in parts_of(plan, n):
-            course = repeated(plan, choosing, left, one_more)
-            before[left], after[left] = course.before, course.after
-            noise.append(course.noise)
-    return Repeated(before, after, float(np.mean(noise)), []).held_out(n)
+            courses.append(repeated(plan, choosing, left, one_more))
+            lefts.append(left)
+    return Repeated.joined(courses, np.argsort(np.concatenate(lefts))).held_out(n)
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """A labelling that some validation rows chose, measured on others: their losses (n,) ``before`` and
-    ``after`` it, and its ``rounds``.
+    """A labelling that some validation rows chose, measured on other ``rows`` (n): what the model predicts of
+    them ``before`` and ``after`` it, by each of its last states (n, C), and its ``rounds``.
 
-    ``noise``: the variance of a mean of those losses from one training of a network to another, 0 for a model
-    that has an optimum.
+    ``noise``: the variance of the objective on them from one training of a network to another, 0 for a model
+    that has an optimum. ``criterion``: the objective, None for the mean loss.
     """
 
-    before: np.ndarray
-    after: np.ndarray
+    rows: Rows
+    before: list[Tensor]
+    after: list[Tensor]
     noise: float
     rounds: list[Round]
+    criterion: Criterion | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Repeated], order: np.ndarray) -> Repeated:
+        """Those of several folds as one, their rows in this order, with the mean noise."""
+        rows = [part.rows for part in parts]
+        groups = [each.groups for each in rows if each.groups is not None]
+        X, y = torch.cat([each.X for each in rows]), torch.cat([each.y for each in rows])
+        together = Rows(X, y, torch.cat(groups) if groups else None)[order]
+        before, after = (
+            [torch.cat(states)[order] for states in zip(*each, strict=True)]
+            for each in ([part.before for part in parts], [part.after for part in parts])
+        )
+        noise = float(np.mean([part.noise for part in parts]))
+        return cls(together, before, after, noise, [], parts[0].criterion)
 
     def held_out(self, folds: int = 0) -> HeldOut:
-        """The means, and how sure their difference is: of other rows, and by other trainings."""
-        gap = Difference.of(self.after, self.before)
-        before, after = float(self.before.mean()), float(self.after.mean())
+        """The objectives, and how sure their difference is: of other rows, and by other trainings."""
+        values = [
+            row_values(each, self.rows.y, self.rows.groups, self.criterion)
+            for each in (self.before, self.after)
+        ]
+        gap = Difference.of(values[1], values[0])
+        before, after = (float(each.mean()) for each in values)
         error = (gap.error**2 + self.noise * (1 + 1 / max(folds, 1))) ** 0.5
-        return HeldOut(len(self.before), folds, before, after, gap.mean, error)
+        what = f"objective ({self.criterion.name})" if self.criterion else "loss"
+        return HeldOut(len(self.rows), folds, before, after, gap.mean, error, what)
 
 
 def repeated(
@@ -79,16 +103,18 @@ def repeated(
     validation = problem.split.validation
     strategy = plan.strategy.for_validation(len(validation))
     part = replace(problem, split=replace(problem.split, validation=validation[choosing]))
-    X, y = (each[left] for each in problem.part("validation"))
-    records, losses = [], []
+    rows, records, predicted = problem.rows("validation")[left], [], []
     for record in replace(plan, problem=part, model=model, strategy=strategy).run():
         records.append(record)
         if record.round == 0 or record.queries:
-            losses.append(row_losses(model, X, y))
+            predicted.append(predictions(model, rows.X))
         if record.queries:
             one_more()
-    noise = training_noise([each.mean() for each in losses]) if is_network(model) else 0.0
-    return Repeated(losses[0], losses[-1], noise, records)
+    noise = 0.0
+    if is_network(model):
+        each = [row_values(P, rows.y, rows.groups, problem.criterion).mean() for P in predicted]
+        noise = training_noise(each)
+    return Repeated(rows, predicted[0], predicted[-1], noise, records, problem.criterion)
 
 
 def training_noise(losses: Sequence[float]) -> float:

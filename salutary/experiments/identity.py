@@ -14,6 +14,8 @@ from salutary.system import __version__
 NAMES = ("dataset", "strategy", "model", "protocol")
 # In a resolved configuration: checksums of the user's files, by the setting of the data set that names them.
 CONTENTS = "contents"
+# The objective that a run has if nothing is said.
+LOSS = {"_target_": "salutary.engine.objectives.MeanLogLoss"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,14 @@ def what_matters(config: dict) -> dict:
         model["precision"] = _precision(config["device"].get("name"))
     for name in ("cache_dir", "device"):
         config["dataset"].pop(name, None)
-    if not config.get("reference"):  # a run without them is the one that it was before there were any
+    # A run without these is the one that it was before there were any.
+    if not config.get("reference"):
         config.pop("reference", None)
+    if (config.get("objective") or LOSS) == LOSS:
+        config.pop("objective", None)
+    if config["dataset"].get("group") is None:
+        for name in ("group", "group_edges", "group_is_feature"):
+            config["dataset"].pop(name, None)
     for name in ("data_dir", "cache_dir", "output_dir", "force"):
         config.pop(name, None)
     for name in ("name", "threads", "turns"):

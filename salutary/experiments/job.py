@@ -62,7 +62,7 @@ def execute(
         split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
         split, given = as_set(split, table, settings, strategy.is_baseline)
         stack.enter_context(device.turn())
-        problem = Problem.prepare(table, split, device, given)
+        problem = Problem.prepare(table, split, device, given, part("objective"))
         model = part("model", n_classes=table.n_classes)
         references_key = key_of(problem, model, directory.config["model"], settings.seed, device.description)
         if keeps_checkpoint(model):
@@ -94,7 +94,7 @@ def execute(
         references |= _of_remedies(remedies, plan, seen, directory, references_key, told)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
         directory.finish(
-            references, table, device.description, time.perf_counter() - started, twins, measured
+            references, problem, table, device.description, time.perf_counter() - started, twins, measured
         )
     return True
 

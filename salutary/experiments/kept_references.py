@@ -78,7 +78,8 @@ def _locked(path: Path) -> Iterator[None]:
 
 def _keep(path: Path, key: str, lines: Lines) -> None:
     texts = {name: asdict(metrics) for name, metrics in lines.items()}
-    if not all(math.isfinite(value) for line in texts.values() for value in line.values()):
+    values = [value for line in texts.values() for value in line.values() if value is not None]
+    if not all(map(math.isfinite, values)):
         return
     content = {"key": key, "lines": texts, "checksum": _checksum(key, texts)}
     try:
@@ -131,6 +132,9 @@ def key_of(problem: Problem, model: Model, settings: Mapping[str, Any], seed: in
         return None
     rows = {name: _digest(part) for name, part in vars(problem.split).items()}
     tensors = [_digest(each.numpy(force=True)) for each in (problem.X, problem.y, problem.given)]
+    if problem.criterion:
+        tensors.append(repr(problem.criterion))
+        tensors.append("" if problem.groups is None else _digest(problem.groups.numpy(force=True)))
     computed_by = [device, torch.backends.cpu.get_cpu_capability(), _libraries()]
     return _checksum(made_by, computed_by, told, files, rows, tensors, problem.n_classes, seed)
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from salutary.errors import SalutaryError
-from salutary.experiments.metrics import evaluate
+from salutary.experiments.metrics import Metrics, evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
 from salutary.models import Model, warm_starts
@@ -117,9 +117,9 @@ class _Course:
         initial = torch.as_tensor(problem.split.initial, device=problem.y.device)
         pool = torch.as_tensor(problem.split.pool, device=problem.y.device)
         # Rows are gathered once. What a strategy does to those it is given cannot change what is measured.
-        self.validation, self.test = problem.part("validation"), problem.part("test")
+        self.validation, self.test = problem.rows("validation"), problem.rows("test")
         start = Rows(problem.X[initial], problem.given[initial])
-        self.track = Track.start(start, Rows(*problem.part("validation")), problem.n_classes)
+        self.track = Track.start(start, problem.rows("validation"), problem.n_classes, problem.criterion)
         model.tune(start.X, start.y, stream(seed, "model"), problem.part("validation"))
         self.oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
         rows, labels = _restored(problem, pool, done)
@@ -190,13 +190,16 @@ class _Course:
             round=number,
             n_labeled=len(self.track.labeled),
             n_human_labels=self.oracle.n_sold,
-            validation=evaluate(self.model, *self.validation),
-            test=evaluate(self.model, *self.test),
+            validation=self._metrics(self.validation),
+            test=self._metrics(self.test),
             label_agreement=sum(agreed) / len(agreed) if agreed else None,
             select_seconds=select_seconds,
             fit_seconds=fit_seconds,
             queries=queries,
         )
+
+    def _metrics(self, rows: Rows) -> Metrics:
+        return evaluate(self.model, rows.X, rows.y, rows.groups, self.problem.criterion)
 
 
 class _Pool:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import MISSING, astuple, dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,23 +13,30 @@ from salutary.models import Predictor, states_of
 if TYPE_CHECKING:  # readers of records need no torch
     from torch import Tensor
 
+    from salutary.engine.objectives import Criterion
+
 
 @dataclass(frozen=True)
 class Metrics:
     """``loss``: mean negative log-likelihood, natural logarithm; the others are shares in [0, 1].
 
-    Balanced accuracy (mean recall) and macro F1 are means over the classes present in the labels.
+    Balanced accuracy (mean recall) and macro F1 are means over the classes present in the labels. Where the
+    mean loss is not what the model is to be good at: the ``objective``, and its hard ``figure``, of decisions,
+    NaN where a group or class is missing.
     """
 
     loss: float
     accuracy: float
     balanced_accuracy: float
     macro_f1: float
+    objective: float | None = field(default=None, metadata={"late": True})
+    figure: float | None = field(default=None, metadata={"late": True})
 
     @classmethod
-    def of(cls, values: dict[str, float]) -> Metrics:
-        """From those that are there; the others are NaN."""
-        return cls(**{**dict.fromkeys((each.name for each in fields(cls)), float("nan")), **values})
+    def of(cls, values: dict[str, float | None]) -> Metrics:
+        """From those that are there; the others are NaN, or None where they may be."""
+        nothing = {each.name: float("nan") for each in fields(cls) if each.default is MISSING}
+        return cls(**{**nothing, **values})
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,7 @@ class HeldOut:
     ``change``: the second minus the first, with its standard error: of the rows, by their paired differences,
     and for a network of the trainings (:func:`salutary.experiments.held_out.training_noise`). ``folds``: each
     fold of the rows was measured by a labelling that the others chose; of 0 it is the trial run that was
-    chosen (``strategy.judge``), on the rows that judged it.
+    chosen (``strategy.judge``), on the rows that judged it. ``what``: the loss, or another objective.
     """
 
     n: int
@@ -48,6 +56,7 @@ class HeldOut:
     after: float
     change: float
     standard_error: float
+    what: str = "loss"
 
     @property
     def got_worse(self) -> bool:
@@ -59,29 +68,48 @@ class HeldOut:
         is_better = self.change < -self.standard_error
         verdict = "worse" if self.got_worse else "better" if is_better else "no clear change"
         rows = f"{self.n:,} validation rows that did not choose"
-        trial = f"In the chosen trial run the loss on {rows} its labels"
-        where = f"On {rows} the labels the loss" if self.folds else trial
+        trial = f"In the chosen trial run the {self.what} on {rows} its labels"
+        where = f"On {rows} the labels the {self.what}" if self.folds else trial
         return (
             f"{where} went from {self.before:.4f} to {self.after:.4f}"
             f" ({self.change:+.4f}, standard error {self.standard_error:.4f}): {verdict}."
         )
 
 
-def evaluate(model: Predictor, X: Tensor, y: Tensor) -> Metrics:
+def evaluate(
+    model: Predictor,
+    X: Tensor,
+    y: Tensor,
+    groups: Tensor | None = None,
+    criterion: Criterion | None = None,
+) -> Metrics:
     """Metrics of a fitted model on (X, y); the mean over its last states if it keeps several."""
-    each = [score(state.predict_proba(X), y) for state in states_of(model)]
+    each = [score(P, y, groups, criterion) for P in predictions(model, X)]
     columns = zip(*map(astuple, each), strict=True)
-    return Metrics(*(float(np.mean(column)) for column in columns))
+    return Metrics(*(None if column[0] is None else float(np.mean(column)) for column in columns))
 
 
-def row_losses(model: Predictor, X: Tensor, y: Tensor) -> np.ndarray:
-    """Negative log-likelihood of each row of (X, y), (n,); the mean over the model's last states."""
-    each = [_losses(state.predict_proba(X), y) for state in states_of(model)]
-    return np.mean(each, 0)
+def predictions(model: Predictor, X: Tensor) -> list[Tensor]:
+    """Probabilities (n, C) of the rows X (n, d), by each of the model's last states."""
+    return [state.predict_proba(X) for state in states_of(model)]
 
 
-def score(probabilities: Tensor, y: Tensor) -> Metrics:
-    """Metrics of predicted probabilities (n, C) against class numbers y (n,)."""
+def row_values(
+    each: Sequence[Tensor], y: Tensor, groups: Tensor | None = None, criterion: Criterion | None = None
+) -> np.ndarray:
+    """(n,), whose mean is the objective and whose spread says how sure it is, of :func:`predictions`.
+
+    Without a ``criterion`` the negative log-likelihood of each row.
+    """
+    if criterion is None:
+        return np.mean([_losses(P, y) for P in each], 0)
+    return np.mean([criterion.row_values(P, y, groups).numpy(force=True) for P in each], 0)
+
+
+def score(
+    probabilities: Tensor, y: Tensor, groups: Tensor | None = None, criterion: Criterion | None = None
+) -> Metrics:
+    """Metrics of predicted probabilities (n, C) against class numbers y (n,), and of the criterion."""
     p, true = probabilities.numpy(force=True), y.numpy(force=True)
     n_classes = p.shape[1]
     # scikit-learn's functions spend more time on checks than a round on its influences.
@@ -95,6 +123,8 @@ def score(probabilities: Tensor, y: Tensor) -> Metrics:
         accuracy=float(correct.sum() / len(true)),
         balanced_accuracy=float(recall.mean()),
         macro_f1=float(f1.mean()),
+        objective=float(criterion.row_values(probabilities, y, groups).mean()) if criterion else None,
+        figure=criterion.figure(probabilities, y, groups) if criterion else None,
     )
 
 

@@ -34,6 +34,7 @@ from salutary.system.own_code import OwnCode
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
     from salutary.experiments.held_out import HeldOut
+    from salutary.experiments.problem import Problem
 
 log = logging.getLogger(__name__)
 
@@ -179,6 +180,7 @@ class RunDirectory:
     def finish(
         self,
         references: dict[str, Metrics],
+        problem: Problem,
         table: Table,
         device: str,
         seconds: float,
@@ -193,6 +195,8 @@ class RunDirectory:
             "references": {name: asdict(metrics) for name, metrics in references.items()},
             "held_out": asdict(held_out) if held_out else None,
             "same_strategies": same_strategies,
+            "objective": problem.criterion.about if problem.criterion else None,
+            "group_names": table.groups.names if table.groups else None,
             "class_names": table.class_names,
             "data_shape": table.X.shape,
             "data_sha256": table.sha256,

@@ -26,22 +26,21 @@ def reference_lines(
     validation labels used as training data. ``fully_supervised``: the whole training part with
     its true labels. ``trained``: the last two as :func:`trained_lines` gives them, which it is asked else.
     """
-    y_test = problem.part("test")[1]
+    test = problem.rows("test")
     counts = torch.bincount(problem.y[problem.split.training], minlength=problem.n_classes).double()
-    shares = (counts / counts.sum()).expand(len(y_test), -1)
-    lines = {"majority": score(shares, y_test), "initial": initial}
+    shares = (counts / counts.sum()).expand(len(test), -1)
+    lines = {"majority": score(shares, test.y, test.groups, problem.criterion), "initial": initial}
     return {**lines, **(trained_lines(problem, model) if trained is None else trained)}
 
 
 def trained_lines(problem: Problem, model: Model) -> dict[str, Metrics]:
     """The lines of TRAINED: the model, as tuned, fitted to other rows of the problem."""
-    X_test, y_test = problem.part("test")
-    split = problem.split
+    test, split = problem.rows("test"), problem.split
     pool = problem.X[split.pool]
 
     def trained_on(rows: np.ndarray, y: torch.Tensor, unlabeled: torch.Tensor | None) -> Metrics:
         fitted = copy.copy(model).fit(problem.X[rows], y[rows], unlabeled)
-        return evaluate(fitted, X_test, y_test)
+        return evaluate(fitted, test.X, test.y, test.groups, problem.criterion)
 
     return {
         "labeled_and_validation": trained_on(

@@ -102,9 +102,10 @@ class RemedyLines:
             else:
                 whole = replace(data, assigned=given[0] if given else None)
                 models = {PREFIX + each.name: each.fit(whole, Logistic()) for each in self.remedies}
-        X, y = plan.problem.part("test")
-        rows = _numbers(X)
-        return {name: score(torch.from_numpy(model.probabilities(rows)), y) for name, model in models.items()}
+        test, criterion = plan.problem.rows("test"), plan.problem.criterion
+        X = _numbers(test.X)
+        predicted = {name: torch.from_numpy(model.probabilities(X)) for name, model in models.items()}
+        return {name: score(P, test.y, test.groups, criterion) for name, P in predicted.items()}
 
 
 def _check(problem: Problem, model: Model) -> None:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from salutary.experiments.metrics import Metrics
 
 Record = TypeVar("Record")
+VALIDATION_COLUMNS = ("loss", "accuracy", "objective", "figure")
 
 
 @dataclass(frozen=True)
@@ -36,13 +37,14 @@ class Round:
     ``stop``: why the strategy added fewer points than the budget, if it did. Where a surrogate of a network
     chose: the share of the pool on which both predict the same, and the surrogate's penalty.
 
-    Of ``validation`` rounds.csv has loss and accuracy only; the others are NaN once they are read back.
+    Of ``validation`` rounds.csv has loss, accuracy and what is said of the objective; the others are NaN once
+    they are read back.
     """
 
     round: int
     n_labeled: int
     n_human_labels: int
-    validation: Metrics = field(metadata={"prefix": "val_", "columns": ("loss", "accuracy")})
+    validation: Metrics = field(metadata={"prefix": "val_", "columns": VALIDATION_COLUMNS})
     test: Metrics = field(metadata={"prefix": "test_"})
     label_agreement: float | None
     select_seconds: float
@@ -57,7 +59,8 @@ class Round:
 class Column:
     """A column ``name`` of a record's file: its ``field``, or the ``part`` of a nested record in that field.
 
-    ``kind``: int, float or str. ``optional``: an empty cell is None.
+    ``kind``: int, float or str. ``optional``: an empty cell is None. ``is_late``: it comes last, and records
+    of 0.3.0 lack it.
     """
 
     name: str
@@ -65,22 +68,28 @@ class Column:
     part: str | None
     kind: type
     optional: bool
+    is_late: bool = False
 
 
 @functools.cache
 def columns(record: Any) -> tuple[Column, ...]:
-    """The columns of the file of such a ``record``, a class, in the order of its fields."""
-    hints, result = typing.get_type_hints(record), []
+    """The columns of the file of such a ``record``, a class, in the order of its fields, but that late ones
+    come last.
+    """
+    hints, result, late = typing.get_type_hints(record), [], []
     for each in dataclasses.fields(record):
         hint = hints[each.name]
         if dataclasses.is_dataclass(hint):
             prefix, parts = each.metadata["prefix"], _parts(each, hint)
-            result += [Column(prefix + part, each.name, part, float, False) for part in parts]
+            for part in parts:
+                is_late = "late" in part.metadata
+                column = Column(prefix + part.name, each.name, part.name, float, is_late, is_late)
+                (late if is_late else result).append(column)
         elif "columns" not in each.metadata:
             kinds = typing.get_args(hint) or (hint,)
             kind = next(kind for kind in kinds if kind is not types.NoneType)
             result.append(Column(each.name, each.name, None, kind, types.NoneType in kinds))
-    return tuple(result)
+    return (*result, *late)
 
 
 def row(record: Any) -> dict[str, object]:
@@ -111,6 +120,7 @@ def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Re
     )
 
 
-def _parts(nested: dataclasses.Field, kind: Any) -> tuple[str, ...]:
+def _parts(nested: dataclasses.Field, kind: Any) -> list[dataclasses.Field]:
     """Fields of a nested record that have columns."""
-    return nested.metadata.get("columns") or tuple(part.name for part in dataclasses.fields(kind))
+    named = nested.metadata.get("columns")
+    return [part for part in dataclasses.fields(kind) if named is None or part.name in named]

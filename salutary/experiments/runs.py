@@ -20,7 +20,10 @@ from salutary.system.moved import successor
 TEXT_COLUMNS = {column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is str}
 # Of a table of whole numbers pandas makes floats where it can.
 WHOLE_COLUMNS = [column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is int]
-HEADER_OF_0_1 = ",".join(ROUND_COLUMNS).removesuffix(",surrogate_agreement,surrogate_l2") + "\n"
+# Columns that rounds.csv has since 0.4.0; those of 0.3.0 are read, too.
+OF_THE_OBJECTIVE = tuple(column.name for column in columns(Round) if column.is_late)
+COLUMNS_OF_0_3 = ROUND_COLUMNS[: -len(OF_THE_OBJECTIVE)]
+HEADER_OF_0_1 = ",".join(COLUMNS_OF_0_3).removesuffix(",surrogate_agreement,surrogate_l2") + "\n"
 # Settings at the top of the configuration that runs of one sweep may differ in.
 SETTINGS = ("rounds", "budget", "n_init", "n_validation", "n_pool", "label_noise", "baselines_use_validation")
 
@@ -30,7 +33,19 @@ def read_rounds(folders: list[Path]) -> pd.DataFrame:
 
     Raises SalutaryError when there is none, or naming file and line of what is not as docs/records.md says.
     """
-    return read_table(finished_runs(folders), "rounds", ROUND_COLUMNS, TEXT_COLUMNS)
+    paths, header = finished_runs(folders), ",".join(COLUMNS_OF_0_3) + "\n"
+    older = [path for path in paths if _text(path / "rounds.csv").startswith(header)]
+    tables = [
+        read_table(some, "rounds", names, TEXT_COLUMNS)
+        for some, names in (
+            ([path for path in paths if path not in {*older}], ROUND_COLUMNS),
+            (older, COLUMNS_OF_0_3),
+        )
+        if some
+    ]
+    if len(tables) == 1:
+        return tables[0].reindex(columns=[*ROUND_COLUMNS, "run"])
+    return pd.concat(tables, ignore_index=True).sort_values("run", kind="stable", ignore_index=True)
 
 
 def read_table(

@@ -65,16 +65,18 @@ def summarise(
     path: object,
     planned: object = None,
     held_out: HeldOut | None = None,
+    objective: dict | None = None,
 ) -> None:
     """Print accuracies, reference lines, what the labels cost and where the files are.
 
     ``twins``: strategies that choose the same points on these data, which the summary then says. ``planned``:
     the setting ``rounds``; a run that ended earlier says why. ``held_out``: what labels that nobody gave did.
+    ``objective``: its name, and that of its figure, where it is not the mean loss.
     """
     out = console()
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
     out.print(f"\n{title}", style="bold")
-    out.print(_accuracies(records, references))
+    out.print(_accuracies(records, references, objective))
     out.print(_labels(records))
     if why := early_end(records[-1], planned):
         out.print(f"Ended {why}.", soft_wrap=True)
@@ -84,8 +86,11 @@ def summarise(
     if held_out:
         out.print(held_out.sentence(), style="yellow" if held_out.got_worse else None, soft_wrap=True)
     first, last = records[0].test.accuracy, records[-1].test.accuracy
-    if last < first:
+    if last < first and not objective:
         out.print(f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow")
+    if objective and _is_larger(records[-1].test.objective, records[0].test.objective):
+        change = f"{records[0].test.objective:.4f} before, {records[-1].test.objective:.4f} now"
+        out.print(f"The objective got worse on the test rows: {change}.", style="yellow")
     if last < references["majority"].accuracy:
         out.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
 
@@ -106,10 +111,19 @@ def early_end(last: Round, planned: object) -> str:
     )
 
 
-def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Table:
+def _is_larger(after: float | None, before: float | None) -> bool:
+    return after is not None and before is not None and after > before
+
+
+def _accuracies(
+    records: Sequence[Round], references: dict[str, Metrics], objective: dict | None = None
+) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("")
-    for name in ("test accuracy", "balanced", "macro F1", "test loss"):
+    names = ["test accuracy", "balanced", "macro F1", "test loss"]
+    if objective:
+        names = ["test accuracy", "test loss", "objective", objective["figure"].replace("_", " ")]
+    for name in names:
         table.add_column(name, justify="right")
     last = records[-1]
     lines = {"round 0 (initial model)": records[0].test}
@@ -118,8 +132,10 @@ def _accuracies(records: Sequence[Round], references: dict[str, Metrics]) -> Tab
     n_rounds = len(lines)
     lines |= {_line(name): metrics for name, metrics in references.items() if name != "initial"}
     for i, (name, metrics) in enumerate(lines.items()):
-        shares = (metrics.accuracy, metrics.balanced_accuracy, metrics.macro_f1)
-        cells = [*(f"{100 * share:.2f}%" for share in shares), f"{metrics.loss:.4f}"]
+        numbers = [metrics.loss, metrics.objective, metrics.figure] if objective else [metrics.loss]
+        shares = [metrics.balanced_accuracy, metrics.macro_f1] if not objective else []
+        cells = [f"{100 * share:.2f}%" for share in (metrics.accuracy, *shares)]
+        cells += ["" if number is None else f"{number:.4f}" for number in numbers]
         is_last = i == n_rounds - 1
         table.add_row(name, *cells, style="bold" if is_last else None, end_section=is_last)
     return table

@@ -20,6 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine import MeanLoss, Objective
+from salutary.engine.objectives import Criterion
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
 from salutary.models import Model, Predictor, is_convex, is_network
@@ -42,7 +44,9 @@ class PoolView:
 
     ``pool`` (u, d), ``labeled`` (l, d) with ``labels`` (l,), ``validation`` (v, d) with
     ``validation_labels`` (v,): tensors on one device. The first ``n_initial`` labelled rows are
-    the initial set, the others were queried, in the order of the queries.
+    the initial set, the others were queried, in the order of the queries. ``criterion``: what the model is
+    to be good at, None for the mean log-loss; ``validation_groups`` (v,): numbers of the validation rows'
+    groups, if there are any. The groups of other rows are not in here.
     """
 
     pool: Tensor
@@ -52,6 +56,16 @@ class PoolView:
     validation_labels: Tensor
     n_initial: int
     n_classes: int
+    validation_groups: Tensor | None = None
+    criterion: Criterion | None = None
+
+    @property
+    def objective(self) -> Objective:
+        """What is to fall, measured on the validation rows: the mean log-loss, or what the criterion says."""
+        X, y = self.validation, self.validation_labels
+        if self.criterion is None:
+            return MeanLoss(X, y)
+        return self.criterion.on(X, y, self.validation_groups, n_classes=self.n_classes)
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ class Proposal:
 
     ``indices`` (b,): positions in ``view.pool``. ``labels`` (b,): class numbers to assign, or None
     to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the mean
-    validation loss each point was chosen for, or None for strategies that do not estimate it.
+    validation loss, or of another objective, each point was chosen for, or None for strategies that do not estimate it.
     ``stop``: why fewer points than the budget, if so.
     """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from salutary.engine import MeanLoss, Optimum
+from salutary.engine import Optimum
 from salutary.engine.refit import refitted_fall
 from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Strategy
@@ -43,14 +43,13 @@ class InfluenceStrategy(Strategy[ConvexModel]):
 
 
 def optimum_of(model: ConvexModel, view: PoolView, hessian: str = "labeled") -> Optimum:
-    """The model at its optimum, the rows of its Hessian, and the validation set's mean loss.
+    """The model at its optimum, the rows of its Hessian, and the view's objective.
 
     ``hessian``: ``labeled``, the set that the model was fitted to, or ``pool``.
     """
-    objective = MeanLoss(view.validation, view.validation_labels)
     if hessian == "pool":
-        return Optimum(model.coef_, model.penalty_, view.pool, objective)
-    return Optimum(model.coef_, model.penalty_, view.labeled, objective, view.labels)
+        return Optimum(model.coef_, model.penalty_, view.pool, view.objective)
+    return Optimum(model.coef_, model.penalty_, view.labeled, view.objective, view.labels)
 
 
 def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
@@ -64,5 +63,5 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
 
 
 def real_fall(model: ConvexModel, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
-    """Fall of the mean validation loss by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
+    """Fall of the view's objective by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
     return refitted_fall(optimum_of(model, view), X, y)

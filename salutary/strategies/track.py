@@ -9,24 +9,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine.objectives import Criterion
 from salutary.strategies import PoolView
 
 
 @dataclass(frozen=True)
 class Rows:
-    """X (n, ...), features or images, and class numbers y (n,)."""
+    """X (n, ...), features or images, and class numbers y (n,); ``groups`` (n,): group numbers, if known."""
 
     X: Tensor
     y: Tensor
+    groups: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __getitem__(self, rows: np.ndarray | Tensor) -> Rows:
-        return Rows(self.X[rows], self.y[rows])
+        return Rows(self.X[rows], self.y[rows], None if self.groups is None else self.groups[rows])
 
     def joined(self, X: Tensor, y: Tensor) -> Rows:
-        """These rows, then those, with the precision and on the device of these."""
+        """These rows, then those, with the precision and on the device of these; without groups."""
         return Rows(torch.cat([self.X, X.to(self.X)]), torch.cat([self.y, y.to(self.y)]))
 
 
@@ -35,6 +37,7 @@ class Track:
     """Labelled rows, the first ``n_initial`` of them given, the others of a pool, in the order they came.
 
     ``validation``: the rows that a strategy chooses by. ``taken`` (q,): the pool rows that have been added.
+    ``criterion``: what the model is to be good at, None for the mean log-loss.
     What fits a model to the labelled rows does so itself.
     """
 
@@ -43,11 +46,14 @@ class Track:
     n_initial: int
     n_classes: int
     taken: np.ndarray
+    criterion: Criterion | None = None
 
     @classmethod
-    def start(cls, labeled: Rows, validation: Rows, n_classes: int) -> Track:
+    def start(
+        cls, labeled: Rows, validation: Rows, n_classes: int, criterion: Criterion | None = None
+    ) -> Track:
         """The track of the given labels alone."""
-        return Track(labeled, validation, len(labeled), n_classes, np.empty(0, np.int64))
+        return Track(labeled, validation, len(labeled), n_classes, np.empty(0, np.int64), criterion)
 
     def view(self, X_pool: Tensor) -> PoolView:
         """What a strategy may see, of the pool the rows X_pool (u, ...).
@@ -62,6 +68,8 @@ class Track:
             validation_labels=self.validation.y,
             n_initial=self.n_initial,
             n_classes=self.n_classes,
+            validation_groups=self.validation.groups,
+            criterion=self.criterion,
         )
 
     def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:

@@ -4,7 +4,7 @@
 - ``schema``: which columns are numbers, which are categories, and which are left out, and why.
 - ``features``: the scikit-learn preprocessor, fitted on training rows only.
 - ``rows``: rows as a saved model takes them.
-- ``labels``: the classes of a target column.
+- ``labels``: the classes of a target column; ``groups``: the groups of a column.
 """
 
 # The class number of a row whose class nobody knows.

@@ -43,4 +43,5 @@ def initial_state(problem: Problem, model: Model) -> tuple[Model, PoolView]:
     labeled, pool = (torch.as_tensor(rows) for rows in (problem.split.initial, problem.split.pool))
     rows, X_pool = Rows(problem.X[labeled], problem.given[labeled]), problem.X[pool]
     fitted = copy.copy(model).fit(rows.X, rows.y, X_pool)
-    return fitted, Track.start(rows, Rows(*problem.part("validation")), problem.n_classes).view(X_pool)
+    track = Track.start(rows, problem.rows("validation"), problem.n_classes, problem.criterion)
+    return fitted, track.view(X_pool)
