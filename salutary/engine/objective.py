@@ -14,6 +14,7 @@ from salutary.engine.hessian import Hessian
 from salutary.engine.softmax import (
     each_block,
     gradient,
+    linear,
     linear_adjoint,
     linear_of_each,
     loss,
@@ -21,6 +22,7 @@ from salutary.engine.softmax import (
     probabilities,
     product,
     residuals,
+    to_probabilities,
     with_ones,
 )
 
@@ -99,20 +101,100 @@ class Buckets:
         return cls(*(torch.as_tensor(each, device=device) for each in columns))
 
 
+class OfLogits(Objective):
+    """A number of the logits Z (n, K) that the rows ``X`` (n, d) get, and of nothing else of the model.
+
+    Such a one can also be taken at other logits than those of W: of models fitted without each row, or the
+    log-probabilities of any classifier. Logits are float64, whatever the rows are.
+
+    :meth:`row_gradients` are those of the infinitesimal jackknife, grad F + n d(grad F)/dw_i with a weight
+    w_i for each row (Efron & Stein, "The jackknife estimate of variance", Annals of Statistics 1981; Giordano
+    et al., "A Swiss army infinitesimal jackknife", AISTATS 2019): where F is no plain mean, the gradient
+    depends on the sampled rows through more than their own terms, as that of a squared gap does through the
+    gap, and these rows hold it all.
+    """
+
+    X: Tensor
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    @abstractmethod
+    def value_at(self, Z: Tensor) -> Tensor:
+        """F at logits Z (..., n, K): (...,)."""
+
+    @abstractmethod
+    def residuals_at(self, Z: Tensor) -> Tensor:
+        """n dF/dz_i, (n, K): the mean of their outer products with the rows is the gradient of F."""
+
+    @abstractmethod
+    def row_values_at(self, Z: Tensor) -> Tensor:
+        """F + n dF/dw_i, (n,): the mean is F, their standard deviation over sqrt(n) its standard error."""
+
+    @abstractmethod
+    def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
+        """:meth:`row_gradients` at logits Z (n, K), of ``n_columns`` = D, an intercept's among them or not."""
+
+    @abstractmethod
+    def sums_at(self, Z: Tensor, coefficients: Tensor) -> Tensor:
+        """Sums of :meth:`row_gradients_at` with ``coefficients`` (n, r), each as residuals: (r, n, K).
+
+        That is, the sum b is the sum over i of [b, i] (x) x_i: nothing of the size of n K D is built.
+        """
+
+    def logits(self, W: Tensor) -> Tensor:
+        """Those at which everything but falls is taken, (n, K), float64."""
+        return linear(self.X, W).double()
+
+    @cached_property
+    def _exact(self) -> Tensor:
+        """The rows for what is a small difference: falls of the objective."""
+        return self.X.double()
+
+    def value(self, W: Tensor) -> Tensor:
+        return self.value_at(linear(self._exact, W))
+
+    def values(self, W: Tensor) -> Tensor:
+        return self.value_at(linear_of_each(self._exact, W))
+
+    def gradient(self, W: Tensor) -> Tensor:
+        R = self.residuals_at(self.logits(W)).to(self.X.dtype)
+        return linear_adjoint(self.X, R, W.shape[1]) / len(self)
+
+    def row_gradients(self, W: Tensor) -> Tensor:
+        return self.row_gradients_at(self.logits(W), W.shape[1])
+
+    def sketch(self, W: Tensor, buckets: Buckets) -> tuple[Tensor, Tensor]:
+        """See :meth:`Objective.sketch`; the gradients of rows are never built."""
+        n, (K, D), mean = len(self), W.shape, self.gradient(W)
+        signs = buckets.signs.double()
+        omega = signs.new_zeros(len(signs), n).scatter_add_(1, buckets.rows, signs)
+        R = self.sums_at(self.logits(W), omega.T).to(self.X.dtype)
+        sums = linear_adjoint(self.X, R.transpose(0, 1).flatten(1), D).reshape(-1, K, D)
+        return mean, (sums - omega.sum(1)[:, None, None] * mean) / (n - 1) ** 0.5
+
+
 @dataclass(frozen=True)
-class MeanLoss(Objective):
+class MeanLoss(OfLogits):
     """Mean log-loss over the rows X (n, d) with class numbers y (n,), without the penalty."""
 
     X: Tensor
     y: Tensor
 
-    def __len__(self) -> int:
-        return len(self.y)
+    def value_at(self, Z: Tensor) -> Tensor:
+        return loss_of_logits(Z, self.y.expand(Z.shape[:-1])).mean(-1)
 
-    @cached_property
-    def _exact(self) -> Tensor:
-        """The rows for what is a small difference: falls of the loss."""
-        return self.X.double()
+    def residuals_at(self, Z: Tensor) -> Tensor:
+        return residuals(to_probabilities(Z), self.y, Z.shape[-1])
+
+    def row_values_at(self, Z: Tensor) -> Tensor:
+        return loss_of_logits(Z, self.y)
+
+    def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
+        return outer(self.residuals_at(Z), self.X, n_columns)
+
+    def sums_at(self, Z: Tensor, coefficients: Tensor) -> Tensor:
+        return coefficients.T[:, :, None] * self.residuals_at(Z)
 
     def value(self, W: Tensor) -> Tensor:
         return loss(self._exact, self.y, W).mean()
@@ -161,5 +243,9 @@ class MeanLoss(Objective):
 
 def _gradients(X: Tensor, y: Tensor, W: Tensor) -> Tensor:
     """Gradient of each point's loss, (n, K D)."""
-    R = residuals(probabilities(X, W), y, len(W)).double()
-    return (R[:, :, None] * with_ones(X, W.shape[1])[:, None, :]).reshape(len(X), -1)
+    return outer(residuals(probabilities(X, W), y, len(W)), X, W.shape[1])
+
+
+def outer(R: Tensor, X: Tensor, n_columns: int) -> Tensor:
+    """Outer product of each row's R (n, K) with its x, and 1 for an intercept: (n, K D), float64."""
+    return (R.double()[:, :, None] * with_ones(X, n_columns)[:, None, :]).reshape(len(X), -1)
