@@ -66,7 +66,7 @@ class CelebA:
         _, first = np.unique(keys, return_index=True)
         X = np.column_stack([others[first], -frame["Male"].to_numpy()[first]])
         y = frame["Smiling"].to_numpy()[first] > 0
-        names = tuple(frame.columns.drop(["Male", "Smiling"])) + ("Male",)
+        names = (*frame.columns.drop(["Male", "Smiling"]), "Male")
         return Table(X, y, ("not smiling", "smiling"), feature_names=names)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import MISSING, astuple, dataclass, field, fields
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ class Metrics:
     """``loss``: mean negative log-likelihood, natural logarithm; the others are shares in [0, 1].
 
     Balanced accuracy (mean recall) and macro F1 are means over the classes present in the labels. Where the
-    mean loss is not what the model is to be good at: the ``objective``, and its hard ``figure``, of decisions,
-    NaN where a group or class is missing.
+    mean loss is not what the model is to be good at: the ``objective``, and its ``figure``, of decisions; NaN
+    where a group or class is missing.
     """
 
     loss: float
@@ -33,9 +34,9 @@ class Metrics:
     figure: float | None = field(default=None, metadata={"late": True})
 
     @classmethod
-    def of(cls, values: dict[str, float | None]) -> Metrics:
+    def of(cls, values: dict[str, Any]) -> Metrics:
         """From those that are there; the others are NaN, or None where they may be."""
-        nothing = {each.name: float("nan") for each in fields(cls) if each.default is MISSING}
+        nothing: dict[str, Any] = {each.name: math.nan for each in fields(cls) if each.default is MISSING}
         return cls(**{**nothing, **values})
 
 
@@ -86,7 +87,8 @@ def evaluate(
     """Metrics of a fitted model on (X, y); the mean over its last states if it keeps several."""
     each = [score(P, y, groups, criterion) for P in predictions(model, X)]
     columns = zip(*map(astuple, each), strict=True)
-    return Metrics(*(None if column[0] is None else float(np.mean(column)) for column in columns))
+    means: Any = (None if column[0] is None else float(np.mean(column)) for column in columns)
+    return Metrics(*means)
 
 
 def predictions(model: Predictor, X: Tensor) -> list[Tensor]:

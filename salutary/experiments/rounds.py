@@ -76,7 +76,9 @@ def columns(record: Any) -> tuple[Column, ...]:
     """The columns of the file of such a ``record``, a class, in the order of its fields, but that late ones
     come last.
     """
-    hints, result, late = typing.get_type_hints(record), [], []
+    hints = typing.get_type_hints(record)
+    result: list[Column] = []
+    late: list[Column] = []
     for each in dataclasses.fields(record):
         hint = hints[each.name]
         if dataclasses.is_dataclass(hint):

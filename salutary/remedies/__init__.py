@@ -17,24 +17,28 @@ distributions. Any base model (:mod:`salutary.remedies.base_models`) is fitted t
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 import numpy as np
 
+from salutary.engine.objectives import Criterion
+
 
 @dataclass(frozen=True)
 class Part:
-    """Rows X (n, d) and class numbers y (n,)."""
+    """Rows X (n, d) and class numbers y (n,); ``groups`` (n,): group numbers, where they are known."""
 
     X: np.ndarray
     y: np.ndarray
+    groups: np.ndarray | None = field(default=None, kw_only=True)
 
     def __len__(self) -> int:
         return len(self.y)
 
     def __getitem__(self, rows: np.ndarray) -> Part:
-        return Part(self.X[rows], self.y[rows])
+        groups = None if self.groups is None else self.groups[rows]
+        return Part(self.X[rows], self.y[rows], groups=groups)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,7 @@ class LabelledData:
     ``sources`` (n_L,): numbers of who gave L's labels, from 0; None if that is not known. ``assigned``: what
     salutary labelling made of the pool, by these rows of V; None without. ``l2``: the penalty of all linear
     models; None: each is tuned. ``intercept``: whether they have one. ``seed``: of whatever is drawn.
+    ``criterion``: what the model is to be good at, None for the mean log-loss.
     """
 
     labeled: Part
@@ -61,6 +66,7 @@ class LabelledData:
     l2: float | None = None
     intercept: bool = True
     seed: int = 0
+    criterion: Criterion | None = None
 
     @property
     def n_sources(self) -> int:

@@ -13,7 +13,7 @@ import numpy as np
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned, BaseModel, LabelledData, Predictor, Remedy, TrainingRows
 from salutary.remedies.base_models import Linear
-from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member, losses_of
+from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member
 from salutary.remedies.plain import LabeledAndValidation
 
 
@@ -151,7 +151,7 @@ class Judge:
         ordered = tuple(members[name_of(*pair)] for pair in pairs if name_of(*pair) in members)
         refused = [name for name in map(_name, pairs) if name not in members and name not in dropped]
         told = tuple(dropped), tuple(refused)
-        result = Judgement(ordered, data.validation.y, tuple(folds), combine, *told)
+        result = Judgement(ordered, data.validation, tuple(folds), combine, *told, data.criterion)
         if combine not in (AVERAGE, BEST, *result.names):
             raise SalutaryError(f"combine={combine} is none of average, best, {', '.join(result.names)}")
         return result
@@ -210,8 +210,7 @@ class Judge:
             if isinstance(model, Linear):
                 Z = np.empty((len(V), len(model.W))) if Z is None else Z
                 Z[held_out] = model.logits(V.X[held_out])
-        losses = losses_of(P, V.y)
         about = fit.remedy.about if fit.base.is_linear else f"{fit.base.name}: {fit.remedy.about}"
         made = fit.fitted, fit.rows.use, fit.rows.labels
         of = fit.remedy.name, fit.base.name, fit.remedy.is_plain
-        return Member(fit.name, about, *of, *made, P, Z, losses)
+        return Member(fit.name, about, *of, *made, P, Z)

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import torch
 from sklearn.model_selection import StratifiedKFold
 
-from salutary.remedies import Predictor
+from salutary.engine.objectives import Criterion
+from salutary.remedies import Part, Predictor
 from salutary.remedies.average import Average, mean_prediction, weights_of
 from salutary.system.seeding import stream
 
@@ -40,8 +42,8 @@ class Member:
     """A remedy with a base model: ``fitted`` with all of V, and what its fold models say of the rows held
     out.
 
-    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``losses`` (n_V,). ``use`` (n_L,)
-    and ``labels`` (n_L, C): what it made of L's rows.
+    ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``use`` (n_L,) and ``labels``
+    (n_L, C): what it made of L's rows.
     """
 
     name: str
@@ -54,28 +56,30 @@ class Member:
     labels: np.ndarray
     P: np.ndarray
     Z: np.ndarray | None
-    losses: np.ndarray
-
-    @property
-    def loss(self) -> float:
-        return float(self.losses.mean())
 
 
 @dataclass(frozen=True)
 class Judgement:
-    """What V says. ``y`` (n_V,), ``folds``: those of V. ``dropped``: names of members that took too long,
-    ``refused``: of those whose base model takes no weights, which they have.
+    """What V says. ``validation``: its rows, ``folds``: those of V. ``criterion``: what models are to be good
+    at; None: their mean log-loss. ``dropped``: names of members that took too long, ``refused``: of those
+    whose base model takes no weights, which they have.
 
     ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
     model of L + V is handed over, unless another is named.
     """
 
     members: tuple[Member, ...]
-    y: np.ndarray
+    validation: Part
     folds: tuple[Fold, ...]
     combine: str = AVERAGE
     dropped: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
+    criterion: Criterion | None = None
+
+    @property
+    def y(self) -> np.ndarray:
+        """Class numbers of the rows of V, (n_V,)."""
+        return self.validation.y
 
     @property
     def names(self) -> list[str]:
@@ -95,11 +99,10 @@ class Judgement:
 
     @cached_property
     def losses(self) -> dict[str, np.ndarray]:
-        """(n_V,) of each of ``names``, each row by models that did not see it."""
-        losses = {member.name: member.losses for member in self.members}
-        if self.has_vote:
-            losses[VOTE] = losses_of(self._predicted({VOTE: 1.0}), self.y)
-        return losses
+        """(n_V,) of each of ``names``, each row by models that did not see it: of another objective than the
+        mean log-loss values whose mean it is.
+        """
+        return {name: self._values(self.predicted(name)) for name in self.names}
 
     @cached_property
     def hits(self) -> dict[str, np.ndarray]:
@@ -131,7 +134,16 @@ class Judgement:
 
     @property
     def handed_losses(self) -> np.ndarray:
-        return losses_of(self.handed_probabilities, self.y)
+        return self._values(self.handed_probabilities)
+
+    def figure(self, P: np.ndarray) -> float:
+        """What people report of the criterion, where probabilities P (n_V, C) are predicted of V."""
+        assert self.criterion is not None
+        return self.criterion.figure(P, self.y, self.validation.groups)
+
+    def predicted(self, name: str) -> np.ndarray:
+        """What a member, or the vote, says of the rows of V that it did not see, (n_V, C)."""
+        return self._predicted({VOTE: 1.0}) if name == VOTE else self[name].P
 
     def model(self, name: str) -> Average:
         """Of a member, or the vote."""
@@ -150,12 +162,16 @@ class Judgement:
             return {self.combine: 1.0}
         if not self.folds:
             return {self.plain[0].name: 1.0}
-        losses = np.stack([self.losses[name][rows] for name in self.names])
+        losses = np.stack([self._values(self.predicted(name)[rows], rows) for name in self.names])
         if self.combine == BEST:
             return {self.names[int(losses.sum(1).argmin())]: 1.0}
         plain = {member.name for member in self.plain} | {VOTE}
         weights = weights_of(losses, np.array([name in plain for name in self.names]))
         return {name: float(weight) for name, weight in zip(self.names, weights, strict=True) if weight}
+
+    def _values(self, P: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """:func:`values_of` probabilities P (m, C) of some rows of V, or of all."""
+        return values_of(P, self.validation if rows is None else self.validation[rows], self.criterion)
 
     def _resolved(self, weights: dict[str, float]) -> dict[str, float]:
         """Weights of members: the vote's goes to those who vote."""
@@ -168,6 +184,16 @@ class Judgement:
         Z = {member.name: member.Z for member in self.members if member.Z is not None}
         P = {member.name: member.P for member in self.members}
         return mean_prediction(Z, P, self._resolved(weights))
+
+
+def values_of(P: np.ndarray, part: Part, criterion: Criterion | None) -> np.ndarray:
+    """(n,) whose mean is the objective of predicting probabilities P (n, C): the losses, or those of a
+    criterion (:meth:`salutary.engine.objectives.Criterion.row_values`).
+    """
+    if criterion is None:
+        return losses_of(P, part.y)
+    groups = None if part.groups is None else torch.from_numpy(part.groups)
+    return criterion.row_values(torch.from_numpy(P), torch.from_numpy(part.y), groups).numpy()
 
 
 def losses_of(P: np.ndarray, y: np.ndarray) -> np.ndarray:

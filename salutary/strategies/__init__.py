@@ -20,8 +20,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import MeanLoss, Objective
-from salutary.engine.objectives import Criterion
+from salutary.engine import Objective
+from salutary.engine.objectives import Criterion, objective_on
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
 from salutary.models import Model, Predictor, is_convex, is_network
@@ -62,10 +62,8 @@ class PoolView:
     @property
     def objective(self) -> Objective:
         """What is to fall, measured on the validation rows: the mean log-loss, or what the criterion says."""
-        X, y = self.validation, self.validation_labels
-        if self.criterion is None:
-            return MeanLoss(X, y)
-        return self.criterion.on(X, y, self.validation_groups, n_classes=self.n_classes)
+        rows = self.validation, self.validation_labels, self.validation_groups
+        return objective_on(self.criterion, *rows, self.n_classes)
 
 
 @dataclass(frozen=True)
@@ -73,8 +71,8 @@ class Proposal:
     """Points to add, best first.
 
     ``indices`` (b,): positions in ``view.pool``. ``labels`` (b,): class numbers to assign, or None
-    to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the mean
-    validation loss, or of another objective, each point was chosen for, or None for strategies that do not estimate it.
+    to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the objective,
+    mostly the mean validation loss, each point was chosen for, or None for strategies that estimate none.
     ``stop``: why fewer points than the budget, if so.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 import numpy as np
@@ -46,14 +46,14 @@ class Track:
     n_initial: int
     n_classes: int
     taken: np.ndarray
-    criterion: Criterion | None = None
+    criterion: Criterion | None = field(default=None, kw_only=True)
 
     @classmethod
     def start(
         cls, labeled: Rows, validation: Rows, n_classes: int, criterion: Criterion | None = None
     ) -> Track:
         """The track of the given labels alone."""
-        return Track(labeled, validation, len(labeled), n_classes, np.empty(0, np.int64), criterion)
+        return Track(labeled, validation, len(labeled), n_classes, np.empty(0, np.int64), criterion=criterion)
 
     def view(self, X_pool: Tensor) -> PoolView:
         """What a strategy may see, of the pool the rows X_pool (u, ...).

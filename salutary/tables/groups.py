@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ EDGES = ListOf(Number(-math.inf), "a list of numbers that cut groups apart, such
 
 @dataclass(frozen=True)
 class Groups:
-    """``numbers`` (n,), int64: the group of each row, :data:`NO_GROUP` where there is no value. ``names`` (G,):
-    by value if all are whole numbers, else as text; of numbers that edges cut, from the least on.
+    """``numbers`` (n,), int64: the group of each row, :data:`NO_GROUP` where there is no value.
+
+    ``names`` (G,): by value if all are whole numbers, else as text; of numbers that edges cut, from the least
+    on.
     """
 
     numbers: np.ndarray
@@ -35,8 +38,8 @@ class Groups:
     ) -> Groups:
         """The groups of a column: its values, or the ranges [.., e_1), [e_1, e_2), .. of ``edges``.
 
-        ``setting``: what named the column, such as ``dataset.group``. Raises SalutaryError for a single value,
-        for more than ``MAX_GROUPS``, and for edges of what are no numbers or that do not rise.
+        ``setting``: what named the column, such as ``dataset.group``. Raises SalutaryError for a single
+        value, for more than ``MAX_GROUPS``, and for edges of what are no numbers or that do not rise.
         """
         place = f"{setting}={values.name}"
         texts = (reading or Reading()).categories(values)
@@ -75,6 +78,6 @@ def _cut(texts: pd.Series, place: str, setting: str, edges: Sequence[float]) -> 
         raise SalutaryError(f"{place}: {texts[wrong].iloc[0]!r} is no number, which {setting}_edges cuts")
     numbers = np.searchsorted(np.asarray(edges, float), values.to_numpy(), side="right")
     shown = [f"{edge:g}" for edge in edges]
-    middle = [f"{low} to {high}" for low, high in zip(shown, shown[1:], strict=False)]
+    middle = [f"{low} to {high}" for low, high in itertools.pairwise(shown)]
     names = (f"below {shown[0]}", *middle, f"{shown[-1]} and above")
     return Groups(np.where(values.notna(), numbers, NO_GROUP), names)

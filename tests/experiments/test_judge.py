@@ -15,7 +15,7 @@ from salutary.experiments import held_out, judge, loop
 from salutary.experiments.held_out import parts_of, repeated, training_noise
 from salutary.experiments.judge import NONE_HELPS, NoLabels, Trial, best, trials
 from salutary.experiments.loop import Plan
-from salutary.experiments.metrics import HeldOut, row_losses
+from salutary.experiments.metrics import HeldOut, predictions, row_values
 from salutary.models.head import TwoLayerHead
 from salutary.models.logistic import LogisticRegression
 from salutary.models.network import Network
@@ -25,6 +25,10 @@ from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.surrogate import guide_of
 from salutary.strategies.track import Rows, Track
 from salutary.system.seeding import stream
+
+
+def row_losses(model, X, y):
+    return row_values(predictions(model, X), y)
 
 
 def network():

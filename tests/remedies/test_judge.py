@@ -52,10 +52,8 @@ def test_predictions_out_of_fold_are_those_of_refits_by_hand(n_classes):
             if base.is_linear:
                 np.testing.assert_array_equal(member.Z[held_out], model.logits(V.X[held_out]))
         own = [-np.log(member.P[row, V.y[row]]) for row in range(40)]
-        np.testing.assert_allclose(member.losses, own)
-        assert member.loss == pytest.approx(np.mean(own)) and (member.Z is None) == (
-            member.base != "logistic"
-        )
+        np.testing.assert_allclose(judgement.losses[member.name], own)
+        assert (member.Z is None) == (member.base != "logistic")
         whole = base.fit(remedies[member.remedy].rows(data), data)
         np.testing.assert_array_equal(member.fitted.probabilities(V.X), whole.probabilities(V.X))
     held = np.sort(np.concatenate([held_out for _, held_out in judgement.folds]))
@@ -115,9 +113,9 @@ def test_a_member_that_only_fits_one_fold_is_not_chosen_for_it():
     data, _ = case()
     judgement = judged(data)
     held_out = judgement.folds[0][1]
-    losses = judgement["labeled"].losses.copy()
-    losses[held_out] = -1e3  # as if it had guessed them
-    members = [replace(m, losses=losses) if m.name == "labeled" else m for m in judgement.members]
+    P = judgement["labeled"].P.copy()
+    P[held_out, data.validation.y[held_out]] = 1e100  # as if it had guessed them, and more than that
+    members = [replace(m, P=P) if m.name == "labeled" else m for m in judgement.members]
     cheated = replace(judgement, members=tuple(members))
     assert cheated.weights == {"labeled": 1.0}
     of_fold = cheated.handed_probabilities[held_out]
@@ -210,7 +208,7 @@ def test_without_any_time_plain_training_is_left(made_of):
     judgement = judged(data, all_remedies(), bases=made_of, judge={"max_seconds": 0})
     (member,) = judgement.members
     assert member.is_plain and judgement.weights == {member.name: 1.0}
-    assert np.isfinite(member.losses).all() and len(judgement.dropped) >= 3
+    assert np.isfinite(judgement.losses[member.name]).all() and len(judgement.dropped) >= 3
 
 
 def test_plain_training_is_there_in_any_case():

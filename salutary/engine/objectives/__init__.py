@@ -6,7 +6,7 @@ that people report. Groups are needed in the validation rows only.
 """
 
 from salutary.engine.objectives.balanced import Balanced
-from salutary.engine.objectives.criterion import Criterion
+from salutary.engine.objectives.criterion import Criterion, objective_on
 from salutary.engine.objectives.demographic_parity import DemographicParity
 from salutary.engine.objectives.equal_opportunity import EqualOpportunity
 from salutary.engine.objectives.equalized_odds import EqualizedOdds
@@ -23,4 +23,5 @@ __all__ = [
     "MeanLogLoss",
     "OfMeans",
     "WorstGroup",
+    "objective_on",
 ]

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import ClassVar, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine.objective import OfLogits
+from salutary.engine.objective import MeanLoss, OfLogits
+from salutary.engine.softmax import to_logits
 from salutary.errors import SalutaryError
 from salutary.system import rules
 
@@ -34,6 +35,12 @@ class Criterion(ABC):
     needs_groups: ClassVar[bool] = False
     needs_positive: ClassVar[bool] = False
     RULES: ClassVar[Mapping[str, rules.Rule]] = {}
+
+    @property
+    def about(self) -> dict[str, object]:
+        """What records say of it."""
+        kind = {"figure": self.figure_name, "higher_is_better": self.higher_is_better}
+        return {"name": self.name, **kind, **asdict(self)}
 
     def check(self) -> None:
         """Raises SalutaryError for settings that make no sense whatever the classes are."""
@@ -59,6 +66,15 @@ class Criterion(ABC):
     @abstractmethod
     def _on(self, X: Tensor, y: Tensor, groups: Tensor, n_classes: int) -> OfLogits: ...
 
+    def row_values(self, P: Tensor, y: Tensor, groups: Tensor | None = None) -> Tensor:
+        """(n,), whose mean is the objective where probabilities P (n, C) are predicted, and whose spread is
+        its error, see :meth:`OfLogits.row_values_at`. NaN where the rows do not determine it."""
+        try:
+            objective = self.on(P.new_empty(len(P), 0), y, groups, n_classes=P.shape[1])
+        except SalutaryError:
+            return torch.full_like(y, torch.nan, dtype=torch.float64)
+        return objective.row_values_at(to_logits(P))
+
     def figure(self, P: Numbers, y: Numbers, groups: Numbers | None = None) -> float:
         """The figure of the decisions by probabilities P (n, C), the likeliest class each (the lower one of
         equals), or of decisions (n,) themselves. NaN where the rows do not determine it."""
@@ -83,6 +99,13 @@ class Criterion(ABC):
     def _highest_class(self) -> int:
         """Decisions reach to this class at least."""
         return 0
+
+
+def objective_on(
+    criterion: Criterion | None, X: Tensor, y: Tensor, groups: Tensor | None, n_classes: int
+) -> OfLogits:
+    """What a criterion says of validation rows, see :meth:`Criterion.on`; the mean log-loss without one."""
+    return criterion.on(X, y, groups, n_classes=n_classes) if criterion else MeanLoss(X, y)
 
 
 class _ClassName(rules.Rule):
