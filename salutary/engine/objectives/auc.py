@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from salutary.engine.objective import OfLogits, outer
-from salutary.engine.objectives.criterion import Criterion
+from salutary.engine.objectives.criterion import Criterion, Numbers
 from salutary.engine.objectives.figures import area_under_roc
 from salutary.engine.objectives.log_odds import bend_of_log_odds, log_odds, slope_of_log_odds
 from salutary.engine.objectives.of_means import summed_curvature
@@ -27,8 +27,8 @@ class AreaUnderROC(Criterion):
     """Mean over pairs of a row i of a class and a row j of none of softplus(-(s_i - s_j)), s the log-odds of
     the class; with more than two classes the mean over those present, each against the rest. (Gao & Zhou, "On
     the consistency of AUC pairwise optimization", IJCAI 2015.) Figure: the area under the ROC curve, of more
-    than two classes the plain mean of each against the rest; NaN where one of the classes is missing. Where it
-    is given decisions, it is that of their probabilities as scores."""
+    than two classes the plain mean of each against the rest; NaN where one of the classes is missing. Of
+    decisions it is the area with their probabilities as scores."""
 
     name: ClassVar[str] = "auc"
     figure_name: ClassVar[str] = "roc_auc"
@@ -40,7 +40,7 @@ class AreaUnderROC(Criterion):
             raise SalutaryError(f"objective={self.name} needs rows of two classes among the validation rows")
         return PairwiseLoss(X, y, (1,) if n_classes == 2 else tuple(present))
 
-    def figure(self, P: object, y: object, groups: object = None) -> float:
+    def figure(self, P: Numbers, y: Numbers, groups: Numbers | None = None) -> float:
         """See :meth:`Criterion.figure`; of the probabilities P (n, C), from which nothing is decided."""
         P = torch.as_tensor(P)
         return super().figure(P, y, groups) if P.ndim == 1 else self.expected_figure(P, y, groups)
@@ -65,12 +65,12 @@ class PairwiseLoss(OfLogits):
     classes: tuple[int, ...]
 
     @cached_property
-    def _classes(self) -> list[tuple[int, Tensor, Tensor]]:
+    def _split(self) -> list[tuple[int, Tensor, Tensor]]:
         """Each class, the positions of its rows, and of the others."""
         return [(c, (self.y == c).nonzero()[:, 0], (self.y != c).nonzero()[:, 0]) for c in self.classes]
 
     def value_at(self, Z: Tensor) -> Tensor:
-        values = [self._value_of_class(log_odds(Z, c), *rows) for c, *rows in self._classes]
+        values = [self._value_of_class(log_odds(Z, c), positive, rest) for c, positive, rest in self._split]
         return torch.stack(values).mean(0)
 
     def _value_of_class(self, s: Tensor, positive: Tensor, rest: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class PairwiseLoss(OfLogits):
 
     def row_values_at(self, Z: Tensor) -> Tensor:
         total = Z.new_zeros(len(Z))
-        for c, positive, rest in self._classes:
+        for c, positive, rest in self._split:
             n, losses = len(Z), Z.new_zeros(len(Z))
             for rows, gap in _gaps(log_odds(Z, c), positive, rest):
                 losses[rows] = softplus(-gap).mean(1)
@@ -93,25 +93,25 @@ class PairwiseLoss(OfLogits):
             total += F
             for each in (positive, rest):
                 total[each] += n / len(each) * (losses[each] - F)
-        return total / len(self._classes)
+        return total / len(self._split)
 
     def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
         total = Z.new_zeros(len(Z), Z.shape[1] * n_columns)
         identity = torch.eye(len(Z), dtype=Z.dtype, device=Z.device)
-        for c, *rows in self._classes:
-            mixing = self._mixed(log_odds(Z, c), *rows, identity)
+        for c, positive, rest in self._split:
+            mixing = self._mixed(log_odds(Z, c), positive, rest, identity)
             total.addmm_(mixing.T, outer(slope_of_log_odds(Z, c), self.X, n_columns))
-        return total / len(self._classes)
+        return total / len(self._split)
 
     def sums_at(self, Z: Tensor, coefficients: Tensor) -> Tensor:
         total = Z.new_zeros(coefficients.shape[1], *Z.shape)
-        for c, *rows in self._classes:
-            mixed = self._mixed(log_odds(Z, c), *rows, coefficients)
+        for c, positive, rest in self._split:
+            mixed = self._mixed(log_odds(Z, c), positive, rest, coefficients)
             total += mixed.T[:, :, None] * slope_of_log_odds(Z, c)
-        return total / len(self._classes)
+        return total / len(self._split)
 
     def _mixed(self, s: Tensor, positive: Tensor, rest: Tensor, coefficients: Tensor) -> Tensor:
-        """Sums of the row gradients of one class with ``coefficients`` (n, r), as multiples of ds_i/dW: (n, r).
+        """Sums of one class's row gradients with ``coefficients`` (n, r), as multiples of ds_i/dW: (n, r).
 
         A row gradient is a sum over pairs, so that the pair (i, j) gets a_i / N + a_j / P + k / (P N) of its
         own gradient, which is sigmoid(s_j - s_i) (ds_j/dW - ds_i/dW).
@@ -130,7 +130,7 @@ class PairwiseLoss(OfLogits):
     def curvature(self, W: Tensor) -> Tensor:
         Z, D = self.logits(W), W.shape[1]
         residual, total = torch.ones_like(Z[:, :1]), W.new_zeros(W.numel(), W.numel(), dtype=torch.float64)
-        for c, positive, rest in self._classes:
+        for c, positive, rest in self._split:
             s = log_odds(Z, c)
             through = self._mixed(s, positive, rest, residual / len(Z))
             total += summed_curvature(self.X, through[:, :, None] * bend_of_log_odds(Z, c), D)
@@ -140,7 +140,7 @@ class PairwiseLoss(OfLogits):
                 cross = T[rows].T @ bend @ T[rest]
                 total += (T[rows].T * bend.sum(1)) @ T[rows] + (T[rest].T * bend.sum(0)) @ T[rest]
                 total -= cross + cross.T
-        return total / len(self._classes)
+        return total / len(self._split)
 
 
 def _gaps(s: Tensor, positive: Tensor, rest: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -23,11 +23,11 @@ _COST = Number(0)
 class Cost(Criterion):
     """Mean over all rows of what is lost, mistakes weighted by ``cost``; figure: the mean cost of a decision.
 
-    ``cost``: of any mistake about a row of a class, one number >= 0 for each class: a mapping from the names of
-    all classes, or a list in the order of the classes. The objective then is the mean of c_y times the
-    log-loss. Or a matrix M >= 0, a row for each true class, a column for each decision, zeros on its diagonal,
-    and the objective is the mean of sum over k of M[y, k] (-log(1 - p_k)): for two classes the same. (Elkan,
-    "The foundations of cost-sensitive learning", IJCAI 2001.)
+    ``cost``: of any mistake about a row of a class, one number >= 0 for each class: a mapping from the names
+    of all classes, or a list in their order. The objective then is the mean of c_y times the log-loss. Or a
+    matrix M >= 0, a row for each true class, a column for each decision, zeros on its diagonal; the objective
+    is the mean of sum over k of M[y, k] (-log(1 - p_k)), for two classes the same. (Elkan, "The
+    foundations of cost-sensitive learning", IJCAI 2001.)
     """
 
     cost: Any = None
@@ -102,7 +102,7 @@ def _matrix(rows: Sequence[Any], n_classes: int) -> tuple[tuple[float, ...], ...
     for c, row in enumerate(matrix):
         if row[c] != 0:
             raise SalutaryError(
-                f"objective.cost must have zeros on its diagonal: a right decision costs nothing, not {row[c]:g}"
+                f"objective.cost must have zeros on its diagonal, where decisions are right, not {row[c]:g}"
             )
     if not any(map(any, matrix)):
         raise SalutaryError("objective.cost must have a cost above 0")

@@ -15,7 +15,7 @@ from salutary.engine.objective import OfLogits
 from salutary.errors import SalutaryError
 from salutary.system import rules
 
-Numbers = Tensor | np.ndarray | Sequence[int] | Sequence[float]
+Numbers = Tensor | np.ndarray | Sequence
 
 
 @dataclass(frozen=True)
