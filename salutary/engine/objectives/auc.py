@@ -97,7 +97,7 @@ class PairwiseLoss(OfLogits):
 
     def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
         total = Z.new_zeros(len(Z), Z.shape[1] * n_columns)
-        identity = torch.eye(len(Z), dtype=Z.dtype, device=Z.device)
+        identity = torch.diag(torch.ones_like(Z[:, 0]))
         for c, positive, rest in self._split:
             mixing = self._mixed(log_odds(Z, c), positive, rest, identity)
             total.addmm_(mixing.T, outer(slope_of_log_odds(Z, c), self.X, n_columns))

@@ -57,7 +57,7 @@ class Cost(Criterion):
         if len(self.cost) != n_classes:
             raise SalutaryError(f"objective.cost is for {len(self.cost)} classes, not for {n_classes}")
         means = Means.over(self._statistic(y), torch.ones_like(y, dtype=torch.bool))
-        return OfMeans(X, (means,), Quadratic.mean(1, means.A))
+        return OfMeans(X, (means,), Quadratic.mean(1, X.device))
 
     def _statistic(self, y: Tensor) -> Statistic:
         if _is_row(self.cost[0]):
