@@ -133,7 +133,7 @@ class OfLogits(Objective):
 
     @abstractmethod
     def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
-        """:meth:`row_gradients` at logits Z (n, K); ``n_columns``: D, with an intercept's column or not."""
+        """:meth:`row_gradients` at logits Z (n, K); ``n_columns`` = D is d, or d + 1 for an intercept."""
 
     @abstractmethod
     def sums_at(self, Z: Tensor, coefficients: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class Balanced(Criterion):
 
     def _on(self, X: Tensor, y: Tensor, groups: Tensor, n_classes: int) -> OfMeans:
         means = Means.over(LogLoss(y), *sets_of(y))
-        return OfMeans(X, (means,), Quadratic.mean(means.A.shape[1], means.A))
+        return OfMeans(X, (means,), Quadratic.mean(means.A.shape[1], X.device))
 
     def _figure(self, D: Tensor, y: Tensor, groups: Tensor) -> Tensor:
         return means_over(accuracy_of_rows(D, y), sets_of(y)).mean()

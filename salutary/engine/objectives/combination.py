@@ -34,24 +34,22 @@ class Quadratic(Combination):
     Q: Tensor
 
     @classmethod
-    def mean(cls, n: int, like: Tensor) -> Quadratic:
+    def mean(cls, n: int, device: torch.device) -> Quadratic:
         """The mean of n means."""
-        return cls(like.new_full((n,), 1 / n, dtype=torch.float64), _zeros(n, like))
+        c = torch.full((n,), 1 / n, dtype=torch.float64)
+        return cls(c.to(device), torch.zeros(n, n, dtype=torch.float64).to(device))
 
     @classmethod
-    def loss_and_gaps(cls, sizes: list[int], weight: float, like: Tensor) -> Quadratic:
+    def loss_and_gaps(cls, sizes: list[int], weight: float, device: torch.device) -> Quadratic:
         """The first mean, and ``weight`` times the squared gaps among those that follow, set by set.
 
         ``sizes``: how many means G each set has; of a set it is the sum over pairs of
         (m_g - m_h)^2 / (G - 1), which for two is their squared gap.
         """
-        c = like.new_zeros(1 + sum(sizes), dtype=torch.float64)
-        c[0] = 1
-        blocks = [_zeros(1, like)]
-        for G in sizes:
-            centred = G * torch.eye(G, dtype=torch.float64, device=like.device) - 1
-            blocks.append(2 * weight / (G - 1) * centred)
-        return cls(c, torch.block_diag(*blocks))
+        c = torch.tensor([1.0] + [0.0] * sum(sizes), dtype=torch.float64)
+        blocks = [2 * weight / (G - 1) * (G * torch.eye(G, dtype=torch.float64) - 1) for G in sizes]
+        Q = torch.block_diag(torch.zeros(1, 1, dtype=torch.float64), *blocks)
+        return cls(c.to(device), Q.to(device))
 
     def value(self, m: Tensor) -> Tensor:
         return m @ self.c + 0.5 * ((m @ self.Q) * m).sum(-1)
@@ -78,7 +76,3 @@ class SmoothMaximum(Combination):
     def bend(self, m: Tensor) -> Tensor:
         a = self.slope(m)
         return self.tau * (torch.diag(a) - torch.outer(a, a))
-
-
-def _zeros(n: int, like: Tensor) -> Tensor:
-    return like.new_zeros(n, n, dtype=torch.float64)

@@ -16,7 +16,7 @@ from salutary.engine.softmax import to_logits
 from salutary.errors import SalutaryError
 from salutary.system import rules
 
-Numbers = Tensor | np.ndarray | Sequence[int] | Sequence[float]
+Numbers = Tensor | np.ndarray | Sequence
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class GroupGaps(OfAPositiveClass):
             Means.over(LogLoss(y), torch.ones_like(y, dtype=torch.bool)),
             *(Means.over(Probability(self.number), *each) for each in within),
         )
-        gaps = Quadratic.loss_and_gaps([len(each) for each in within], float(self.weight), means[0].A)
+        gaps = Quadratic.loss_and_gaps([len(each) for each in within], float(self.weight), X.device)
         return OfMeans(X, means, gaps)
 
     def _groups_within(self, name: str, rows: Tensor, groups: Tensor) -> list[Tensor]:

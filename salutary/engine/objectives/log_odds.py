@@ -22,7 +22,7 @@ def slope_of_log_odds(Z: Tensor, c: int) -> Tensor:
     if Z.shape[-1] == 1:
         return torch.full_like(Z, 2 * c - 1)
     slope = -torch.softmax(_without(Z, c), -1)
-    slope[..., c] = 1
+    slope[..., c].fill_(1)
     return slope
 
 
@@ -36,5 +36,5 @@ def bend_of_log_odds(Z: Tensor, c: int) -> Tensor:
 
 def _without(Z: Tensor, c: int) -> Tensor:
     Z = Z.clone()
-    Z[..., c] = -torch.inf
+    Z[..., c].fill_(-torch.inf)
     return Z
