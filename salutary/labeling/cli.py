@@ -19,6 +19,7 @@ from salutary.system.conf import config_dir, documented
 from salutary.system.overrides import is_quoted, quoted, with_lists_quoted
 
 if TYPE_CHECKING:  # mistakes are told before PyTorch is there
+    from salutary.labeling.aim import Aim
     from salutary.models.logistic import LogisticRegression
 
 USAGE = """\
@@ -35,7 +36,7 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    *("labeled", "validation", "pool", "test", "target", "id", "source", "output", "predictions"),
+    *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions"),
     *("combine", "separator", "decimal", "thousands"),
 )
 
@@ -78,7 +79,7 @@ def label_or_audit(arguments: list[str]) -> None:
         audit.audit_labels(settings, device, model_of)
     else:
         strategy, bases = build(cfg, "strategy"), candidates(_candidates(cfg))
-        pipeline.label_pool(settings, device, model_of, strategy, bases, command)
+        pipeline.label_pool(settings, device, model_of, strategy, bases, _aim(cfg), command)
 
 
 def _kind(cfg: DictConfig) -> type:
@@ -94,6 +95,15 @@ def _model(cfg: DictConfig, n_classes: int) -> LogisticRegression:
     """The linear model, not fitted."""
     settings = OmegaConf.masked_copy(cfg.model, [name for name in cfg.model if name != "candidates"])
     return build(OmegaConf.create({"model": settings}), "model", n_classes=n_classes)
+
+
+def _aim(cfg: DictConfig) -> Aim:
+    """What the model is to be good at."""
+    from salutary.labeling.aim import Aim
+
+    objective = OmegaConf.masked_copy(cfg.objective, [name for name in cfg.objective if name != "at_most"])
+    criterion = build(OmegaConf.create({"objective": objective}), "objective")
+    return Aim.of(criterion, OmegaConf.select(cfg, "objective.at_most", default=None))
 
 
 def _candidates(cfg: DictConfig) -> list:

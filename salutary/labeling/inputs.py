@@ -17,6 +17,7 @@ from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
+from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, shown, where
 from salutary.tables.schema import Schema, require_apart
@@ -45,7 +46,7 @@ class LabelledFile:
 @dataclass
 class Inputs:
     """All that is read but for the pool. ``findings``: what is to be told of it; ``sources``: who gave the
-    labels of the labelled rows, None if no column says it.
+    labels of the labelled rows, None if no column says it. ``groups``: names of the groups, if there are any.
     """
 
     features: Features
@@ -55,6 +56,7 @@ class Inputs:
     test: LabelledFile | None
     findings: list[str]
     sources: Sources | None = None
+    groups: tuple[str, ...] = ()
 
     @property
     def parts(self) -> dict[str, LabelledFile]:
@@ -74,11 +76,12 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     require_apart(settings.fixed, settings.lists)
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
-    frame = labeled.read_all_but(settings.ignore)
+    frame = labeled.read_all_but({*settings.ignore} - {settings.group})
     classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
     _check_id_name(settings.id, classes)
+    only_groups = {settings.group} & {*settings.ignore} & {*frame.columns}
     schema = Schema.of(
-        frame.drop(columns=fixed),
+        frame.drop(columns=[*fixed, *only_groups]),
         labeled.path,
         **settings.lists,
         reading=labeled.reading,
@@ -87,8 +90,11 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading))
     reader = _Reader(settings.target, settings.id, classes, features, device)
     everywhere = [*schema.used, *(column for column in fixed if column != settings.source)]
+    everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
+    frames = {name: frame if table is labeled else table.read(everywhere) for name, table in tables.items()}
+    groups = _groups(settings, frames)
     parts = {
-        name: reader.part(frame if table is labeled else table.read(everywhere), table)
+        name: reader.part(frames[name], table, groups.numbers_of.get(name) if groups else None)
         for name, table in tables.items()
     }
     findings = left_out_findings(schema, labeled.path, settings.ignore)
@@ -99,7 +105,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
         findings += sources.findings(labeled.path, settings.source)
     roles = parts["labeled"], parts["validation"], parts.get("test")
-    inputs = Inputs(features, classes, *roles, findings, sources)
+    inputs = Inputs(features, classes, *roles, findings, sources, groups.names if groups else ())
     _check_classes(inputs, settings.target)
     _check_apart(inputs, settings.id)
     return inputs
@@ -116,7 +122,7 @@ class _Reader:
     device: Device
     findings: list[str] = field(default_factory=list)
 
-    def part(self, frame: pd.DataFrame, table: TableFile) -> LabelledFile:
+    def part(self, frame: pd.DataFrame, table: TableFile, groups: np.ndarray | None = None) -> LabelledFile:
         """Raises SalutaryError, naming the row, for a label, an id or a number that is none."""
         path, features = table.path, self.features.fresh()
         y = self.classes.encode(frame[self.target], path)
@@ -125,7 +131,9 @@ class _Reader:
         ids = checked_ids(frame[self.id], path) if self.id else None
         self._note(frame, converted, features, table)
         self.features.unseen.update(features.unseen)
-        return LabelledFile(Rows(self.device.features(X).double(), self.device.labels(y)), ids, path)
+        numbers = None if groups is None else self.device.labels(groups)
+        rows = Rows(self.device.features(X).double(), self.device.labels(y), numbers)
+        return LabelledFile(rows, ids, path)
 
     def _note(
         self, frame: pd.DataFrame, converted: pd.DataFrame, features: Features, table: TableFile
@@ -134,6 +142,28 @@ class _Reader:
         found.add(frame, converted, features.schema)
         self.findings.extend(class_findings(frame[self.target], table.path, table.reading))
         self.findings.extend([*found.lines(), *features.findings(table.path)])
+
+
+@dataclass(frozen=True)
+class _GroupsOfFiles:
+    """``names`` of the groups, and the ``numbers_of`` the rows of each file that has the column."""
+
+    names: tuple[str, ...]
+    numbers_of: dict[str, np.ndarray]
+
+
+def _groups(settings: LabelSettings, frames: dict[str, pd.DataFrame]) -> _GroupsOfFiles | None:
+    """None without a column; the labelled rows need not have it. Raises what :meth:`Groups.of` raises."""
+    column = settings.group
+    if column is None:
+        return None
+    texts = {
+        name: settings.reading.categories(frame[column]) for name, frame in frames.items() if column in frame
+    }
+    together = pd.concat(texts.values(), ignore_index=True).rename(column)
+    groups = Groups.of(together, "group", settings.group_edges, settings.reading)
+    ends = np.cumsum([len(each) for each in texts.values()])
+    return _GroupsOfFiles(groups.names, dict(zip(texts, np.split(groups.numbers, ends[:-1]), strict=True)))
 
 
 def _check_id_name(name: str | None, classes: Classes) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
+from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
+from salutary.labeling.aim import LOWEST_LOSS, Aim
 from salutary.labeling.comparison import MAJORITY, NAMES
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.kept import kept_rounds
@@ -20,8 +22,9 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
 from salutary.remedies.catalogue import all_remedies, named
 from salutary.remedies.diagnosis import Diagnosis, diagnose
+from salutary.remedies.figures import Figure, figures_of
 from salutary.remedies.judge import Judge
-from salutary.remedies.judgement import AVERAGE, BEST, Fold, Judgement, losses_of
+from salutary.remedies.judgement import AVERAGE, BEST, Fold, Judgement, values_of
 from salutary.strategies.track import Rows
 from salutary.system.progress import naming_bar
 
@@ -33,12 +36,17 @@ HANDED = "handed"
 class Judged:
     """What V says of the remedies, what is wrong with L, the losses and hits of each model on test rows, and
     of the commonest class of L on V.
+
+    ``figures``: what people report of the objective, of held-out rows, by model; ``tested_figures``: of test
+    rows. Both are empty where the objective is the mean loss.
     """
 
     judgement: Judgement
     diagnosis: Diagnosis
     tested: dict[str, Measured]
     majority: Measured
+    figures: dict[str, Figure] = field(default_factory=dict)
+    tested_figures: dict[str, Figure] = field(default_factory=dict)
 
     @property
     def warning(self) -> str | None:
@@ -70,23 +78,23 @@ class Judged:
 
 def part(rows: Rows) -> Part:
     """In NumPy, float64."""
-    return Part(rows.X.double().numpy(force=True), rows.y.numpy(force=True))
-
-
-def labelled_data(inputs: Inputs, model: LogisticRegression, seed: int) -> LabelledData:
-    """:func:`data_of` what was read."""
-    sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
-    return data_of(inputs.labeled.rows, inputs.validation.rows, sources, model, seed)
+    groups = None if rows.groups is None else rows.groups.numpy(force=True)
+    return Part(rows.X.double().numpy(force=True), rows.y.numpy(force=True), groups=groups)
 
 
 def data_of(
-    labeled: Rows, validation: Rows, sources: np.ndarray | None, model: LogisticRegression, seed: int
+    labeled: Rows,
+    validation: Rows,
+    sources: np.ndarray | None,
+    model: LogisticRegression,
+    seed: int,
+    criterion: Criterion | None = None,
 ) -> LabelledData:
     """L, V and the sources (n_L,) as remedies take them. A ``model`` with a given penalty gives it to all
     linear models.
     """
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    settings = None, l2, model.fit_intercept, seed
+    settings = None, l2, model.fit_intercept, seed, criterion
     return LabelledData(part(labeled), part(validation), model.n_classes, sources, *settings)
 
 
@@ -105,7 +113,8 @@ def assigned(labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stoppin
 @dataclass(frozen=True)
 class Remedying:
     """``remedies``: true for all, or names. ``bases``: the base models. ``combine``, ``max_seconds``: see
-    :class:`salutary.remedies.judge.Judge`. ``progress``: whether one is shown.
+    :class:`salutary.remedies.judge.Judge`. ``progress``: whether one is shown. ``aim``: what models are
+    judged by.
     """
 
     remedies: bool | Sequence[str]
@@ -113,13 +122,24 @@ class Remedying:
     combine: str
     max_seconds: float | None
     progress: bool = True
+    aim: Aim = LOWEST_LOSS
 
     @classmethod
-    def of(cls, settings: LabelSettings, bases: Sequence[BaseModel]) -> Remedying:
-        """Raises SalutaryError for names of none."""
-        remedying = cls(settings.remedies, bases, settings.combine, settings.max_seconds)
+    def of(cls, settings: LabelSettings, bases: Sequence[BaseModel], aim: Aim) -> Remedying:
+        """Raises SalutaryError for names of none, and a bound of what is not judged."""
+        remedying = cls(settings.remedies, bases, settings.combine, settings.max_seconds, aim=aim)
         remedying.check_names()
+        if aim.at_most is not None and not (remedying.chosen and settings.folds):
+            raise SalutaryError(
+                "objective.at_most chooses among judged models: set remedies=true and folds=5"
+            )
         return remedying
+
+    def data(self, inputs: Inputs, model: LogisticRegression, seed: int) -> LabelledData:
+        """:func:`data_of` what was read."""
+        sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
+        rows = inputs.labeled.rows, inputs.validation.rows
+        return data_of(*rows, sources, model, seed, self.aim.criterion)
 
     def check_names(self) -> None:
         """Raises SalutaryError for names of none."""
@@ -157,7 +177,8 @@ class Remedying:
         judge = Judge(self.chosen, self.bases, max_seconds=left)
         n_fits = (len(folds) + 1) * len(judge.names(data, bool(given)))
         with naming_bar("judging", n_fits, self.progress) as judge.started:
-            return judge.judge(data, folds, given, self.combine)
+            found = judge.judge(data, folds, given, self.combine)
+        return found if self.aim.at_most is None else found.bounded(self.aim.at_most)
 
 
 def _needs(name: str, data: LabelledData) -> str:
@@ -182,21 +203,33 @@ def judged(
     """
     names = inputs.sources.names if inputs.sources else ()
     columns = inputs.features.column_groups
-    tested = {}
+    tested: dict[str, Measured] = {}
+    tested_figures: dict[str, Figure] = {}
     if inputs.test:
         rows = part(inputs.test.rows)
         models = {HANDED: judgement.handed} | {name: judgement.model(name) for name in judgement.names}
-        tested = {name: _measured(model.probabilities(rows.X), rows.y) for name, model in models.items()}
+        predicted = {name: model.probabilities(rows.X) for name, model in models.items()}
+        tested = {name: _measured(P, rows, data.criterion) for name, P in predicted.items()}
+        tested_figures = figures_of(predicted, rows, data.criterion, data.seed)
     found = diagnose(data, names, inputs.classes.names, columns, sample)
-    return Judged(judgement, found, tested, majority_of(data))
+    figures = held_out_figures(judgement, data.seed)
+    return Judged(judgement, found, tested, majority_of(data), figures, tested_figures)
+
+
+def held_out_figures(found: Judgement, seed: int) -> dict[str, Figure]:
+    """Of the held-out rows, by model, the handed one first; none where nothing was held out."""
+    if not found.folds:
+        return {}
+    predicted = {HANDED: found.handed_probabilities} | {name: found.predicted(name) for name in found.names}
+    return figures_of(predicted, found.validation, found.criterion, seed)
 
 
 def majority_of(data: LabelledData) -> Measured:
     """What is lost and hit on V by always saying the class shares of L."""
     shares = np.bincount(data.labeled.y, minlength=data.n_classes) / len(data.labeled)
     constant = np.tile(shares, (len(data.validation), 1))
-    return _measured(constant, data.validation.y)
+    return _measured(constant, data.validation, data.criterion)
 
 
-def _measured(P: np.ndarray, y: np.ndarray) -> Measured:
-    return losses_of(P, y), P.argmax(1) == y
+def _measured(P: np.ndarray, rows: Part, criterion: Criterion | None) -> Measured:
+    return values_of(P, rows, criterion), P.argmax(1) == rows.y

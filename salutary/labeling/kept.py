@@ -65,7 +65,8 @@ def alternative(labeler: Labeler) -> tuple[LogisticRegression, Measured | None]:
         return model.tune(rows.X, rows.y, stream(labeler.seed, "model")).fit(rows.X, rows.y)
 
     folds = [(trained(track.validation), track.held_out) for track in labeler.tracks[1:]]
-    return trained(labeler.validation), held_out_losses(folds, labeler.validation)
+    held_out = held_out_losses(folds, labeler.validation, labeler.criterion)
+    return trained(labeler.validation), held_out
 
 
 def three_models(
@@ -89,4 +90,4 @@ def three_models(
     if first is None or when_kept is None or held_out is None:
         return models, None
     measured = {INITIAL: first, LABELED: when_kept, ALTERNATIVE: held_out}
-    return models, {**measured, MAJORITY: row_losses(constant, labeler.validation)}
+    return models, {**measured, MAJORITY: row_losses(constant, labeler.validation, labeler.criterion)}

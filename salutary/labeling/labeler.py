@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
 from salutary.labeling.measured import Measured, held_out_losses, row_losses
 from salutary.labeling.pool import ArrayPool, NpyPool
@@ -57,7 +58,8 @@ class Labeler:
     """Labels ``pool`` with the help of ``labeled`` and ``validation`` rows.
 
     ``budget``: points a round. ``folds``: of the validation rows, for cross-fitting; 0 for none.
-    ``progress``: show one. ``split``: the folds. After :meth:`rounds`, ``tracks`` are as after the last
+    ``progress``: show one. ``criterion``: what the model is to be good at, None for the mean log-loss.
+    ``split``: the folds. After :meth:`rounds`, ``tracks`` are as after the last
     round, and ``stop`` says why it was the last.
     """
 
@@ -72,6 +74,7 @@ class Labeler:
     seed: int = 0
     shortlist: int = SHORTLIST
     progress: bool = False
+    criterion: Criterion | None = None
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for settings out of range and parts that do not fit each other."""
@@ -92,13 +95,15 @@ class Labeler:
             raise SalutaryError("labelling takes the Hessian of the labelled set: strategy.hessian=labeled")
         self.strategy = self.strategy.for_validation(len(self.validation))  # the folds choose as the result
         self.stop = ""
-        self.split = folds_of(self.validation.y.numpy(force=True), self.folds, self.seed)
+        rows = self.validation
+        groups = None if rows.groups is None else rows.groups.numpy(force=True)
+        self.split = folds_of(rows.y.numpy(force=True), self.folds, self.seed, groups)
         self._initial = self._start(self.validation, np.empty(0, np.int64))
         self.tracks = [self._initial]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self.split]
 
     def _start(self, seen: Rows, held_out: np.ndarray) -> FittedTrack:
-        track = Track.start(self.labeled, seen, self.n_classes)
+        track = Track.start(self.labeled, seen, self.n_classes, self.criterion)
         return FittedTrack.of(track, self.model, held_out, self.seed)
 
     def rounds(self, stopping: Stopping, done: tuple[LabelRound, ...] = ()) -> Iterator[LabelRound]:
@@ -187,10 +192,10 @@ class Labeler:
         return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
 
     def _measured(self, number: int, picks: tuple[Picks, ...], started: float) -> LabelRound:
-        losses, hits = row_losses(self.tracks[0].model, self.validation)
+        losses, hits = row_losses(self.tracks[0].model, self.validation, self.criterion)
         validation = float(losses.mean()), float(hits.mean())
         held_out = held_out_losses(
-            [(track.model, track.held_out) for track in self.tracks[1:]], self.validation
+            [(track.model, track.held_out) for track in self.tracks[1:]], self.validation, self.criterion
         )
         return LabelRound(number, picks, validation, held_out, time.perf_counter() - started)
 

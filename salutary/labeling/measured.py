@@ -1,31 +1,45 @@
-"""Losses of rows, and whether they are predicted rightly."""
+"""Losses of rows, or what another objective is the mean of, and whether they are predicted rightly."""
 
 from __future__ import annotations
 
 from typing import TypeAlias
 
 import numpy as np
+import torch
 
 from salutary.engine import loss
+from salutary.engine.objectives import Criterion
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 
-# Losses (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
+# Losses or values (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
 Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 
-def row_losses(model: LogisticRegression, rows: Rows) -> Measured:
-    """Loss of each row (n,), and whether its class is the likeliest (n,)."""
-    losses = loss(rows.X, rows.y, model.coef_)
-    hits = model.predict_proba(rows.X).argmax(1) == rows.y
-    return losses.numpy(force=True), hits.numpy(force=True)
+def row_losses(model: LogisticRegression, rows: Rows, criterion: Criterion | None = None) -> Measured:
+    """Loss of each row (n,), or its value by a ``criterion``, and whether its class is the likeliest (n,)."""
+    P = model.predict_proba(rows.X)
+    values = criterion.row_values(P, rows.y, rows.groups) if criterion else loss(rows.X, rows.y, model.coef_)
+    return values.numpy(force=True), (P.argmax(1) == rows.y).numpy(force=True)
 
 
-def held_out_losses(models: list[tuple[LogisticRegression, np.ndarray]], validation: Rows) -> Measured | None:
-    """Losses and hits (n_V,) of each validation row by the model that goes with it; None without models."""
+def held_out_losses(
+    models: list[tuple[LogisticRegression, np.ndarray]],
+    validation: Rows,
+    criterion: Criterion | None = None,
+) -> Measured | None:
+    """Losses, or values, and hits (n_V,) of each validation row by the model that goes with it; None without
+    models.
+
+    The values of a criterion are those of all rows together.
+    """
     if not models:
         return None
     losses, hits = np.empty(len(validation)), np.empty(len(validation), bool)
+    P = torch.empty(len(validation), models[0][0].n_classes, dtype=torch.float64, device=validation.y.device)
     for model, rows in models:
         losses[rows], hits[rows] = row_losses(model, validation[rows])
+        P[rows] = model.predict_proba(validation.X[rows])
+    if criterion:
+        losses = criterion.row_values(P, validation.y, validation.groups).numpy(force=True)
     return losses, hits

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs, terminal
+from salutary.labeling.aim import Aim
 from salutary.labeling.comparison import ModelComparison
 from salutary.labeling.inputs import Inputs, read_inputs
-from salutary.labeling.judging import Judged, Remedying, assigned, judged, labelled_data
+from salutary.labeling.judging import Judged, Remedying, assigned, judged
 from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
@@ -39,21 +40,23 @@ def label_pool(
     model_of: Callable[[int], LogisticRegression],
     strategy: Strategy,
     bases: Sequence[BaseModel],
+    aim: Aim,
     command: dict,
 ) -> None:
     """Label the pool, judge the remedies and write everything; ``bases``: base models that are judged.
 
-    ``command``: all settings, for the record. Raises SalutaryError for whatever is wrong in the files; then
-    nothing is written.
+    ``aim``: what the model is to be good at. ``command``: all settings, for the record. Raises SalutaryError
+    for whatever is wrong in the files; then nothing is written.
     """
     for path in settings.tables.values():
         outputs.require_parquet(path)
-    remedying = Remedying.of(settings, bases)
+    remedying = Remedying.of(settings, bases, aim)
     files, read = settings.files, (settings.separator, settings.reading)
     table = open_table(files["pool"], *read) if "pool" in files else None
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
-    remedying.check(labelled_data(inputs, model, settings.seed), table is not None)
+    remedying = replace(remedying, aim=aim.resolved(inputs.classes.names, inputs.validation.rows))
+    remedying.check(remedying.data(inputs, model, settings.seed), table is not None)
     if table is not None:
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
@@ -112,10 +115,10 @@ class Labelling:
         """``given``: the labels of the pool's rows, in result and folds; ``seconds``: that are gone."""
         if not self.remedying.chosen:
             return None
-        asked, rows = self.settings, self.inputs.validation.rows
-        y = rows.y.numpy(force=True)
-        folds = labeler.split if labeler else folds_of(y, asked.folds, asked.seed)
-        data = labelled_data(self.inputs, model, asked.seed)
+        asked = self.settings
+        data = self.remedying.data(self.inputs, model, asked.seed)
+        V = data.validation
+        folds = labeler.split if labeler else folds_of(V.y, asked.folds, asked.seed, V.groups)
         return judged(self.inputs, data, self.remedying.judge(data, folds, given, seconds), self._sample)
 
     @property
@@ -144,6 +147,7 @@ class Labelling:
             seed=asked.seed,
             shortlist=max(asked.shortlist, asked.budget, strategy.rerank),
             progress=True,
+            criterion=self.remedying.aim.criterion,
         )
 
     def _rounds(self, labeler: Labeler, done: tuple[LabelRound, ...], state: State) -> tuple[LabelRound, ...]:
@@ -173,7 +177,8 @@ class Labelling:
         """On the test rows if there are any, then on held-out validation rows."""
         comparisons = []
         if self.inputs.test:
-            measured = {name: row_losses(model, self.inputs.test.rows) for name, model in models.items()}
+            rows, criterion = self.inputs.test.rows, self.remedying.aim.criterion
+            measured = {name: row_losses(model, rows, criterion) for name, model in models.items()}
             comparisons.append(ModelComparison.of("test rows", measured))
         if held_out:
             comparisons.append(ModelComparison.of("validation rows held out from choosing", held_out))

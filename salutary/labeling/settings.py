@@ -10,6 +10,7 @@ from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
 from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.tables.groups import EDGES
 from salutary.tables.reading import Reading
 
 FORMATS = (".parquet", ".csv")
@@ -30,6 +31,8 @@ RULES = {
     "test": Unless(None, FILES["test"]),
     "id": Unless(None, Text("the column that names rows")),
     "source": Unless(None, Text("the column that says who gave a label")),
+    "group": Unless(None, Text("the column of groups")),
+    "group_edges": EDGES,
     "output": Unless(None, Text("the file to write, .parquet or .csv")),
     "predictions": Unless(None, Text("the file to write of the pool, .parquet or .csv")),
     "remedies": Worded(Flag() | Texts(""), "true, false or a list of remedies such as [labeled]"),
@@ -56,6 +59,8 @@ class LabelSettings:
     test: str | None
     id: str | None
     source: str | None
+    group: str | None
+    group_edges: list[float]
     numeric: list[str]
     categorical: list[str]
     ignore: list[str]
@@ -96,6 +101,8 @@ class LabelSettings:
                 raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
         self._check_predictions()
+        if self.group and self.group in self.fixed.values():
+            raise SalutaryError(f"group={self.group} has a task of its own: it is the target, id or source")
         if self.folds == 1:
             raise SalutaryError("folds must be 0, for no cross-fitting, or at least 2")
         if not self.pool and not self.audit and not self.remedies:

@@ -13,7 +13,7 @@ from salutary.labeling.judging import HANDED, Judged
 from salutary.labeling.measured import Measured
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.verdict import standard_error, verdict
+from salutary.labeling.verdict import standard_error, verdict, what_falls
 from salutary.system.progress import console
 
 
@@ -80,17 +80,25 @@ def _judged(found: Judged) -> Table:
     """Every model, the best first; what is handed over above them."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, pad_edge=False)
     table.add_column(f"{len(found.judgement.y):,} validation rows, held out", overflow="fold")
-    for name, width in (("loss", 15), ("accuracy", 8), ("weight", 6)):
-        table.add_column(name, justify="right", min_width=width, no_wrap=True)
-    handed = found.held_out[HANDED]
-    table.add_row(f"handed over: {found.judgement.combine}", *_cells(handed), style="bold")
+    criterion = found.judgement.criterion
+    columns = {what_falls(found.judgement): 15, "accuracy": 8}
+    columns |= {criterion.figure_name.replace("_", " "): 13} if criterion else {}
+    for name, width in (columns | {"weight": 6}).items():
+        table.add_column(name, justify="right", min_width=width, no_wrap=not criterion)
+    table.add_row(f"handed over: {found.judgement.combine}", *_of_model(found, HANDED), style="bold")
     table.add_section()
     for name in sorted(found.judgement.names, key=lambda name: found.held_out[name][0].mean()):
         weight = found.judgement.weights.get(name)
-        table.add_row(name, *_cells(found.held_out[name]), "" if weight is None else f"{weight:.0%}")
+        table.add_row(name, *_of_model(found, name), "" if weight is None else f"{weight:.0%}")
     table.add_section()
     table.add_row(NAMES[MAJORITY], *_cells(found.majority))
     return table
+
+
+def _of_model(found: Judged, name: str) -> list[str]:
+    """Its cells: what it is judged by, the accuracy, and the figure if there is one."""
+    figure = found.figures.get(name)
+    return [*_cells(found.held_out[name]), *([f"{figure.value:.3f} ± {figure.error:.3f}"] if figure else [])]
 
 
 def _cells(measured: Measured) -> tuple[str, str]:

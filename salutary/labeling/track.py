@@ -61,9 +61,8 @@ class FittedTrack(Track):
 
     @property
     def _optimum(self) -> engine.Optimum:
-        objective = engine.MeanLoss(self.validation.X, self.validation.y)
         return engine.Optimum(
-            self.model.coef_, self.model.penalty_, self.labeled.X, objective, self.labeled.y
+            self.model.coef_, self.model.penalty_, self.labeled.X, self.objective, self.labeled.y
         )
 
     def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:

@@ -35,8 +35,19 @@ def facts_of(judged: Judged) -> dict:
         ],
         "dropped": list(found.dropped),
         "refused": list(found.refused),
+        "objective": _objective(found),
         "diagnosis": _diagnosis(judged.diagnosis),
     }
+
+
+def what_falls(judgement: Judgement) -> str:
+    """The word for what models are judged by."""
+    return "objective" if judgement.criterion else "loss"
+
+
+def _objective(found: Judgement) -> dict | None:
+    """Its settings, and the bound of its figure; None for the mean loss."""
+    return found.criterion.about | {"at_most": found.at_most} if found.criterion else None
 
 
 def about(judgement: Judgement, name: str) -> str:
@@ -53,7 +64,16 @@ def _measures(judged: Judged, name: str) -> dict:
             error = standard_error(losses) if len(losses) > 1 else None
             values = {"loss": float(losses.mean()), "standard_error": error, "accuracy": float(hits.mean())}
             measures |= {f"{prefix}{key}": value for key, value in values.items()}
+    for prefix, figures in (("held_out_", judged.figures), ("test_", judged.tested_figures)):
+        if name in figures:
+            figure = {"figure": figures[name].value, "figure_error": figures[name].error}
+            measures |= {f"{prefix}{key}": _or_none(value) for key, value in figure.items()}
     return measures
+
+
+def _or_none(value: float) -> float | None:
+    """None for NaN, which JSON lacks."""
+    return float(value) if np.isfinite(value) else None
 
 
 def standard_error(losses: np.ndarray) -> float:
@@ -84,8 +104,9 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
         return f"{text}. Nothing was held out to judge it by: how good it is, is not known."
     if gap.mean == 0 and gap.error == 0:
         return f"{text}."
+    what = f"held-out {what_falls(judged.judgement)}"
     if max(abs(gap.mean), gap.error) < NOTICED:
-        return f"{text}; its held-out loss is that of training on labelled + validation rows."
+        return f"{text}; its {what} is that of training on labelled + validation rows."
     how = "lower" if gap.mean < 0 else "higher"
     sure = "" if gap.is_sure else f", within {SURE:g} standard errors"
     amount = f"{abs(gap.mean):.4f} ± {gap.error:.4f}"
@@ -93,7 +114,18 @@ def verdict(judged: Judged, name: str = "model.skops") -> str:
     members = [*judged.judgement.handed.weights]
     is_plain = len(members) == 1 and judged.judgement[members[0]].is_plain
     anew = "chosen anew without each fold, " if is_plain else ""
-    return f"{text}; {anew}its held-out loss is {than} by {amount}{sure}."
+    return f"{text}; {anew}its {what} is {than} by {amount}{sure}.{_of_figures(judged)}"
+
+
+def _of_figures(judged: Judged) -> str:
+    """What the handed model's figure is, and that of plain training."""
+    found = judged.judgement
+    if found.criterion is None or HANDED not in judged.figures:
+        return ""
+    handed, plain = (judged.figures[name] for name in (HANDED, found.plain[0].name))
+    kind = found.criterion.figure_name.replace("_", " ")
+    before = f"{plain.value:.3f} ± {plain.error:.3f}"
+    return f" Held-out {kind}: {handed.value:.3f} ± {handed.error:.3f}, against {before}."
 
 
 def _what(judgement: Judgement) -> str:
@@ -101,6 +133,8 @@ def _what(judgement: Judgement) -> str:
     if len(members) == 1:
         (name,) = members
         best = "the best one, " if judgement.combine == BEST else ""
+        if judgement.at_most is not None:
+            best = f"the most accurate one with a figure of at most {judgement.at_most:g}, "
         return f"{best}{name} ({about(judgement, name)})"
     largest = sorted(members.items(), key=lambda item: -item[1])
     each = ", ".join(f"{weight:.0%} {name}" for name, weight in largest[:NAMED])

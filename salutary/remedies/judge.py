@@ -151,7 +151,9 @@ class Judge:
         ordered = tuple(members[name_of(*pair)] for pair in pairs if name_of(*pair) in members)
         refused = [name for name in map(_name, pairs) if name not in members and name not in dropped]
         told = tuple(dropped), tuple(refused)
-        result = Judgement(ordered, data.validation, tuple(folds), combine, *told, data.criterion)
+        result = Judgement(
+            ordered, data.validation, tuple(folds), combine, *told, data.criterion, None, data.seed
+        )
         if combine not in (AVERAGE, BEST, *result.names):
             raise SalutaryError(f"combine={combine} is none of average, best, {', '.join(result.names)}")
         return result

@@ -13,8 +13,10 @@ import torch
 from sklearn.model_selection import StratifiedKFold
 
 from salutary.engine.objectives import Criterion
+from salutary.errors import SalutaryError
 from salutary.remedies import Part, Predictor
 from salutary.remedies.average import Average, mean_prediction, weights_of
+from salutary.remedies.figures import Figure, figure_of
 from salutary.system.seeding import stream
 
 # The soft vote of the plain models, one for each base model.
@@ -23,18 +25,20 @@ AVERAGE, BEST = "average", "best"
 Fold = tuple[np.ndarray, np.ndarray]
 
 
-def folds_of(y: np.ndarray, n_folds: int, seed: int) -> list[Fold]:
-    """Numbers of the rows that are seen, and of those held out, in each fold; stratified by y (n,).
+def folds_of(y: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None = None) -> list[Fold]:
+    """Numbers of the rows that are seen, and of those held out, in each fold; stratified by y (n,), and by
+    ``groups`` (n,) within the classes.
 
     Of at least two rows each, and no more than the commonest class has rows; none if that leaves one.
     """
-    n_folds = min(n_folds, len(y) // 2, int(np.bincount(y).max(initial=0)))
+    strata = y if groups is None else np.unique(np.stack([y, groups]), axis=1, return_inverse=True)[1].ravel()
+    n_folds = min(n_folds, len(y) // 2, int(np.bincount(strata).max(initial=0)))
     if n_folds < 2:
         return []
     state = int(stream(seed, "validation").integers(2**31))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
-        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, y))
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, strata))
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Judgement:
     whose base model takes no weights, which they have.
 
     ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
-    model of L + V is handed over, unless another is named.
+    model of L + V is handed over, unless another is named. ``at_most``: bound of the criterion's figure that
+    chooses instead, see :meth:`bounded`.
     """
 
     members: tuple[Member, ...]
@@ -75,6 +80,8 @@ class Judgement:
     dropped: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     criterion: Criterion | None = None
+    at_most: float | None = None
+    seed: int = 0
 
     @property
     def y(self) -> np.ndarray:
@@ -136,18 +143,48 @@ class Judgement:
     def handed_losses(self) -> np.ndarray:
         return self._values(self.handed_probabilities)
 
-    def figure(self, P: np.ndarray) -> float:
-        """What people report of the criterion, where probabilities P (n_V, C) are predicted of V."""
-        assert self.criterion is not None
-        return self.criterion.figure(P, self.y, self.validation.groups)
-
     def predicted(self, name: str) -> np.ndarray:
         """What a member, or the vote, says of the rows of V that it did not see, (n_V, C)."""
         return self._predicted({VOTE: 1.0}) if name == VOTE else self[name].P
 
+    def bounded(self, at_most: float) -> Judgement:
+        """The same, but that the most accurate member is handed over whose held-out figure, with one standard
+        error, is ``at_most`` this.
+
+        Raises SalutaryError, naming the member of the least figure, if there is none.
+        """
+        everyone = np.arange(len(self.y))
+        name, is_below = self._most_accurate(everyone, at_most)
+        if not is_below:
+            assert self.criterion is not None
+            kind, least = self.criterion.figure_name.replace("_", " "), self._figure_on(name, everyone)
+            raise SalutaryError(
+                f"objective.at_most={at_most:g}: no model has a held-out {kind} that is, with one standard"
+                f" error, that low; the least is that of {name}, {least.value:.3f} ± {least.error:.3f}"
+            )
+        return replace(self, combine=name, at_most=at_most)
+
+    def _most_accurate(self, rows: np.ndarray, at_most: float) -> tuple[str, bool]:
+        """The most accurate member on ``rows`` of V whose figure there, with its standard error, is at most
+        this; if none's is, the one of which that is least. And whether it is.
+        """
+        upper, accuracy = {}, {}
+        for name in self.names:
+            figure = self._figure_on(name, rows)
+            upper[name] = np.nan_to_num(figure.value + figure.error, nan=np.inf)
+            accuracy[name] = self.hits[name][rows].mean()
+        below = [name for name in self.names if upper[name] <= at_most]
+        if below:
+            return max(below, key=lambda name: accuracy[name]), True
+        return min(self.names, key=lambda name: upper[name]), False
+
+    def _figure_on(self, name: str, rows: np.ndarray) -> Figure:
+        assert self.criterion is not None
+        return figure_of(self.predicted(name)[rows], self.validation[rows], self.criterion, self.seed)
+
     def model(self, name: str) -> Average:
         """Of a member, or the vote."""
-        return replace(self, combine=name).handed
+        return replace(self, combine=name, at_most=None).handed
 
     def of_labeled(self) -> tuple[np.ndarray, np.ndarray]:
         """L as the handed model uses it: weights (n_L,), relative to V's rows, and distributions (n_L, C)."""
@@ -158,6 +195,8 @@ class Judgement:
 
     def _weights(self, rows: np.ndarray) -> dict[str, float]:
         """By these rows (n_V,) of V."""
+        if self.at_most is not None:
+            return {self._most_accurate(np.flatnonzero(rows), self.at_most)[0]: 1.0}
         if self.combine not in (AVERAGE, BEST):
             return {self.combine: 1.0}
         if not self.folds:

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine.objectives import Criterion
+from salutary.engine import Objective
+from salutary.engine.objectives import Criterion, objective_on
 from salutary.strategies import PoolView
 
 
@@ -71,6 +72,12 @@ class Track:
             validation_groups=self.validation.groups,
             criterion=self.criterion,
         )
+
+    @property
+    def objective(self) -> Objective:
+        """What is to fall, measured on the validation rows."""
+        rows = self.validation
+        return objective_on(self.criterion, rows.X, rows.y, rows.groups, self.n_classes)
 
     def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:
         """The track with the pool rows of these numbers (b,), X (b, ...), with these labels (b,)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-STREAMS = ("initial", "strategy", "model", "validation", "pool", "noise", "study", "remedies")
+STREAMS = ("initial", "strategy", "model", "validation", "pool", "noise", "study", "remedies", "figures")
 
 
 def stream(seed: int, name: str, *key: int) -> np.random.Generator:

@@ -1,4 +1,4 @@
-"""Objectives other than the mean loss: against their definitions by automatic differentiation and brute force."""
+"""Objectives other than the mean loss: against their definitions, by autograd and brute force."""
 
 import numpy as np
 import pytest
