@@ -42,6 +42,11 @@ class Aim:
         return "objective" if self.criterion else "loss"
 
     @property
+    def about(self) -> dict[str, object] | None:
+        """What facts.json says of it; None of the mean loss."""
+        return self.criterion.about | {"at_most": self.at_most} if self.criterion else None
+
+    @property
     def needs_groups(self) -> bool:
         return self.criterion is not None and self.criterion.needs_groups
 

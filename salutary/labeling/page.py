@@ -5,19 +5,16 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from salutary.labeling.audit_scores import LIKELY
-from salutary.labeling.comparison import ALTERNATIVE, NAMES
-from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION, data_uri, small_png
+from salutary.labeling.comparison import NAMES
+from salutary.labeling.pictures import curves_figure, tradeoff_figure
+from salutary.system.pictures import data_uri, small_png
 from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
 SHOWN = 20
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
-# What is drawn: its factor and its name on the axis.
-MEASURES = {"loss": (1, "mean loss"), "accuracy": (100, "accuracy, %")}
 
 
 def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFrame) -> str:
@@ -33,18 +30,35 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         names=NAMES,
         curves=data_uri(small_png(curves_figure(curves, facts))),
         balance=_balance(facts["counts"]),
-        largest=_strongest(labels, raw),
-        contradicted=_strongest(contradicted, raw),
+        largest=_strongest(labels, raw, facts),
+        contradicted=_by_group(contradicted, raw, facts)
+        if facts["objective"]
+        else _strongest(contradicted, raw),
         n_contradicted=len(contradicted),
         agreement=agreement,
         tables=_remedies(facts) if facts["handed"] else {},
+        tradeoff=_tradeoff(facts),
+        what=what_falls(facts),
     )
 
 
 def page_without_pool(facts: dict) -> str:
     """The page of remedies alone."""
     counts = {part: rows for part, rows in facts["counts"].items() if part != "assigned"}
-    return render("no_pool.html", facts=facts, balance=_balance(counts), tables=_remedies(facts))
+    tables, shown = _remedies(facts), {"tradeoff": _tradeoff(facts), "what": what_falls(facts)}
+    return render("no_pool.html", facts=facts, balance=_balance(counts), tables=tables, **shown)
+
+
+def what_falls(facts: dict) -> str:
+    """The word for what models are judged by."""
+    return "objective" if facts["objective"] else "loss"
+
+
+def _tradeoff(facts: dict) -> str | None:
+    """The picture of accuracies and figures, None where there are none."""
+    if not facts["objective"] or facts["handed"].get("held_out_figure") is None:
+        return None
+    return data_uri(small_png(tradeoff_figure(facts)))
 
 
 def _remedies(facts: dict) -> dict[str, dict]:
@@ -92,16 +106,19 @@ def _models(facts: dict) -> list[dict]:
     if "held_out_loss" not in handed:
         return []
     ordered = sorted(facts["remedies"], key=lambda each: each["held_out_loss"])
-    return [_model(each) for each in (handed, *ordered)]
+    return [_model(each, what_falls(facts), facts["objective"]) for each in (handed, *ordered)]
 
 
-def _model(each: dict) -> dict:
+def _model(each: dict, falls: str, objective: dict | None) -> dict:
     row = {"model": each["name"], "what it is": each["about"]}
     for prefix, what in (("held_out_", "held-out"), ("test_", "test")):
         if f"{prefix}loss" in each:
             loss, error = each[f"{prefix}loss"], each[f"{prefix}standard_error"]
-            row |= {f"{what} loss": f"{loss:.4f}" + (f" ± {error:.4f}" if error is not None else "")}
+            row |= {f"{what} {falls}": f"{loss:.4f}" + (f" ± {error:.4f}" if error is not None else "")}
             row |= {f"{what} accuracy": f"{100 * each[f'{prefix}accuracy']:.2f}%"}
+        if objective and each.get(f"{prefix}figure") is not None:
+            figure = f"{each[f'{prefix}figure']:.3f} ± {each[f'{prefix}figure_error']:.3f}"
+            row |= {f"{what} {objective['figure'].replace('_', ' ')}": figure}
     return row | {"weight": f"{each['weight']:.0%}"}
 
 
@@ -133,13 +150,27 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if text and isinstance(value, (float, np.floating)) else text
 
 
-def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
+def _strongest(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
     """The labels of the largest influence, with some columns of their rows."""
     hidden = [name for name in map(str, labels.columns) if name.startswith("influence_")]
     best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:SHOWN]
     given = labels.loc[best].drop(columns=[*hidden, "rank"])
     beside = raw.loc[best].rename(columns=lambda name: f"{name} " if name in given else name)
     return as_table(pd.concat([given, beside], axis=1)) if len(best) else {"columns": [], "rows": []}
+
+
+def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
+    """All of some labels, those of a group together where the pool says which group rows are of."""
+    group = facts["command"].get("group")
+    shown = raw.loc[labels.index]
+    given = labels[["row", "label", "prediction", "probability", "influence", "round"]]
+    if group in shown:
+        given.insert(0, f"{group} ", shown[group])
+        shown = shown.drop(columns=group)
+    order = [f"{group} "] if group in raw else []
+    shown = shown.rename(columns=lambda name: f"{name} " if name in given else name)
+    together = pd.concat([given, shown], axis=1)
+    return as_table(together.sort_values([*order, "influence"], ascending=[*([True] * len(order)), False]))
 
 
 def _balance(counts: dict[str, dict[str, int]]) -> dict:
@@ -149,34 +180,6 @@ def _balance(counts: dict[str, dict[str, int]]) -> dict:
         total = max(sum(rows.values()), 1)
         shares[f"{PARTS[part]} rows"] = [f"{n:,} ({100 * n / total:.0f}%)" for n in rows.values()]
     return as_table(pd.DataFrame({"class": list(counts["labeled"]), **shares}))
-
-
-def curves_figure(curves: pd.DataFrame, facts: dict) -> Figure:
-    """Loss and accuracy against labels added, on rows that chose and rows held out; the alternative."""
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
-    for axes, measure in zip(figure.subplots(1, 2), MEASURES, strict=True):
-        _draw(axes, measure, curves, facts)
-    handles, _ = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), frameon=False)
-    return figure
-
-
-def _draw(axes: Axes, measure: str, curves: pd.DataFrame, facts: dict) -> None:
-    scale, name = MEASURES[measure]
-    n_added, chose = curves["n_added"], scale * curves[f"validation_{measure}"]
-    axes.plot(n_added, chose, color=BLUE, marker=".", label="rows that chose")
-    held_out = next((each for each in facts["comparisons"] if "held out" in each["rows"]), None)
-    if held_out:
-        values = scale * curves[f"held_out_{measure}"]
-        axes.plot(n_added, values, color=VERMILLION, marker=".", label="held-out rows")
-        level = scale * held_out["models"][ALTERNATIVE][measure]
-        label = "labelled + validation, held out"
-        axes.axhline(level, color=BLACK, linestyle="--", linewidth=1, label=label)
-    kept = n_added[curves["round"] == facts["kept_rounds"]].iloc[0]
-    axes.axvline(kept, color=GREY, linewidth=0.8, linestyle=":", label="labels kept")
-    axes.set_xlabel("labels added")
-    axes.set_ylabel(name)
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def card(facts: dict) -> str:

@@ -95,7 +95,8 @@ class Labelling:
         if self.pool is None:
             terminal.tell(self.inputs.findings)
             found = self._judged(model, None, None, 0.0)
-            return Result((), 0, NO_POOL, {}, [], found, time.perf_counter() - started)
+            aim = self.remedying.aim
+            return Result((), 0, NO_POOL, {}, [], found, time.perf_counter() - started, aim)
         done, stopping = state.rounds(), self.settings.stopping
         before = sum(record.seconds for record in done)
         labeler = self._labeler(model, strategy, self.pool.matrix)
@@ -107,7 +108,8 @@ class Labelling:
         given = assigned(labeler, rounds, stopping) if self.remedying.chosen else None
         found = self._judged(model, labeler, given, before + time.perf_counter() - started)
         seconds = before + time.perf_counter() - started
-        return Result(rounds, kept, labeler.stop, models, comparisons, found, seconds)
+        aim = self.remedying.aim
+        return Result(rounds, kept, labeler.stop, models, comparisons, found, seconds, aim)
 
     def _judged(
         self, model: LogisticRegression, labeler: Labeler | None, given: list[Assigned] | None, seconds: float

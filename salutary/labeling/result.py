@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from salutary.labeling.aim import LOWEST_LOSS, Aim
 from salutary.labeling.comparison import ModelComparison
 from salutary.labeling.judging import Judged
 from salutary.labeling.labeler import LabelRound
@@ -13,7 +14,8 @@ from salutary.models.logistic import LogisticRegression
 @dataclass(frozen=True)
 class Result:
     """``models``: by the names of :mod:`salutary.labeling.comparison`; they, the rounds and the comparisons
-    are empty without a pool. ``judged``: the remedies, None if none was asked for.
+    are empty without a pool. ``judged``: the remedies, None if none was asked for. ``aim``: what they were to
+    be good at.
     """
 
     rounds: tuple[LabelRound, ...]
@@ -23,6 +25,7 @@ class Result:
     comparisons: list[ModelComparison]
     judged: Judged | None
     seconds: float
+    aim: Aim = LOWEST_LOSS
 
     @property
     def kept_rounds(self) -> tuple[LabelRound, ...]:

@@ -35,7 +35,6 @@ def facts_of(judged: Judged) -> dict:
         ],
         "dropped": list(found.dropped),
         "refused": list(found.refused),
-        "objective": _objective(found),
         "diagnosis": _diagnosis(judged.diagnosis),
     }
 
@@ -43,11 +42,6 @@ def facts_of(judged: Judged) -> dict:
 def what_falls(judgement: Judgement) -> str:
     """The word for what models are judged by."""
     return "objective" if judgement.criterion else "loss"
-
-
-def _objective(found: Judgement) -> dict | None:
-    """Its settings, and the bound of its figure; None for the mean loss."""
-    return found.criterion.about | {"at_most": found.at_most} if found.criterion else None
 
 
 def about(judgement: Judgement, name: str) -> str:
@@ -63,6 +57,7 @@ def _measures(judged: Judged, name: str) -> dict:
             losses, hits = measured[name]
             error = standard_error(losses) if len(losses) > 1 else None
             values = {"loss": float(losses.mean()), "standard_error": error, "accuracy": float(hits.mean())}
+            values["n"] = len(losses)
             measures |= {f"{prefix}{key}": value for key, value in values.items()}
     for prefix, figures in (("held_out_", judged.figures), ("test_", judged.tested_figures)):
         if name in figures:

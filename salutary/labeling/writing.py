@@ -78,8 +78,10 @@ class Writer:
         """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
         if self.table is None:
             return pd.DataFrame()
-        named = [self.settings.id, self.settings.target, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
-        columns = [name for name in named if name in self.table.columns and name not in self.table.unusable]
+        asked = self.settings
+        named = [asked.id, asked.target, asked.group, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
+        columns = [name for name in dict.fromkeys(named) if name in self.table.columns]
+        columns = [name for name in columns if name not in self.table.unusable]
         if not len(labels):
             return pd.DataFrame(columns=columns)
         return rows_of(self.table, columns, labels["row"].to_numpy(np.int64))
@@ -102,7 +104,8 @@ class Writer:
             return {**files, "audit.html": page.page_without_pool(facts).encode()}
         curves = outputs.curves(self.result.rounds)
         columns = [name for name in self.inputs.features.schema.used if name in raw][:SHOWN_COLUMNS]
-        shown = raw[columns].reset_index(drop=True)
+        group = [self.settings.group] if self.settings.group in raw and len(raw) else []
+        shown = raw[[*dict.fromkeys([*group, *columns])]].reset_index(drop=True)
         files["curves.csv"] = curves.to_csv(index=False).encode()
         return {**files, "audit.html": page.page(facts, labels, curves, shown).encode()}
 
@@ -153,6 +156,8 @@ class Writer:
             "stop": result.stop,
             "comparisons": [comparison.facts() for comparison in result.comparisons],
             **judged,
+            "objective": result.aim.about,
+            "groups": list(self.inputs.groups),
             "seconds": result.seconds,
             "versions": outputs.versions("salutary", "torch", "scikit-learn", "skops"),
         }
