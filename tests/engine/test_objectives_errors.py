@@ -79,28 +79,43 @@ def test_parity_of_large_groups_needs_none(cancer):
     assert 1 / WITHIN < ratio(cancer, parity, 300) < WITHIN
 
 
-@pytest.mark.parametrize("draws", [1000, 30])
 @pytest.mark.parametrize("kind", [WorstGroup, EqualOpportunity])
-def test_rows_are_gradients_of_samples(cancer, kind, draws, monkeypatch):
-    monkeypatch.setattr("salutary.engine.objectives.bootstrapped.DRAWS", draws)
+def test_rows_are_mixtures_of_the_gradients_of_samples(cancer, kind, monkeypatch):
+    monkeypatch.setattr("salutary.engine.objectives.bootstrapped.DRAWS", 50)
     criterion = kind() if kind is WorstGroup else kind(positive_class=1)
     X, y, groups = (each[:70] for each in cancer)
     X = X[:, :5]
     objective = criterion.on(X, y, groups, n_classes=2, rng=np.random.default_rng(0))
     W = torch.as_tensor(np.random.default_rng(1).standard_normal((1, 6)))
-    gradients = []
-    for counts in objective.counts.long():
-        rows = torch.arange(70).repeat_interleave(counts)
-        gradients.append(criterion.on(X[rows], y[rows], groups[rows], n_classes=2).gradient(W).flatten())
-    gradients = torch.stack(gradients)[torch.arange(70) % draws]
-    expected = objective.gradient(W).flatten() + 70**0.5 * (gradients - gradients.mean(0))
-    torch.testing.assert_close(objective.row_gradients(W), expected)
+    samples = [torch.arange(70).repeat_interleave(counts) for counts in objective.counts.long()]
+    gradients = torch.stack(
+        [criterion.on(X[rows], y[rows], groups[rows], n_classes=2).gradient(W).flatten() for rows in samples]
+    )
+    mean, covariance = objective.moments(W)
+    torch.testing.assert_close(mean, objective.gradient(W).flatten())
+    torch.testing.assert_close(covariance, 70 * torch.cov(gradients.T))
+    rows = objective.row_gradients(W)
+    torch.testing.assert_close(rows.mean(0), mean)
+    mixed = (70 / 49) ** 0.5 * objective.mixing @ (gradients - gradients.mean(0))
+    torch.testing.assert_close(rows, mean + mixed)
     buckets = Buckets.draw(70, 16, np.random.default_rng(2), "cpu")
     for a, b in zip(objective.sketch(W, buckets), Objective.sketch(objective, W, buckets), strict=True):
         torch.testing.assert_close(a, b)
     plain = criterion.on(X, y, groups, n_classes=2)
     for name in ("value", "gradient", "curvature"):
         torch.testing.assert_close(getattr(objective, name)(W), getattr(plain, name)(W))
+
+
+def test_mixtures_have_the_covariance_of_the_samples_in_the_mean(cancer):
+    X, y, groups = (each[:100] for each in cancer)
+    criterion, rng = EqualOpportunity(positive_class=1), np.random.default_rng(0)
+    W, ratios = torch.ones(1, 3).double(), []
+    for _ in range(60):
+        objective = criterion.on(X[:, :3], y, groups, n_classes=2, rng=rng)
+        ratios.append(objective.row_gradients(W).var(0) / objective.moments(W)[1].diagonal())
+    ratios = torch.stack(ratios)
+    assert (ratios.mean(0) - 1).abs().max() < 0.06  # three standard errors of (2 / 100)^(1/2) / 60^(1/2)
+    assert ratios.std(0).max() < 0.2
 
 
 def test_a_set_that_samples_miss_keeps_its_rows(cancer):
