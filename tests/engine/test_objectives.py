@@ -8,7 +8,7 @@ from oracles import blobs
 from pretend_device import pretend
 from torch.nn.functional import softplus
 
-from salutary.engine import MeanLoss, Objective, Optimum
+from salutary.engine import AtLogits, MeanLoss, Objective, Optimum
 from salutary.engine.added_point import AddedPoint
 from salutary.engine.objective import Buckets
 from salutary.engine.objectives import (
@@ -179,6 +179,22 @@ def test_gradient_equals_finite_differences(case):
     close((objective.gradient(W) * step).sum(), difference, 1e-7)
 
 
+def test_at_other_logits(case):
+    objective, _, W, _ = case
+    Z = objective.logits(W) + torch.as_tensor(np.random.default_rng(1).standard_normal((60, len(W))))
+    there = AtLogits(objective, Z)
+    by_row = objective.residuals_at(Z)[:, :, None] * with_ones(objective.X, W.shape[1])[:, None]
+    close(there.gradient(W), by_row.mean(0))
+    close(there.row_gradients(W), objective.row_gradients_at(Z, W.shape[1]))
+    close(there.moments(W)[0], there.gradient(W).flatten())
+    close(there.value(W), objective.value(W))
+    assert not torch.allclose(there.gradient(W), objective.gradient(W))
+    own = AtLogits(objective, objective.logits(W))
+    close(own.gradient(W), objective.gradient(W))
+    buckets = Buckets.draw(60, 16, np.random.default_rng(0), "cpu")
+    close(own.sketch(W, buckets)[1], objective.sketch(W, buckets)[1])
+
+
 def test_sketch_is_that_of_the_rows(case):
     objective, _, W, _ = case
     buckets = Buckets.draw(60, 16, np.random.default_rng(0), "cpu")
@@ -210,6 +226,15 @@ def test_float32_rows_and_a_device(case, request):
         assert found.dtype == torch.float64
         close(found, expected, 1e-4)
         close(getattr(there, name)(W.to(pretend())).cpu(), expected)
+    drawn = [
+        criterion.on(
+            *(each.to(device) for each in (X, y, groups)), n_classes=n_classes, rng=np.random.default_rng(0)
+        )
+        .row_gradients(W.to(device))
+        .cpu()
+        for device in ("cpu", pretend())
+    ]
+    close(*drawn)
     buckets = Buckets.draw(60, 16, np.random.default_rng(0), pretend())
     expected = objective.sketch(W, Buckets.draw(60, 16, np.random.default_rng(0), "cpu"))
     for a, b in zip(there.sketch(W.to(pretend()), buckets), expected, strict=True):

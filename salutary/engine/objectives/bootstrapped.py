@@ -1,11 +1,11 @@
-"""Standard errors by the bootstrap, where sets of rows are so small that the slope of an objective lacks them.
+"""Standard errors by the bootstrap, where sets of rows are so small that slopes do not say them.
 
 The infinitesimal jackknife is the slope of F at the sample. Where a gap is no larger than its own error, F, a
 square, bends more than it slopes, and errors of influences come out too small: against a bootstrap of the
 rows by 10 to 25% where a set has 10 to 40 rows, by up to half and more where it has fewer. With sets of 100
 rows they are within 15%, and those of linear combinations of means always. (Medians over points, on
-breast_cancer, bank and celeba, 100 to 600 rows, two and four groups. Against the spread over fresh samples the
-bootstrap is up to 40% too large where gaps are small, and with sets of one or two rows it is too small too.)
+breast_cancer, bank and celeba, 100 to 600 rows, two and four groups. Against the spread over fresh samples
+the bootstrap is up to 40% too large where gaps are small, and with sets of one or two rows too small too.)
 
 Efron & Tibshirani, "An introduction to the bootstrap", 1993.
 """
