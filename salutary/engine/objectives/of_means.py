@@ -9,10 +9,10 @@ With a_ij = [i in S_j] / |S_j|, so that m_j = sum_i a_ij f_j(z_i), and phi_j, ph
 
 The b_ij have mean 0 over the rows. They are what plain rows r_i (x) x_i leave out: that means over another
 sample have other sizes, and that the slope of phi, such as the gap that a squared gap is multiplied with, is
-itself an estimate. On breast_cancer with 100 rows in two groups, standard errors of influences from plain rows
-are .46 of a bootstrap's for equalised odds, .77 for equal opportunity, .81 for the worst group and 1.2 for
-the pairs of an AUC; with the b_ij .64, .91, .96 and .96 (:mod:`~salutary.engine.objectives.bootstrapped` has
-the rest).
+itself an estimate. On breast_cancer with 100 rows in two groups, standard errors of influences from plain
+rows are .46 of a bootstrap's for equalised odds, .77 for equal opportunity, .81 for the worst group and 1.2
+for the pairs of an AUC; with the b_ij .64, .91, .96 and .96. Small sets of rows need the bootstrap itself, see
+:mod:`~salutary.engine.objectives.bootstrapped`.
 """
 
 from __future__ import annotations
