@@ -26,16 +26,17 @@ device; they are read in blocks, and nothing larger than (n, C) is built of them
   which for more than two classes is ``curvature``'s. ``solvers``: H^-1 g, ``block``: of many g at once.
   ``summed_loss`` and ``newton``: the optimum of J. ``scores``: the influences. How a device solves:
   ``refined`` by a factor, ``iteration`` by conjugate gradients, ``kept_system`` with few rows, ``costs``.
-- ``objective``: what is to fall. ``optimum``: a model, the rows of its Hessian and the objective, in one
-  object, which the following take. ``added_point``: estimates that see the added point's own curvature.
-  ``confidence``: standard errors. ``refit``: what the estimates estimate. ``selection``: the best points.
+- ``objective``: what is to fall; ``objectives``: others than the mean loss. ``optimum``: a model, the rows of
+  its Hessian and the objective, in one object, which the following take. ``added_point``: estimates that see
+  the added point's own curvature. ``confidence``: standard errors. ``refit``: what the estimates estimate.
+  ``selection``: the best points.
 
 References: Koh & Liang, "Understanding black-box predictions via influence functions", ICML 2017;
 "Salutary labeling with zero human annotation", sections 4.1 and 4.2.
 """
 
 from salutary.engine.hessian import Hessian
-from salutary.engine.objective import MeanLoss, Objective
+from salutary.engine.objective import AtLogits, MeanLoss, Objective, OfLogits
 from salutary.engine.optimum import Optimum, label_influence, validation_direction
 from salutary.engine.scores import (
     best_influence,
@@ -59,9 +60,11 @@ from salutary.engine.solvers import SOLVERS, conjugate_gradients, lissa, solve
 
 __all__ = [
     "SOLVERS",
+    "AtLogits",
     "Hessian",
     "MeanLoss",
     "Objective",
+    "OfLogits",
     "Optimum",
     "best_influence",
     "best_influences",

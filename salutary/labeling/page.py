@@ -20,6 +20,7 @@ PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "ass
 def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFrame) -> str:
     """The audit page. ``raw``: columns of the labelled pool rows as they stand in the file, for reading."""
     contradicted = labels[labels["label"].astype(str) != labels["prediction"].astype(str)]
+    listed = _by_group(contradicted, raw, facts) if facts["objective"] else _strongest(contradicted, raw)
     agreement = None
     if "true_label" in labels and labels["true_label"].notna().any():
         true = labels[labels["true_label"].notna()]
@@ -30,10 +31,8 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         names=NAMES,
         curves=data_uri(small_png(curves_figure(curves, facts))),
         balance=_balance(facts["counts"]),
-        largest=_strongest(labels, raw, facts),
-        contradicted=_by_group(contradicted, raw, facts)
-        if facts["objective"]
-        else _strongest(contradicted, raw),
+        largest=_strongest(labels, raw),
+        contradicted=listed,
         n_contradicted=len(contradicted),
         agreement=agreement,
         tables=_remedies(facts) if facts["handed"] else {},
@@ -56,7 +55,7 @@ def what_falls(facts: dict) -> str:
 
 def _tradeoff(facts: dict) -> str | None:
     """The picture of accuracies and figures, None where there are none."""
-    if not facts["objective"] or facts["handed"].get("held_out_figure") is None:
+    if not facts["objective"] or (facts["handed"] or {}).get("held_out_figure") is None:
         return None
     return data_uri(small_png(tradeoff_figure(facts)))
 
@@ -150,7 +149,7 @@ def _cell(value: object) -> str:
     return f"{value:.4g}" if text and isinstance(value, (float, np.floating)) else text
 
 
-def _strongest(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
+def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
     """The labels of the largest influence, with some columns of their rows."""
     hidden = [name for name in map(str, labels.columns) if name.startswith("influence_")]
     best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:SHOWN]

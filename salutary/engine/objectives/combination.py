@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from math import log
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -13,13 +14,17 @@ from torch import Tensor
 class Combination(ABC):
     """phi of means."""
 
+    @property
+    @abstractmethod
+    def is_linear(self) -> bool: ...
+
     @abstractmethod
     def value(self, m: Tensor) -> Tensor:
         """phi, (...,)."""
 
     @abstractmethod
     def slope(self, m: Tensor) -> Tensor:
-        """Of one m (J,): (J,)."""
+        """(..., J)."""
 
     @abstractmethod
     def bend(self, m: Tensor) -> Tensor:
@@ -32,6 +37,10 @@ class Quadratic(Combination):
 
     c: Tensor
     Q: Tensor
+
+    @property
+    def is_linear(self) -> bool:
+        return not bool(self.Q.any())
 
     @classmethod
     def mean(cls, n: int, device: torch.device) -> Quadratic:
@@ -55,7 +64,7 @@ class Quadratic(Combination):
         return m @ self.c + 0.5 * ((m @ self.Q) * m).sum(-1)
 
     def slope(self, m: Tensor) -> Tensor:
-        return self.c + self.Q @ m
+        return self.c + m @ self.Q
 
     def bend(self, m: Tensor) -> Tensor:
         return self.Q
@@ -66,6 +75,7 @@ class SmoothMaximum(Combination):
     """(1/tau) log of the mean of exp(tau m): at most log(J) / tau below the largest, and never above it."""
 
     tau: float
+    is_linear: ClassVar[bool] = False
 
     def value(self, m: Tensor) -> Tensor:
         return (torch.logsumexp(self.tau * m, -1) - log(m.shape[-1])) / self.tau

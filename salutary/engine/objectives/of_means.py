@@ -9,7 +9,10 @@ With a_ij = [i in S_j] / |S_j|, so that m_j = sum_i a_ij f_j(z_i), and phi_j, ph
 
 The b_ij have mean 0 over the rows. They are what plain rows r_i (x) x_i leave out: that means over another
 sample have other sizes, and that the slope of phi, such as the gap that a squared gap is multiplied with, is
-itself an estimate.
+itself an estimate. On breast_cancer with 100 rows in two groups, standard errors of influences from plain
+rows are .46 of a bootstrap's for equalised odds, .77 for equal opportunity, .81 for the worst group and 1.2
+for the pairs of an AUC; with the b_ij .64, .91, .96 and .96. Small sets of rows need the bootstrap itself, see
+:mod:`~salutary.engine.objectives.bootstrapped`.
 """
 
 from __future__ import annotations
@@ -47,6 +50,11 @@ class OfMeans(OfLogits):
     means: tuple[Means, ...]
     combination: Combination
 
+    def is_straight(self, many: int) -> bool:
+        """Whether phi is linear, or each of its means is one of ``many`` rows or more."""
+        rows = [int((each.A > 0).sum(0).min()) for each in self.means]
+        return self.combination.is_linear or min(rows) >= many
+
     def value_at(self, Z: Tensor) -> Tensor:
         return self.combination.value(self.means_at(Z))
 
@@ -54,8 +62,13 @@ class OfMeans(OfLogits):
         """m, (..., J)."""
         return torch.cat([each.statistic.value(Z) @ each.A for each in self.means], -1)
 
+    def by_statistic(self, of_means: Tensor) -> list[tuple[Means, Tensor]]:
+        """A tensor (..., J), the part that belongs to each."""
+        parts = of_means.split([each.A.shape[1] for each in self.means], -1)
+        return list(zip(self.means, parts, strict=True))
+
     def residuals_at(self, Z: Tensor) -> Tensor:
-        slopes = self._by_statistic(self.combination.slope(self.means_at(Z)))
+        slopes = self.by_statistic(self.combination.slope(self.means_at(Z)))
         parts = [(each.A @ slope)[:, None] * each.statistic.slope(Z) for each, slope in slopes]
         return len(self) * torch.stack(parts).sum(0)
 
@@ -69,24 +82,19 @@ class OfMeans(OfLogits):
 
     def sums_at(self, Z: Tensor, coefficients: Tensor) -> Tensor:
         total = coefficients.T[:, :, None] * self.residuals_at(Z)
-        for each, b in self._by_statistic(coefficients.T @ self._coupling(Z)):
+        for each, b in self.by_statistic(coefficients.T @ self._coupling(Z)):
             total += (b @ each.A.T)[:, :, None] * each.statistic.slope(Z)
         return total
 
     def curvature(self, W: Tensor) -> Tensor:
         Z = self.logits(W)
         m = self.means_at(Z)
-        slopes = self._by_statistic(self.combination.slope(m))
+        slopes = self.by_statistic(self.combination.slope(m))
         bends = [(each.A @ slope)[:, None, None] * each.statistic.bend(Z) for each, slope in slopes]
         G = self._gradients_of_means(Z, W.shape[1])
         return summed_curvature(self.X, torch.stack(bends).sum(0), W.shape[1]) + (
             G.T @ self.combination.bend(m) @ G
         )
-
-    def _by_statistic(self, of_means: Tensor) -> list[tuple[Means, Tensor]]:
-        """A tensor (..., J), the part that belongs to each."""
-        parts = of_means.split([each.A.shape[1] for each in self.means], -1)
-        return list(zip(self.means, parts, strict=True))
 
     def _deviations(self, Z: Tensor) -> Tensor:
         """d, (n, J)."""
@@ -94,7 +102,7 @@ class OfMeans(OfLogits):
         return len(self) * torch.cat(parts, 1)
 
     def _own_means(self, Z: Tensor) -> list[tuple[Means, Tensor]]:
-        return self._by_statistic(self.means_at(Z))
+        return self.by_statistic(self.means_at(Z))
 
     def _coupling(self, Z: Tensor) -> Tensor:
         """b, (n, J)."""
