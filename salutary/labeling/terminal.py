@@ -38,7 +38,7 @@ def summarise(result: Result, settings: LabelSettings) -> None:
         for line in _notes(found):
             screen.print(line, style="yellow", soft_wrap=True)
     else:
-        _tell_comparisons(screen, result.comparisons)
+        _tell_comparisons(screen, result.comparisons, result.aim.name)
     labels = f"labels in {settings.path}, everything else in" if result.rounds else "everything is in"
     predicted = f"; what it says of the pool in {settings.predicted}" if settings.predicted else ""
     screen.print(f"{labels} {settings.folder}/{predicted}", soft_wrap=True)
@@ -53,9 +53,9 @@ def _tell_labels(screen: Console, result: Result) -> None:
     screen.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
 
 
-def _tell_comparisons(screen: Console, comparisons: list[ModelComparison]) -> None:
+def _tell_comparisons(screen: Console, comparisons: list[ModelComparison], what: str) -> None:
     for comparison in comparisons:
-        screen.print(_models(comparison))
+        screen.print(_models(comparison, what))
     if not comparisons:
         screen.print(
             "Nothing was held out (folds=0, or few validation rows): how good this is, is not known."
@@ -116,10 +116,10 @@ def summarise_audit(facts: dict, path: Path, folder: Path) -> None:
     )
 
 
-def _models(comparison: ModelComparison) -> Table:
+def _models(comparison: ModelComparison, what: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column(f"{comparison.n:,} {comparison.where}")
-    table.add_column("loss", justify="right")
+    table.add_column(what, justify="right")
     table.add_column("accuracy", justify="right")
     for name, losses in comparison.losses.items():
         if name == MAJORITY:

@@ -1,0 +1,175 @@
+"""``salutary-label objective=... group=...``: groups known in the validation rows only."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from salutary import load_model
+from salutary.engine.objectives import EqualOpportunity
+from salutary.remedies import Part
+from salutary.remedies.figures import figure_of
+
+LINEAR = ("model.candidates=[logistic]", "output=l.csv", "target=outcome")
+GAP = ("objective=equal_opportunity", "objective.positive=yes", "group=sex")
+FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.csv")
+
+
+def people(n, rng):
+    """Rows of two groups of which one feature tells, and of which the second one gets its yes less often."""
+    group = rng.integers(2, size=n)
+    skill = rng.normal(size=n)
+    y = skill - 2 * group + 1 + 0.7 * rng.normal(size=n) > 0
+    proxy = group + 0.4 * rng.normal(size=n)
+    frame = pd.DataFrame({"skill": skill, "proxy": proxy, "noise": rng.normal(size=n)})
+    return frame.assign(sex=np.where(group, "f", "m"), outcome=np.where(y, "yes", "no"))
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Files of which only validation and test rows name the groups."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(5)
+    people(150, rng).drop(columns="sex").to_csv("train.csv", index=False)
+    people(200, rng).to_csv("val.csv", index=False)
+    people(2000, rng).to_csv("test.csv", index=False)
+    people(300, rng).drop(columns=["sex", "outcome"]).to_csv("pool.csv", index=False)
+    return tmp_path
+
+
+@pytest.fixture
+def label(salutary_label, files):
+    """A function from overrides to facts.json."""
+
+    def run(*overrides):
+        status, out, err = salutary_label(*FILES, *LINEAR, "force=true", *overrides)
+        assert status == 0, err
+        return json.loads((files / "l" / "facts.json").read_text()), out
+
+    return run
+
+
+def gap(P, frame):
+    yes, is_f = (frame["outcome"] == "yes").to_numpy(), (frame["sex"] == "f").to_numpy()
+    decided = P[:, 1] > 0.5
+    return abs(decided[yes & is_f].mean() - decided[yes & ~is_f].mean())
+
+
+def test_labels_close_a_gap_that_the_pool_and_the_model_know_nothing_of(label, files):
+    facts, out = label(*GAP, "test=test.csv", "remedies=[labeled,salutary]", "rounds=6", "budget=10")
+    test = pd.read_csv("test.csv")
+    models = {each["name"]: each for each in facts["remedies"]}
+    for name, each in models.items():
+        saved = load_model(files / "l" / "models" / f"{name}.skops")
+        assert saved.columns == ["skill", "proxy", "noise"]
+        assert each["test_figure"] == pytest.approx(gap(saved.predict_proba(test), test))
+    assert models["labeled"]["test_figure"] > 0.15
+    assert models["salutary"]["test_figure"] < models["labeled"]["test_figure"] / 2
+    assert models["salutary"]["held_out_loss"] < models["labeled"]["held_out_loss"]
+    assert "equal opportunity" in out and "difference" in out
+    assert facts["groups"] == ["f", "m"] and facts["objective"]["name"] == "equal_opportunity"
+    page = (files / "l" / "audit.html").read_text()
+    assert "Accuracy against the equal opportunity difference" in page
+    assert "the pool does not say which group a row is of" in page
+
+
+def test_groups_that_are_shuffled_close_nothing(label, files):
+    settings = (*GAP, "test=test.csv", "remedies=[labeled,salutary]", "rounds=6", "budget=10")
+    right = label(*settings)[0]
+    frame = pd.read_csv("val.csv")
+    frame["sex"] = np.random.default_rng(0).permutation(frame["sex"])
+    frame.to_csv("val.csv", index=False)
+    shuffled = label(*settings)[0]
+    after, other = (
+        next(each["test_figure"] for each in facts["remedies"] if each["name"] == "salutary")
+        for facts in (right, shuffled)
+    )
+    assert other > after + 0.05
+
+
+def test_a_group_that_all_files_name_is_a_feature_unless_it_is_ignored(label, files):
+    rng = np.random.default_rng(6)
+    people(150, rng).to_csv("train.csv", index=False)
+    people(60, rng).drop(columns="outcome").to_csv("pool.csv", index=False)
+    seen, _ = label(*GAP, "remedies=[labeled]", "rounds=1")
+    assert seen["columns"]["categorical"] == ["sex"]
+    ignored, _ = label(*GAP, "remedies=[labeled]", "rounds=1", "ignore=[sex]")
+    assert ignored["columns"]["categorical"] == [] and ignored["columns"]["left_out"] == {"sex": "as asked"}
+    page = (files / "l" / "audit.html").read_text()
+    assert ("listed, by group" in page) == ("labels are not what the model itself" in page)
+
+
+def test_a_bound_chooses_the_most_accurate_model_below_it(label, files):
+    facts, _ = label(*GAP, "objective.at_most=0.25", "remedies=[labeled,labeled_and_validation,salutary]")
+    below = [
+        each for each in facts["remedies"] if each["held_out_figure"] + each["held_out_figure_error"] <= 0.25
+    ]
+    assert below and len(below) < len(facts["remedies"])
+    best = max(each["held_out_accuracy"] for each in below)
+    (chosen,) = facts["handed"]["members"]
+    assert next(each for each in below if each["name"] == chosen)["held_out_accuracy"] == best
+    assert "the most accurate one with a figure of at most 0.25" in facts["handed"]["verdict"]
+
+
+def test_without_a_model_below_the_bound_nothing_is_written(salutary_label, files):
+    status, _, err = salutary_label(*FILES, *LINEAR, *GAP, "objective.at_most=0.001", "remedies=[labeled]")
+    assert status == 1 and err.count("\n") <= 1
+    assert "objective.at_most=0.001: no model has a held-out equal opportunity difference" in err
+    assert "the least is that of" in err and not (files / "l").exists() and not (files / "l.csv").exists()
+
+
+def test_resuming_is_of_the_same_objective(label, files):
+    """Labels of one objective are not those of another."""
+    label(*GAP, "remedies=[labeled]", "rounds=2")
+    fair = pd.read_csv("l.csv")
+    label("remedies=[labeled]", "rounds=2")
+    plain = pd.read_csv("l.csv")
+    assert not fair["row"].equals(plain["row"])
+
+
+def test_the_error_of_a_figure_is_that_of_other_samples():
+    """Of fresh rows of the same kind, to a fifth."""
+    rng = np.random.default_rng(1)
+    train = people(2000, rng)
+    model = LogisticRegression().fit(train[["skill", "proxy"]].to_numpy(), train["outcome"] == "yes")
+    criterion = EqualOpportunity("yes").resolved(["no", "yes"])
+
+    def figure(seed):
+        frame = people(300, np.random.default_rng(seed))
+        X = frame[["skill", "proxy"]].to_numpy()
+        y, groups = (frame["outcome"] == "yes").to_numpy(int), (frame["sex"] == "m").to_numpy(int)
+        return figure_of(model.predict_proba(X), Part(X, y, groups=groups), criterion, seed)
+
+    found = [figure(seed) for seed in range(60)]
+    assert np.mean([each.error for each in found]) == pytest.approx(
+        np.std([each.value for each in found]), rel=0.2
+    )
+
+
+MISTAKES = {
+    "no group": (GAP[:2], "objective=equal_opportunity needs group, a column of the validation rows"),
+    "no such column": ((*GAP[:2], "group=age"), "val.csv has no column 'age'"),
+    "group without use": (("group=sex",), "objective=loss looks at no groups"),
+    "target": ((*GAP[:2], "group=outcome"), "group=outcome has a task of its own"),
+    "no positive": ((GAP[0], GAP[2]), "set objective.positive"),
+    "unknown positive": ((GAP[0], GAP[2], "objective.positive=maybe"), "is not among the classes"),
+    "bound of the loss": (("objective.at_most=0.1",), "objective.at_most is for figures that are to be low"),
+    "bound of accuracy": (
+        ("objective=worst_group", "group=sex", "objective.at_most=0.1"),
+        "objective=worst_group has the worst group accuracy",
+    ),
+    "bound without a judge": ((*GAP, "objective.at_most=0.1", "remedies=false"), "set remedies=true"),
+    "edges of texts": ((*GAP, "group_edges=[30]"), "'m' is no number"),
+    "many groups": ((*GAP[:2], "group=skill"), "group_edges=[30,55] cuts numbers"),
+    "unknown objective": (("objective=fair",), "there is no objective 'fair'"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_are_one_line(mistake, salutary_label, files):
+    arguments, message = MISTAKES[mistake]
+    status, _, err = salutary_label(*FILES, *LINEAR, *arguments)
+    assert status == 1 and message in err and err.startswith("salutary-label: ") and err.count("\n") <= 1
+    assert not (files / "l.csv").exists()
