@@ -105,7 +105,7 @@ def test_groups_that_are_unknown_or_without_such_rows_drop_out():
         (True, ["True", "False"], 0),
         (True, ["false", "true"], 1),
         ("0", [0, 1], 0),
-        (1, [True, "1"], 1),
+        (1, ["1.0", "1"], 1),
     ],
 )
 def test_a_positive_class_by_name(positive, names, number):

@@ -11,7 +11,7 @@ The b_ij have mean 0 over the rows. They are what plain rows r_i (x) x_i leave o
 sample have other sizes, and that the slope of phi, such as the gap that a squared gap is multiplied with, is
 itself an estimate. On breast_cancer with 100 rows in two groups, standard errors of influences from plain
 rows are .46 of a bootstrap's for equalised odds, .77 for equal opportunity, .81 for the worst group and 1.2
-for the pairs of an AUC; with the b_ij .64, .91, .96 and .96. Small sets of rows need the bootstrap itself, see
+for the pairs of an AUC; with the b_ij .64, .91, .96 and .96. Small sets of rows need the bootstrap, see
 :mod:`~salutary.engine.objectives.bootstrapped`.
 """
 
