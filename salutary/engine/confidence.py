@@ -24,6 +24,7 @@ from torch import Tensor
 
 from salutary.engine.block import BlockSolver
 from salutary.engine.objective import Buckets
+from salutary.engine.objectives.bootstrapped import Bootstrapped
 from salutary.engine.optimum import Optimum
 from salutary.engine.scores import influence_of_logits
 from salutary.engine.softmax import (
@@ -56,8 +57,11 @@ class ConfidentInfluence:
 
     @classmethod
     def at(cls, optimum: Optimum, rng: np.random.Generator) -> Self:
-        """For an optimum of J; ``rng`` is drawn from only if a sketch is needed."""
-        W, objective, n = optimum.W, optimum.objective, len(optimum.objective)
+        """For an optimum of J; ``rng`` is drawn from only if a sketch is needed, or a bootstrap of an objective
+        that small sets of rows determine (:mod:`salutary.engine.objectives.bootstrapped`).
+        """
+        objective = Bootstrapped.where_needed(optimum.objective, rng)
+        W, n = optimum.W, len(objective)
         if not is_dense("standard_error", W.numel()):
             g, columns = objective.sketch(W, Buckets.draw(n, SKETCH, rng, W.device))
             solver = BlockSolver(optimum.hessian)

@@ -21,6 +21,7 @@ from salutary.engine.objectives import (
     MeanLogLoss,
     WorstGroup,
 )
+from salutary.engine.objectives.bootstrapped import Bootstrapped
 from salutary.engine.refit import refitted_fall
 from salutary.engine.softmax import with_ones
 from salutary.models.logistic import LogisticRegression
@@ -227,8 +228,9 @@ def test_float32_rows_and_a_device(case, request):
         close(found, expected, 1e-4)
         close(getattr(there, name)(W.to(pretend())).cpu(), expected)
     drawn = [
-        criterion.on(
-            *(each.to(device) for each in (X, y, groups)), n_classes=n_classes, rng=np.random.default_rng(0)
+        Bootstrapped.where_needed(
+            criterion.on(*(each.to(device) for each in (X, y, groups)), n_classes=n_classes),
+            np.random.default_rng(0),
         )
         .row_gradients(W.to(device))
         .cpu()

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine.objective import OfLogits, outer
+from salutary.engine.objective import Objective, OfLogits, outer
 from salutary.engine.objectives.of_means import OfMeans
 from salutary.engine.objectives.row_statistics import Statistic
 
@@ -47,9 +47,9 @@ class Bootstrapped(OfLogits):
     mixing: Tensor
 
     @classmethod
-    def where_needed(cls, objective: OfLogits, rng: np.random.Generator | None) -> OfLogits:
-        """The objective itself if its row gradients say its errors, or if there is no ``rng`` to draw by."""
-        if rng is None or not isinstance(objective, OfMeans) or objective.is_straight(MANY_ROWS):
+    def where_needed(cls, objective: Objective, rng: np.random.Generator) -> Objective:
+        """The objective itself if its row gradients say its errors; else samples are drawn from ``rng``."""
+        if not isinstance(objective, OfMeans) or objective.is_straight(MANY_ROWS):
             return objective
         X, n = objective.X, len(objective)
         counts = rng.multinomial(n, np.full(n, 1 / n), size=DRAWS).astype(float)

@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 
 from salutary.engine.objective import MeanLoss, OfLogits
-from salutary.engine.objectives.bootstrapped import Bootstrapped
 from salutary.engine.softmax import to_logits
 from salutary.errors import SalutaryError
 from salutary.system import rules
@@ -55,25 +54,14 @@ class Criterion(ABC):
         self.check()
         return self
 
-    def on(
-        self,
-        X: Tensor,
-        y: Tensor,
-        groups: Tensor | None = None,
-        *,
-        n_classes: int,
-        rng: np.random.Generator | None = None,
-    ) -> OfLogits:
+    def on(self, X: Tensor, y: Tensor, groups: Tensor | None = None, *, n_classes: int) -> OfLogits:
         """The objective on rows X (n, d) of class numbers y (n,) and ``groups`` (n,).
 
-        ``rng``: for standard errors by the bootstrap where sets of rows are too small for others, see
-        :mod:`~salutary.engine.objectives.bootstrapped`; it is drawn from only there. None: not there either.
-        Raises SalutaryError where these rows do not determine the objective.
+        Raises SalutaryError where these rows do not determine it.
         """
         if self.needs_groups and groups is None:
             raise SalutaryError(f"objective={self.name} needs the group of each validation row")
-        groups = torch.full_like(y, -1) if groups is None else groups
-        return Bootstrapped.where_needed(self._on(X, y, groups, n_classes), rng)
+        return self._on(X, y, torch.full_like(y, -1) if groups is None else groups, n_classes)
 
     @abstractmethod
     def _on(self, X: Tensor, y: Tensor, groups: Tensor, n_classes: int) -> OfLogits: ...
