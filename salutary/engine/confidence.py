@@ -57,7 +57,7 @@ class ConfidentInfluence:
 
     @classmethod
     def at(cls, optimum: Optimum, rng: np.random.Generator) -> Self:
-        """For an optimum of J; ``rng`` is drawn from only if a sketch is needed, or a bootstrap of an objective
+        """For an optimum of J; ``rng`` is drawn from only for a sketch, or for a bootstrap of an objective
         that small sets of rows determine (:mod:`salutary.engine.objectives.bootstrapped`).
         """
         objective = Bootstrapped.where_needed(optimum.objective, rng)

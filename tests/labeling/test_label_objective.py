@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from people import people
 from sklearn.linear_model import LogisticRegression
 
 from salutary import load_model
@@ -15,16 +16,6 @@ from salutary.remedies.figures import figure_of
 LINEAR = ("model.candidates=[logistic]", "output=l.csv", "target=outcome")
 GAP = ("objective=equal_opportunity", "objective.positive=yes", "group=sex")
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.csv")
-
-
-def people(n, rng):
-    """Rows of two groups of which one feature tells, and of which the second one gets its yes less often."""
-    group = rng.integers(2, size=n)
-    skill = rng.normal(size=n)
-    y = skill - 2 * group + 1 + 0.7 * rng.normal(size=n) > 0
-    proxy = group + 0.4 * rng.normal(size=n)
-    frame = pd.DataFrame({"skill": skill, "proxy": proxy, "noise": rng.normal(size=n)})
-    return frame.assign(sex=np.where(group, "f", "m"), outcome=np.where(y, "yes", "no"))
 
 
 @pytest.fixture
