@@ -76,17 +76,23 @@ def part(rows: Rows) -> Part:
 def labelled_data(inputs: Inputs, model: LogisticRegression, seed: int) -> LabelledData:
     """:func:`data_of` what was read."""
     sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
-    return data_of(inputs.labeled.rows, inputs.validation.rows, sources, model, seed)
+    n_plain = len(inputs.features.names) if inputs.features.map else None
+    return data_of(inputs.labeled.rows, inputs.validation.rows, sources, model, seed, n_plain)
 
 
 def data_of(
-    labeled: Rows, validation: Rows, sources: np.ndarray | None, model: LogisticRegression, seed: int
+    labeled: Rows,
+    validation: Rows,
+    sources: np.ndarray | None,
+    model: LogisticRegression,
+    seed: int,
+    n_plain: int | None = None,
 ) -> LabelledData:
     """L, V and the sources (n_L,) as remedies take them. A ``model`` with a given penalty gives it to all
-    linear models.
+    linear models. ``n_plain``: of the features, those that are not made by a map; None: all.
     """
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    settings = None, l2, model.fit_intercept, seed
+    settings = None, l2, model.fit_intercept, seed, n_plain
     return LabelledData(part(labeled), part(validation), model.n_classes, sources, *settings)
 
 

@@ -51,6 +51,8 @@ class LabelledData:
     ``sources`` (n_L,): numbers of who gave L's labels, from 0; None if that is not known. ``assigned``: what
     salutary labelling made of the pool, by these rows of V; None without. ``l2``: the penalty of all linear
     models; None: each is tuned. ``intercept``: whether they have one. ``seed``: of whatever is drawn.
+    ``n_plain``: features of the table, the first ones, which are all that a base model other than the linear
+    one sees; the others are made of them by a map for the linear ones. None: there is no map.
     """
 
     labeled: Part
@@ -61,6 +63,7 @@ class LabelledData:
     l2: float | None = None
     intercept: bool = True
     seed: int = 0
+    n_plain: int | None = None
 
     @property
     def n_sources(self) -> int:
