@@ -68,9 +68,10 @@ class Inputs:
     def mapped(self, asked: str, model: LogisticRegression, seed: int) -> Inputs:
         """With the feature map that is ``asked`` for, linear, splines, nystroem or auto."""
         mapping = Mapping.of(asked, self.labeled.rows, self.validation.rows, model, seed)
-        parts = {name: replace(part, rows=mapping.rows(part.rows)) for name, part in self.parts.items()}
-        features = replace(self.features, map=mapping.fitted)
-        return replace(self, features=features, mapping=mapping, **parts)
+        found = replace(self, features=replace(self.features, map=mapping.fitted), mapping=mapping)
+        for name, part in self.parts.items():
+            setattr(found, name, replace(part, rows=mapping.rows(part.rows)))
+        return found
 
     @property
     def parts(self) -> dict[str, LabelledFile]:

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from sklearn.compose import ColumnTransformer
 
@@ -28,8 +29,8 @@ class Mapping:
 
     @classmethod
     def of(cls, asked: str, labeled: Rows, validation: Rows, model: LogisticRegression, seed: int) -> Mapping:
-        """Fitted to the labelled rows alone. Of ``auto`` the one with which the ``model`` of the labelled rows,
-        its penalty tuned as it says, has the least validation loss; the first of equals.
+        """Fitted to the labelled rows alone. Of ``auto`` the one with which the ``model`` of the labelled
+        rows, its penalty tuned as it says, has the least validation loss; the first of equals.
         """
         X = labeled.X.double().numpy(force=True)
         kinds: Sequence[str] = KINDS if asked == AUTO else [asked]
@@ -47,6 +48,10 @@ class Mapping:
         """With the features that the map makes."""
         return mapped_rows(self.fitted, rows)
 
+    def features(self, X: np.ndarray) -> np.ndarray:
+        """What the map makes of X (n, d)."""
+        return X if self.fitted is None else mapped(self.fitted, X)
+
     @property
     def sentences(self) -> list[str]:
         """What was chosen, and by what; empty if nothing was."""
@@ -54,7 +59,7 @@ class Mapping:
             return []
         each = ", ".join(f"{kind} {loss:.4f}" for kind, loss in self.losses.items())
         return [
-            f"features=auto: {self.kind}, of the least validation loss with a model of the labelled rows ({each})"
+            f"features=auto: {self.kind}, by the validation loss of a model of the labelled rows ({each})"
         ]
 
     def facts(self) -> dict:

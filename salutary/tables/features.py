@@ -155,8 +155,8 @@ class Features:
         )
 
     def transform(self, frame: pd.DataFrame, path: str | Path, dtype: type = np.float64) -> np.ndarray:
-        """Features (n, :attr:`n_features`) of ``dtype``. Raises SalutaryError, naming the row, for a value that
-        is too large for float32 once it is standardised.
+        """Features (n, :attr:`n_features`) of ``dtype``. Raises SalutaryError, naming the row, for a value
+        that is too large for float32 once it is standardised.
         """
         if self.map is None:
             return self._plain(frame, path, dtype)
