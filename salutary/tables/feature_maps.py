@@ -56,6 +56,7 @@ def mapped(fitted: ColumnTransformer, X: np.ndarray) -> np.ndarray:
     As ``fitted.transform`` gives them, but for rounding: a row is the same to the last bit whatever rows are
     beside it, so that blocks may have any size.
     """
+    X = np.ascontiguousarray(X)
     _, more, columns = fitted.transformers_[1]
     first, scaler = more
     made = _kernel_features(first, X) if isinstance(first, Nystroem) else first.transform(X[:, columns])
