@@ -50,7 +50,9 @@ def test_validation_rows_choose():
     np.testing.assert_array_equal(asked.coef_, found.coef_)
     with pytest.raises(SalutaryError, match='^features="auto" needs X_val and y_val$'):
         clone(found).set_params(C=1.0).fit(X, Y)
-    with pytest.raises(SalutaryError, match="^features must be linear, splines, nystroem or auto, not 'all'$"):
+    with pytest.raises(
+        SalutaryError, match="^features must be linear, splines, nystroem or auto, not 'all'$"
+    ):
         clone(found).set_params(C=1.0, features="all").fit(X, Y)
 
 

@@ -69,7 +69,9 @@ def test_the_validation_rows_find_the_map_that_fits(kind):
     found = Mapping.of("auto", rows(*labeled), rows(*validation), model, 0)
     assert found.kind == kind and list(found.losses) == list(KINDS)
     measured = {}
-    for each in KINDS:  # the loss is that of scikit-learn with the same features, its best penalty of the grid
+    for (
+        each
+    ) in KINDS:  # the loss is that of scikit-learn with the same features, its best penalty of the grid
         mapping = Mapping.of(each, rows(*labeled), rows(*validation), model, 0)
         X, V, T = (mapping.features(part[0]) for part in (labeled, validation, test))
         fits = [Theirs(C=10.0**-k, max_iter=5000, tol=1e-8).fit(X, labeled[1]) for k in range(-3, 5)]

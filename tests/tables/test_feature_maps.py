@@ -56,7 +56,9 @@ def test_splines_are_those_of_scikit_learn():
     for place in range(4):  # the last column has two values: it stays as it is
         column = slice(place, place + 1)
         knots = np.quantile(X[:, column], [0, 0.5, 1], axis=0)
-        spline = SplineTransformer(knots=knots, extrapolation="constant", include_bias=False).fit(X[:, column])
+        spline = SplineTransformer(knots=knots, extrapolation="constant", include_bias=False).fit(
+            X[:, column]
+        )
         made = spline.transform(X[:, column])
         expected.append((spline.transform(other[:, column]) - made.mean(0)) / made.std(0))
     np.testing.assert_allclose(mapped(found, other), np.hstack(expected), rtol=1e-10, atol=1e-12)
@@ -125,7 +127,9 @@ def test_a_column_constant_in_the_labelled_rows(kind):
     moved = features.transform(other, "x")
     assert np.isfinite(moved).all() and features.n_features == usual.shape[1]
     assert np.ptp(usual[:, 2]) == 0 and np.ptp(moved[:, 2]) > 0
-    if kind == SPLINES:  # of x and z: neither of the constant, nor of categories, nor of what says z is missing
+    if (
+        kind == SPLINES
+    ):  # of x and z: neither of the constant, nor of categories, nor of what says z is missing
         assert usual.shape[1] == len(features.names) + 2 * 4
         np.testing.assert_array_equal(np.delete(usual, 2, 1), np.delete(moved, 2, 1))
 
@@ -156,7 +160,9 @@ def test_a_saved_model_answers_as_before(kind, tmp_path):
     assert isinstance(plain, Pipeline) and len(plain) == 2 + (kind != LINEAR)
     new.to_csv(tmp_path / "new.csv", index=False)
     np.testing.assert_allclose(loaded.predict_proba(tmp_path / "new.csv"), expected, rtol=1e-9)
-    np.testing.assert_allclose(plain.predict_proba(read_rows(tmp_path / "new.csv", plain)), expected, rtol=1e-9)
+    np.testing.assert_allclose(
+        plain.predict_proba(read_rows(tmp_path / "new.csv", plain)), expected, rtol=1e-9
+    )
     assert features_of(plain).n_features == features.n_features
     if kind != SPLINES:
         assert untrusted_types(data) == ["numpy.dtype"]
