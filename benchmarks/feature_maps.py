@@ -5,9 +5,9 @@
 
 300 labelled and 300 validation rows, standardised by the labelled ones, a pool of 1,000 and up to 5,000 test
 rows. Test log-loss of the linear model of the labelled rows (penalty by validation loss), after salutary
-labelling of the pool from it (ten labels a round, no folds), and of labelled + validation rows together (penalty
-by cross-validation), with each map and the one that the validation rows choose; beside them boosting and a
-forest of labelled + validation rows, as remedies take them.
+labelling of the pool from it (ten labels a round, no folds), and of labelled + validation rows together
+(penalty by cross-validation), with each map and the one that the validation rows choose; beside them boosting
+and a forest of labelled + validation rows, as remedies take them.
 """
 
 from __future__ import annotations

@@ -80,9 +80,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     remedies: True for all that apply, a list of their names (:mod:`salutary.remedies.catalogue`), or None.
     candidates: base models that remedies are made with: names, and classifiers of scikit-learn's kind.
     combine: ``"average"``, ``"best"``, or the name of the one model that remedies are to hand over.
-    features: ``"linear"``: as they are; ``"splines"``, ``"nystroem"``: and what a map makes of them for linear
-        models (:func:`salutary.tables.feature_maps.fitted_map`); ``"auto"``: that of the three which has the
-        least validation loss with a model of the labelled rows.
+    features: of linear models: ``"linear"``: X; ``"splines"``, ``"nystroem"``: and what a map makes of it
+        (:func:`salutary.tables.feature_maps.fitted_map`); ``"auto"``: by validation loss.
 
     Attributes
     ----------
@@ -184,7 +183,9 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         labeled = Rows(torch.tensor(X), torch.tensor(numbers))
         validation = self._validation(X_val, y_val)
         model = LogisticRegression(len(self.classes_), self._l2(validation), bool(self.fit_intercept))
-        self.map_ = self._map(labeled, validation, model, seed)
+        if self.features == AUTO and validation is None:
+            raise SalutaryError('features="auto" needs X_val and y_val')
+        self.map_ = Mapping.of(self.features, labeled, validation or labeled, model, seed)
         labeled, validation = self.map_.rows(labeled), validation and self.map_.rows(validation)
         case = remedied.Case.of(self, labeled, validation, source, model, seed, X_pool is not None)
         if X_pool is None and case:
@@ -244,11 +245,6 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     def _fitted(self) -> Any:
         check_is_fitted(self)
         return self.model_
-
-    def _map(self, labeled: Rows, validation: Rows | None, model: LogisticRegression, seed: int) -> Mapping:
-        if self.features == AUTO and validation is None:
-            raise SalutaryError('features="auto" needs X_val and y_val')
-        return Mapping.of(self.features, labeled, validation or labeled, model, seed)
 
     def _mapped(self, X: ArrayLike) -> np.ndarray:
         """The rows as the model takes them."""

@@ -48,10 +48,10 @@ def test_validation_rows_choose():
     assert found.map_.kind == min(found.map_.losses, key=found.map_.losses.get) != "linear"
     asked = clone(found).set_params(features=found.map_.kind).fit(X, Y, **WITH_V)
     np.testing.assert_array_equal(asked.coef_, found.coef_)
-    with pytest.raises(SalutaryError, match='^features="auto" needs X_val and y_val$'):
+    with pytest.raises(SalutaryError, match=r'^features="auto" needs X_val and y_val$'):
         clone(found).set_params(C=1.0).fit(X, Y)
     with pytest.raises(
-        SalutaryError, match="^features must be linear, splines, nystroem or auto, not 'all'$"
+        SalutaryError, match=r"^features must be linear, splines, nystroem or auto, not 'all'$"
     ):
         clone(found).set_params(C=1.0, features="all").fit(X, Y)
 
