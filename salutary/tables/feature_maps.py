@@ -22,6 +22,8 @@ KNOTS, FEWEST = 3, 10
 SAME = 1e-4
 # Rows that a kernel is computed with, at most.
 COMPONENTS = 100
+# Rows whose distances are measured, at most.
+MEASURED = 1000
 
 
 def fitted_map(kind: str, X: np.ndarray, rng: np.random.Generator) -> ColumnTransformer | None:
@@ -84,11 +86,12 @@ def _splines(X: np.ndarray, rng: np.random.Generator) -> tuple[Pipeline, list[in
 
 
 def _kernel(X: np.ndarray, rng: np.random.Generator) -> tuple[Pipeline, list[int]] | None:
-    distances = pdist(X, "sqeuclidean")
+    seed, n_components = int(rng.integers(2**31)), min(len(X), COMPONENTS)
+    some = X[rng.permutation(len(X))[:MEASURED]] if len(X) > MEASURED else X
+    distances = pdist(some, "sqeuclidean")
     apart = distances[distances > 0]
     if not len(apart):
         return None
-    seed, n_components = int(rng.integers(2**31)), min(len(X), COMPONENTS)
     kernel = Nystroem(gamma=0.5 / np.median(apart), n_components=n_components, random_state=seed)
     return make_pipeline(kernel, StandardScaler()), [*range(X.shape[1])]
 

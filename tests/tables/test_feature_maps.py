@@ -80,6 +80,13 @@ def test_the_kernel_is_that_of_scikit_learn():
     assert mapped(found, X)[:, 5:].var(0).sum() == pytest.approx(5)
 
 
+def test_of_many_rows_some_are_measured():
+    X = drawn(3000)
+    kernel = fitted(NYSTROEM, X).named_transformers_[NYSTROEM][0]
+    assert len(kernel.components_) == COMPONENTS
+    assert 0.5 / kernel.gamma == pytest.approx(np.median(cdist(X, X) ** 2), rel=0.05)
+
+
 def test_all_rows_make_the_kernel_where_they_are_few():
     """And then it is exact: products of what is made are the kernel, but for the scale and the mean."""
     X = drawn(30)
