@@ -21,6 +21,7 @@ from salutary.integrations.uncut import opened
 from salutary.integrations.words import own_words
 from salutary.labeling.judging import Judged, assigned
 from salutary.labeling.labeler import Labeler, LabelRound
+from salutary.labeling.mapping import Mapping
 from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
@@ -29,10 +30,14 @@ from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
 from salutary.system.device import one_thread
 from salutary.system.rules import Choice, Number, Worded, check
+from salutary.tables.feature_maps import AUTO, KINDS
 
 NO_POOL = "there is no pool"
 TUNED = Choice("cv", "validation")
-RULES = {"C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"')}
+RULES = {
+    "C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"'),
+    "features": Choice(*KINDS, AUTO),
+}
 
 
 def _has_logits(classifier: SalutaryClassifier) -> bool:
@@ -64,10 +69,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     C: inverse of the penalty on the summed loss, as scikit-learn's; ``"cv"`` or ``"validation"``: tuned on
         the labelled rows by cross-validation, or on the validation rows.
     fit_intercept: whether there is an intercept, which is not penalised.
-    confidence: standard errors that an influence has to exceed; ``"auto"``: 1, or 2 below 300 validation
-    rows.
-    rerank: so many candidates the model is really refitted with, before one is picked; 0: goes by influence
-    alone.
+    confidence: standard errors an influence has to exceed; ``"auto"``: 1, or 2 below 300 validation rows.
+    rerank: so many candidates the model is really refitted with before one is picked; 0: influence alone.
     budget: points a round.
     rounds: so many rounds, or ``"auto"``: until ``patience`` rounds in a row have not lowered the loss on
         held-out validation rows; those up to the lowest loss are kept.
@@ -77,12 +80,14 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     remedies: True for all that apply, a list of their names (:mod:`salutary.remedies.catalogue`), or None.
     candidates: base models that remedies are made with: names, and classifiers of scikit-learn's kind.
     combine: ``"average"``, ``"best"``, or the name of the one model that remedies are to hand over.
+    features: of linear models: ``"linear"``: X; ``"splines"``, ``"nystroem"``: and what a map makes of it
+        (:func:`salutary.tables.feature_maps.fitted_map`); ``"auto"``: by validation loss.
 
     Attributes
     ----------
-    classes_: (C,). ``coef_``, ``intercept_``: as scikit-learn's LogisticRegression has them.
-    indices_: (q,) rows of X_pool that were labelled, in that order. ``labels_``: (q,) the labels they were
-    given.
+    classes_: (C,). ``coef_``, ``intercept_``: as scikit-learn's LogisticRegression has them, of X and what
+        ``map_`` makes of it. ``map_.kind``: the map in use; ``map_.losses``: what ``"auto"`` chose it by.
+    indices_: (q,) rows of X_pool that were labelled, in that order. ``labels_``: (q,) what they were given.
     influence_: (q,) the fall of the mean validation loss for which each was chosen: that of a refit with it,
         or the predicted one with ``rerank=0``.
     rounds_: (q,) the round of each, from 1.
@@ -130,6 +135,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         remedies: bool | Sequence[str] | None = None,
         candidates: Sequence[str | BaseEstimator] = ("logistic", "hist_gradient_boosting", "random_forest"),
         combine: str = "average",
+        features: str = "linear",
     ):
         self.C = C
         self.fit_intercept = fit_intercept
@@ -146,6 +152,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.remedies = remedies
         self.candidates = candidates
         self.combine = combine
+        self.features = features
 
     @one_thread()
     @own_words()
@@ -176,6 +183,10 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         labeled = Rows(torch.tensor(X), torch.tensor(numbers))
         validation = self._validation(X_val, y_val)
         model = LogisticRegression(len(self.classes_), self._l2(validation), bool(self.fit_intercept))
+        if self.features == AUTO and validation is None:
+            raise SalutaryError('features="auto" needs X_val and y_val')
+        self.map_ = Mapping.of(self.features, labeled, validation or labeled, model, seed)
+        labeled, validation = self.map_.rows(labeled), validation and self.map_.rows(validation)
         case = remedied.Case.of(self, labeled, validation, source, model, seed, X_pool is not None)
         if X_pool is None and case:
             folds = folds_of(case.data.validation.y, self.folds, seed)
@@ -185,7 +196,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
             return self._finish(model.to_sklearn(self.classes_), (), NO_POOL)
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
-        pool = validate_data(self, X_pool, dtype=np.float64, reset=False)
+        pool = self._mapped(X_pool)
         return self._labelled(self._labeler(labeled, validation, pool, model, seed), pool, case, started)
 
     def _labelled(
@@ -220,20 +231,24 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
-        return self._fitted().predict(validate_data(self, X, dtype=np.float64, reset=False))
+        return self._fitted().predict(self._mapped(X))
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Class probabilities, (n, C)."""
-        return self._fitted().predict_proba(validate_data(self, X, dtype=np.float64, reset=False))
+        return self._fitted().predict_proba(self._mapped(X))
 
     @available_if(_has_logits)
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Logits, (n,) for two classes, else (n, C); not of a soft vote, which has none."""
-        return self._fitted().decision_function(validate_data(self, X, dtype=np.float64, reset=False))
+        return self._fitted().decision_function(self._mapped(X))
 
     def _fitted(self) -> Any:
         check_is_fitted(self)
         return self.model_
+
+    def _mapped(self, X: ArrayLike) -> np.ndarray:
+        """The rows as the model takes them."""
+        return self.map_.features(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _validation(self, X_val: ArrayLike | None, y_val: ArrayLike | None) -> Rows | None:
         if X_val is None and y_val is None:

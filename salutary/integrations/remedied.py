@@ -105,7 +105,8 @@ class Case:
             name = classes[int(validation.y[0])]
             raise SalutaryError(f"y_val holds 1 class only, {name}: remedies are judged by at least two")
         numbers, names = (None, ()) if source is None else numbered(source, len(labeled))
-        data = data_of(labeled, validation, numbers, model, seed)
+        n_plain = None if estimator.map_.fitted is None else estimator.n_features_in_
+        data = data_of(labeled, validation, numbers, model, seed, n_plain=n_plain)
         remedying.check(data, has_pool)
         unnamed = [f"x{k}" for k in range(estimator.n_features_in_)]
         features = map(str, getattr(estimator, "feature_names_in_", unnamed))

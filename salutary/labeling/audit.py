@@ -36,8 +36,9 @@ def audit_labels(
     outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
     inputs.findings.extend(_unseen(inputs, settings.target))
-    terminal.tell(inputs.findings)
     model = model_of(len(inputs.classes.names))
+    inputs = inputs.mapped(settings.features, model, settings.seed)
+    terminal.tell(inputs.told)
     labeled, validation = inputs.labeled.rows, inputs.validation.rows
     seen = (validation.X, validation.y)
     model.tune(labeled.X, labeled.y, stream(settings.seed, "model"), seen)
@@ -126,5 +127,6 @@ def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
         "hurting": int((table["harm"] > 2 * table["standard_error"]).sum()),
         "doubted": int((table["label"] != table["prediction"]).sum()),
         "sources": by_source(table).to_dict("records") if "source" in table else [],
+        "map": inputs.mapping.facts(),
         "columns": {**outputs.columns(inputs.features.schema), "findings": inputs.findings},
     }

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.labeling.mapping import LINEAR_MAPPING, Mapping
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
+from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
@@ -46,7 +48,8 @@ class LabelledFile:
 @dataclass
 class Inputs:
     """All that is read but for the pool. ``findings``: what is to be told of it; ``sources``: who gave the
-    labels of the labelled rows, None if no column says it. ``groups``: names of the groups, if there are any.
+    labels of the labelled rows, None if no column says it. ``groups``: names of the groups, if there are any;
+    ``mapping``: what stands between the features and linear models.
     """
 
     features: Features
@@ -57,6 +60,20 @@ class Inputs:
     findings: list[str]
     sources: Sources | None = None
     groups: tuple[str, ...] = ()
+    mapping: Mapping = LINEAR_MAPPING
+
+    @property
+    def told(self) -> list[str]:
+        """What the terminal says of it."""
+        return [*self.findings, *self.mapping.sentences]
+
+    def mapped(self, asked: str, model: LogisticRegression, seed: int) -> Inputs:
+        """With the feature map that is ``asked`` for, linear, splines, nystroem or auto."""
+        mapping = Mapping.of(asked, self.labeled.rows, self.validation.rows, model, seed)
+        found = replace(self, features=replace(self.features, map=mapping.fitted), mapping=mapping)
+        for name, part in self.parts.items():
+            setattr(found, name, replace(part, rows=mapping.rows(part.rows)))
+        return found
 
     @property
     def parts(self) -> dict[str, LabelledFile]:

@@ -89,12 +89,13 @@ def data_of(
     model: LogisticRegression,
     seed: int,
     criterion: Criterion | None = None,
+    n_plain: int | None = None,
 ) -> LabelledData:
     """L, V and the sources (n_L,) as remedies take them. A ``model`` with a given penalty gives it to all
-    linear models.
+    linear models. ``n_plain``: of the features, those that are not made by a map; None: all.
     """
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    settings = None, l2, model.fit_intercept, seed, criterion
+    settings = None, l2, model.fit_intercept, seed, criterion, n_plain
     return LabelledData(part(labeled), part(validation), model.n_classes, sources, *settings)
 
 
@@ -139,7 +140,8 @@ class Remedying:
         """:func:`data_of` what was read."""
         sources = inputs.sources.numbers.numpy(force=True) if inputs.sources else None
         rows = inputs.labeled.rows, inputs.validation.rows
-        return data_of(*rows, sources, model, seed, self.aim.criterion)
+        n_plain = len(inputs.features.names) if inputs.features.map else None
+        return data_of(*rows, sources, model, seed, self.aim.criterion, n_plain)
 
     def check_names(self) -> None:
         """Raises SalutaryError for names of none."""

@@ -24,7 +24,7 @@ from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
 from salutary.tables.reading import Reading
-from salutary.tables.saved_model import note_reading
+from salutary.tables.saved_model import MAP, note_reading
 from salutary.tables.schema import Schema
 from salutary.tables.votes import single_threaded
 
@@ -81,15 +81,17 @@ def saved_model(
 
 
 def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: str, reading: Reading) -> bytes:
-    """Preprocessor and model as one scikit-learn pipeline, in skops' format, which holds no pickle; and how
-    the files of its training rows were read.
+    """Preprocessor, map and model as one scikit-learn pipeline, in skops' format, which holds no pickle; and
+    how the files of its training rows were read.
 
     ``estimator``: a classifier of scikit-learn, fitted to the features, whose ``classes_`` are the users'
     (else :func:`~salutary.tables.votes.soft_vote` makes one of it). What is saved predicts in one thread.
     """
     import skops.io
 
-    pipeline = Pipeline([("features", features.transformer), ("model", single_threaded(estimator))])
+    between = [] if features.map is None else [(MAP, features.map)]
+    steps = [("features", features.transformer), *between, ("model", single_threaded(estimator))]
+    pipeline = Pipeline(steps)
     note_reading(pipeline, separator, reading)
     is_linear = isinstance(estimator, linear_model.LogisticRegression)
     compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh

@@ -56,6 +56,7 @@ def label_pool(
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     remedying = replace(remedying, aim=aim.resolved(inputs.classes.names, inputs.validation.rows))
+    inputs = inputs.mapped(settings.features, model, settings.seed)
     remedying.check(remedying.data(inputs, model, settings.seed), table is not None)
     if table is not None:
         check_columns(
@@ -93,14 +94,14 @@ class Labelling:
         """Go on with the rounds where ``state`` left them, and compare and judge what came of them."""
         started = time.perf_counter()
         if self.pool is None:
-            terminal.tell(self.inputs.findings)
+            terminal.tell(self.inputs.told)
             found = self._judged(model, None, None, 0.0)
             aim = self.remedying.aim
             return Result((), 0, NO_POOL, {}, [], found, time.perf_counter() - started, aim)
         done, stopping = state.rounds(), self.settings.stopping
         before = sum(record.seconds for record in done)
         labeler = self._labeler(model, strategy, self.pool.matrix)
-        terminal.tell([*self.inputs.findings, *self.pool.findings])
+        terminal.tell([*self.inputs.told, *self.pool.findings])
         rounds = self._rounds(labeler, done, state)
         kept = stopping.kept([record.loss for record in rounds])
         models, held_out = three_models(labeler, rounds, stopping)

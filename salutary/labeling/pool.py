@@ -216,7 +216,7 @@ def _write(
     columns = [*schema.used, *([id_column] if id_column else [])]
     table.check(columns)
     features, found = inputs.features.fresh(), Findings(table.path, table.reading)
-    width, n, hashes = len(features.names), 0, []
+    width, n, hashes = features.n_features, 0, []
     with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
         _write_header(file, 0, width)
         for block in table.blocks(columns):

@@ -9,7 +9,8 @@ from typing import Any
 from salutary.errors import SalutaryError
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
-from salutary.system.rules import Character, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.system.rules import Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.groups import EDGES
 from salutary.tables.reading import Reading
 
@@ -37,6 +38,7 @@ RULES = {
     "predictions": Unless(None, Text("the file to write of the pool, .parquet or .csv")),
     "remedies": Worded(Flag() | Texts(""), "true, false or a list of remedies such as [labeled]"),
     "combine": Text("average, best or the name of a model"),
+    "features": Choice(*KINDS, AUTO),
     "numeric": COLUMNS,
     "categorical": COLUMNS,
     "ignore": COLUMNS,
@@ -83,6 +85,7 @@ class LabelSettings:
     predictions: str | None
     remedies: bool | list[str]
     combine: str
+    features: str
     force: bool
 
     @classmethod

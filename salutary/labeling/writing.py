@@ -25,7 +25,7 @@ from salutary.remedies.average import Average
 from salutary.system.files import whole_folder, write_atomic
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.texts import to_texts
-from salutary.tables.trusted_types import untrusted_types
+from salutary.tables.trusted_types import SPLINES, TRUSTED, untrusted_types
 
 # Columns of the table whose values the page shows beside a label.
 SHOWN_COLUMNS = 6
@@ -96,7 +96,9 @@ class Writer:
     def _files(self, labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, bytes]:
         """What goes into the folder, by name."""
         models = self._models()
-        facts = self.facts(labels) | {"untrusted": untrusted_types(models["model.skops"])}
+        untrusted = untrusted_types(models["model.skops"])
+        trees = any(name not in (*TRUSTED, *SPLINES) for name in untrusted)
+        facts = self.facts(labels) | {"untrusted": untrusted, "holds_trees": trees}
         files = {**models, "facts.json": outputs.as_json(facts), "MODEL_CARD.md": page.card(facts).encode()}
         if self.result.judged:
             files["cleaned.csv"] = self._cleaned(self.result.judged)
@@ -187,7 +189,8 @@ class Writer:
         return {
             "target": self.settings.target,
             **outputs.columns(features.schema),
-            "features": len(features.names),
+            "features": features.n_features,
+            "map": self.inputs.mapping.facts(),
             "unseen_categories": unseen,
             "findings": [*self.inputs.findings, *(pool.findings if pool else ())],
         }

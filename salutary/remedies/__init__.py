@@ -56,6 +56,8 @@ class LabelledData:
     salutary labelling made of the pool, by these rows of V; None without. ``l2``: the penalty of all linear
     models; None: each is tuned. ``intercept``: whether they have one. ``seed``: of whatever is drawn.
     ``criterion``: what the model is to be good at, None for the mean log-loss.
+    ``n_plain``: features of the table, the first ones, which are all that a base model other than the linear
+    one sees; the others are made of them by a map for the linear ones. None: there is no map.
     """
 
     labeled: Part
@@ -67,6 +69,7 @@ class LabelledData:
     intercept: bool = True
     seed: int = 0
     criterion: Criterion | None = None
+    n_plain: int | None = None
 
     @property
     def n_sources(self) -> int:

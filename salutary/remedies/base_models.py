@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -82,7 +83,8 @@ class Estimator:
     """A classifier of scikit-learn's kind.
 
     Distributions become copies of the row, one for each class, weighted by it. One whose ``fit`` takes no
-    ``sample_weight`` is fitted only where there are neither weights nor distributions.
+    ``sample_weight`` is fitted only where there are neither weights nor distributions. It sees the features
+    of the table alone, not those that a map made for linear models.
     """
 
     is_linear = False
@@ -105,7 +107,8 @@ class Estimator:
         return self.takes_weights or rows.is_plain
 
     def fit(self, rows: TrainingRows, data: LabelledData) -> Fitted:
-        X, y, weights = as_classes(rows)
+        X_all, y, weights = as_classes(rows)
+        X = X_all[:, : data.n_plain]
         estimator = clone(self.estimator)
         random = {name: data.seed for name, value in estimator.get_params().items() if _is_seed(name, value)}
         estimator.set_params(**random)
@@ -116,7 +119,15 @@ class Estimator:
         with one_thread():
             estimator.fit(_apart(estimator, X), y, **weighted)
         shares = np.bincount(y, weights, data.n_classes)
+        if data.n_plain is not None:
+            estimator = _of_first(estimator, data.n_plain, X_all)
         return Fitted(estimator, shares / shares.sum())
+
+
+def _of_first(estimator: BaseEstimator, n: int, X: np.ndarray) -> Pipeline:
+    """The fitted estimator for rows X (m, D) of whose features it sees the first ``n``."""
+    first = ColumnTransformer([("plain", "passthrough", [*range(n)])]).fit(X[:1])
+    return Pipeline([("plain", first), ("model", estimator)])
 
 
 def _apart(estimator: BaseEstimator, X: np.ndarray) -> np.ndarray:

@@ -182,10 +182,10 @@ def diagnose(
     sample: Callable[[int, np.random.Generator], np.ndarray] | None = None,
 ) -> Diagnosis:
     """``columns``: the features of each. ``sample``: gives so many rows of the pool, None without one."""
-    rng = stream(data.seed, "remedies", 1)
-    rows = {"labelled rows": data.labeled.X, "validation rows": data.validation.X}
+    rng, plain = stream(data.seed, "remedies", 1), slice(data.n_plain)
+    rows = {"labelled rows": data.labeled.X[:, plain], "validation rows": data.validation.X[:, plain]}
     if sample:
-        rows["pool rows"] = sample(MOST_ROWS, rng)
+        rows["pool rows"] = sample(MOST_ROWS, rng)[:, plain]
     shifts = [two_samples(A, B, columns, rng, (a, b)) for (a, A), (b, B) in combinations(rows.items(), 2)]
     sources = sources_of(data, source_names) if data.n_sources > 1 else []
     seen = np.bincount(data.validation.y, minlength=data.n_classes)

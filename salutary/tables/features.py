@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
+from salutary.tables.feature_maps import mapped
 from salutary.tables.messages import as_setting, listed, quoted, where
 from salutary.tables.schema import Schema
 from salutary.tables.texts import LARGEST
@@ -49,7 +50,8 @@ class Features:
     """A fitted preprocessor.
 
     Of the ``n_rows`` that were transformed so far, by column: ``values``, those with a value; ``unseen``,
-    those with a category that the training rows lack, the first of which is in ``examples``.
+    those with a category that the training rows lack, the first of which is in ``examples``. ``map``: what
+    puts further features behind them (:mod:`salutary.tables.feature_maps`), which have no names.
     """
 
     schema: Schema
@@ -58,6 +60,7 @@ class Features:
     values: Counter = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
     n_rows: int = 0
+    map: ColumnTransformer | None = None
 
     @classmethod
     def fit(cls, schema: Schema, frame: pd.DataFrame) -> Features:
@@ -70,8 +73,15 @@ class Features:
 
     @property
     def names(self) -> list[str]:
-        """Of the features; two may have the same name, as a column ``city_a`` and the ``a`` of ``city``."""
+        """Of the features before the map; two may have the same name, as a column ``city_a`` and the ``a`` of
+        ``city``.
+        """
         return [name.split("__", 1)[1] for name in self.transformer.get_feature_names_out()]
+
+    @property
+    def n_features(self) -> int:
+        """With what the map makes of them."""
+        return len(self.names) if self.map is None else len(self.map.get_feature_names_out())
 
     @property
     def column_groups(self) -> dict[str, list[int]]:
@@ -92,7 +102,7 @@ class Features:
 
     def fresh(self) -> Features:
         """The same preprocessor, which has seen no rows yet."""
-        return Features(self.schema, self.transformer)
+        return Features(self.schema, self.transformer, map=self.map)
 
     def findings(self, path: str | Path, strict: bool = True, prefix: str = "") -> list[str]:
         """A line for every column of which more than a tenth is unseen, or has no value though all training
@@ -145,9 +155,15 @@ class Features:
         )
 
     def transform(self, frame: pd.DataFrame, path: str | Path, dtype: type = np.float64) -> np.ndarray:
-        """Features (n, d) of ``dtype``. Raises SalutaryError, naming the row, for a value that is too large
-        for float32 once it is standardised.
+        """Features (n, :attr:`n_features`) of ``dtype``. Raises SalutaryError, naming the row, for a value
+        that is too large for float32 once it is standardised.
         """
+        if self.map is None:
+            return self._plain(frame, path, dtype)
+        return mapped(self.map, self._plain(frame, path, np.float64)).astype(dtype)
+
+    def _plain(self, frame: pd.DataFrame, path: str | Path, dtype: type) -> np.ndarray:
+        """Before the map."""
         X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
         start = 0
         self.n_rows += len(frame)

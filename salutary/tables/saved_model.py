@@ -25,6 +25,8 @@ from salutary.tables.texts import canonical
 from salutary.tables.trusted_types import load
 
 FILE = "model.skops"
+# The step between preprocessor and model, where there is one.
+MAP = "map"
 # What meant no value in every column before 0.4.0.
 MISSING_BEFORE = ("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None")
 
@@ -163,7 +165,8 @@ def features_of(model: Pipeline | ColumnTransformer) -> Features:
     if not named or not named.keys() <= {"numbers", "categories"}:
         raise SalutaryError("model must be one that salutary-label or salutary-run has saved")
     schema = Schema(tuple(named.get("numbers", ())), tuple(named.get("categories", ())), {})
-    return Features(schema, transformer)
+    steps = model.named_steps if isinstance(model, Pipeline) else {}
+    return Features(schema, transformer, map=steps.get(MAP))
 
 
 def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:

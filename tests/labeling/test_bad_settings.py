@@ -87,6 +87,8 @@ SETTINGS = {
     ),
     "remedies": ({"remedies": "some"}, r"remedies must be true, false or a list of remedies"),
     "lists of remedies": ({"remedies": "[[labeled]]"}, r"remedies must be true, false or a list of"),
+    "curves": ({"features": "curves"}, r"features must be linear, splines, nystroem or auto, not 'curves'"),
+    "no features": ({"features": "null"}, r"features must be linear, splines, nystroem or auto, not None"),
     "no combination": ({"combine": "null"}, r"combine must be average, best or the name of a model, not"),
     "no target": ({"target": "null"}, r"set target: the column of labels"),
     "empty name": ({"labeled": ""}, r"labeled must be a file of labelled rows, not ''"),
