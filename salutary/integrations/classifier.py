@@ -15,8 +15,10 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
 from salutary.integrations import remedied
+from salutary.integrations.arguments import aim_of, validation_rows
 from salutary.integrations.uncut import opened
 from salutary.integrations.words import own_words
 from salutary.labeling.judging import Judged, assigned
@@ -82,6 +84,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     combine: ``"average"``, ``"best"``, or the name of the one model that remedies are to hand over.
     features: of linear models: ``"linear"``: X; ``"splines"``, ``"nystroem"``: and what a map makes of it
         (:func:`salutary.tables.feature_maps.fitted_map`); ``"auto"``: by validation loss.
+    objective: what the model is to be good at, one of :mod:`salutary.engine.objectives`, such as
+        ``EqualOpportunity(positive="yes")``; None: the mean log-loss. All losses below then are its values.
 
     Attributes
     ----------
@@ -136,6 +140,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         candidates: Sequence[str | BaseEstimator] = ("logistic", "hist_gradient_boosting", "random_forest"),
         combine: str = "average",
         features: str = "linear",
+        objective: Criterion | None = None,
     ):
         self.C = C
         self.fit_intercept = fit_intercept
@@ -153,6 +158,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.candidates = candidates
         self.combine = combine
         self.features = features
+        self.objective = objective
 
     @one_thread()
     @own_words()
@@ -164,32 +170,37 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         source: Sequence[Any] | np.ndarray | None = None,
+        groups_val: Sequence[Any] | np.ndarray | None = None,
     ) -> Self:
         """Fit to X (n, d) with labels y (n,), label X_pool (u, d) by X_val (v, d) with y_val (v,), fit to
         all.
 
-        These three may be :class:`salutary.Uncut`. ``source`` (n,): who gave each label of y, any hashable
-        values; one per row, and so an argument here that searches rightly cut along with X. Only remedies
-        look at it, which need X_val and y_val. Raises SalutaryError, a ValueError, for arguments that do not
-        fit each other, and for a pool or validation rows that a search of scikit-learn has cut.
+        Those of the pool and the validation rows may be :class:`salutary.Uncut`. ``source`` (n,): who gave
+        each label of y, any hashable values; one per row, and so an argument here that searches rightly cut
+        along with X. Only remedies look at it, which need X_val and y_val. ``groups_val`` (v,): the group of
+        each row of X_val, for an ``objective`` of groups. Raises SalutaryError, a ValueError, for arguments
+        that do not fit each other, and for a pool or validation rows that a search of scikit-learn has cut.
         """
         started, seed = time.perf_counter(), self._seed()
         X, y = validate_data(self, X, y, dtype=np.float64)
-        X_pool, X_val, y_val = opened(len(X), {"X_pool": X_pool, "X_val": X_val, "y_val": y_val})
+        given = {"X_pool": X_pool, "X_val": X_val, "y_val": y_val, "groups_val": groups_val}
+        X_pool, X_val, y_val, groups_val = opened(len(X), given)
         check_classification_targets(y)
         self.classes_, numbers = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise SalutaryError(f"y holds 1 class only, {self.classes_[0]}: at least two are needed")
         labeled = Rows(torch.tensor(X), torch.tensor(numbers))
-        validation = self._validation(X_val, y_val)
+        validation = validation_rows(self, X_val, y_val, groups_val)
+        aim = aim_of(self.objective, self.classes_, validation)
         model = LogisticRegression(len(self.classes_), self._l2(validation), bool(self.fit_intercept))
         if self.features == AUTO and validation is None:
             raise SalutaryError('features="auto" needs X_val and y_val')
         self.map_ = Mapping.of(self.features, labeled, validation or labeled, model, seed)
         labeled, validation = self.map_.rows(labeled), validation and self.map_.rows(validation)
-        case = remedied.Case.of(self, labeled, validation, source, model, seed, X_pool is not None)
+        case = remedied.Case.of(self, labeled, validation, source, model, seed, X_pool is not None, aim)
         if X_pool is None and case:
-            folds = folds_of(case.data.validation.y, self.folds, seed)
+            V = case.data.validation
+            folds = folds_of(V.y, self.folds, seed, V.groups)
             return self._remedied(case, case.judged(folds, None, None, 0.0), (), NO_POOL)
         if X_pool is None:
             model.tune(*self._tuning(labeled, validation, seed)).fit(labeled.X, labeled.y)
@@ -197,7 +208,8 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
         pool = self._mapped(X_pool)
-        return self._labelled(self._labeler(labeled, validation, pool, model, seed), pool, case, started)
+        labeler = self._labeler(labeled, validation, pool, model, seed, aim.criterion)
+        return self._labelled(labeler, pool, case, started)
 
     def _labelled(
         self, labeler: Labeler, pool: np.ndarray, case: remedied.Case | None, started: float
@@ -215,7 +227,13 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         return self._finish(fitted.to_sklearn(self.classes_), added, labeler.stop)
 
     def _labeler(
-        self, labeled: Rows, validation: Rows, pool: np.ndarray, model: LogisticRegression, seed: int
+        self,
+        labeled: Rows,
+        validation: Rows,
+        pool: np.ndarray,
+        model: LogisticRegression,
+        seed: int,
+        criterion: Criterion | None,
     ) -> Labeler:
         return Labeler(
             labeled,
@@ -227,6 +245,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
             budget=self.budget,
             folds=self.folds,
             seed=seed,
+            criterion=criterion,
         )
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -249,20 +268,6 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     def _mapped(self, X: ArrayLike) -> np.ndarray:
         """The rows as the model takes them."""
         return self.map_.features(validate_data(self, X, dtype=np.float64, reset=False))
-
-    def _validation(self, X_val: ArrayLike | None, y_val: ArrayLike | None) -> Rows | None:
-        if X_val is None and y_val is None:
-            return None
-        if X_val is None or y_val is None:
-            raise SalutaryError("X_val and y_val go together")
-        X = validate_data(self, X_val, dtype=np.float64, reset=False)
-        y = np.asarray(y_val)
-        if y.shape != (len(X),):
-            raise SalutaryError(f"X_val has {len(X)} rows, y_val the shape {y.shape}")
-        unknown = ~np.isin(y, self.classes_)
-        if unknown.any():
-            raise SalutaryError(f"y_val holds {y[unknown].tolist()[0]!r}, which y does not")
-        return Rows(torch.tensor(X), torch.tensor(np.searchsorted(self.classes_, y)))
 
     def _l2(self, validation: Rows | None) -> float | str:
         if self.C == "validation" and validation is None:

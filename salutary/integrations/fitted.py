@@ -11,9 +11,9 @@ penalises its weight: of an intercept b that is b^2 / (2 C intercept_scaling^2).
 
 from __future__ import annotations
 
-import inspect
 import warnings
-from typing import TypeAlias
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -22,12 +22,10 @@ from scipy import sparse
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import compute_class_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 from torch import Tensor
 
 from salutary.engine import (
-    MeanLoss,
     Optimum,
     influence_of_logits,
     linear,
@@ -35,10 +33,13 @@ from salutary.engine import (
     residuals,
     to_probabilities,
 )
+from salutary.engine.objectives import Criterion, objective_on
 from salutary.engine.solvers import is_dense
 from salutary.errors import SalutaryError
+from salutary.integrations.arguments import aim_of, group_numbers, row_weights
+from salutary.strategies.track import Rows
 
-Rows: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
+RowsLike: TypeAlias = ArrayLike | sparse.spmatrix | sparse.sparray
 NOT_DEFINITE = "the Hessian is not positive definite to working precision: fit the model with a smaller C"
 NOT_CONVERGED = "conjugate gradients did not converge: scale the features, or fit the model with a smaller C"
 # Above this change of a log-odds by one more Newton step a model is not at its optimum. (The norm of the
@@ -49,12 +50,14 @@ LARGEST_STEP = 0.1
 def influence(
     model: LogisticRegression | Pipeline,
     *,
-    X_train: Rows,
-    X_pool: Rows,
-    X_val: Rows,
+    X_train: RowsLike,
+    X_pool: RowsLike,
+    X_val: RowsLike,
     y_val: ArrayLike,
     sample_weight: ArrayLike | None = None,
     y_train: ArrayLike | None = None,
+    objective: Criterion | None = None,
+    groups_val: Sequence[Any] | np.ndarray | None = None,
 ) -> np.ndarray:
     """Predicted fall of the mean validation loss if a pool row joined the training set with a label.
 
@@ -79,6 +82,8 @@ def influence(
     sample_weight: (m,), what ``fit`` was given, >= 0.
     y_train: (m,), the labels the model was fitted to. ``class_weight`` needs them; otherwise they are only
         used to see whether the model is at its optimum, which an influence takes for granted.
+    objective: what is to fall instead, one of :mod:`salutary.engine.objectives`; ``groups_val`` (n_V,): the
+        group of each row of ``X_val``, any hashable values, for one of groups.
 
     Warns
     -----
@@ -127,15 +132,18 @@ def influence(
     y_validation = _class_numbers("y_val", y_val, model, X_validation)
     y = None if y_train is None else _class_numbers("y_train", y_train, model, X)
     W, penalty = _parameters(model), _penalty(model)
-    objective = MeanLoss(X_validation, y_validation)
-    optimum = Optimum(W, penalty, X, objective, y, _weights(model, X, sample_weight, y))
+    groups = None if groups_val is None else group_numbers(groups_val, len(X_validation), "groups_val")
+    validation = Rows(X_validation, y_validation, None if groups is None else torch.from_numpy(groups))
+    criterion = aim_of(objective, model.classes_, validation).criterion
+    of = objective_on(criterion, X_validation, y_validation, validation.groups, len(model.classes_))
+    optimum = Optimum(W, penalty, X, of, y, row_weights(model, X, sample_weight, y))
     S = _solved(optimum, optimum.gradient)
     if y is not None:
         _check_optimum(optimum, y)
     return _scores(W, S, pool)
 
 
-def _through(pipeline: Pipeline, name: str, X: Rows) -> Rows:
+def _through(pipeline: Pipeline, name: str, X: RowsLike) -> RowsLike:
     """The rows as the pipeline's last step gets them. Raises SalutaryError naming the argument."""
     for label, step in pipeline.steps[:-1]:
         if step is None or step == "passthrough":
@@ -205,7 +213,7 @@ def _penalty(model: LogisticRegression) -> Tensor:
     return penalty
 
 
-def _rows(model: LogisticRegression, name: str, X: Rows) -> np.ndarray | sparse.csr_matrix:
+def _rows(model: LogisticRegression, name: str, X: RowsLike) -> np.ndarray | sparse.csr_matrix:
     """The rows as the model takes them, float64, by row. Raises SalutaryError naming the argument."""
     try:
         checks = {"dtype": np.float64, "order": "C", "accept_sparse": "csr", "ensure_all_finite": False}
@@ -232,39 +240,6 @@ def _class_numbers(name: str, y: ArrayLike, model: LogisticRegression, X: Tensor
         return torch.tensor([numbers[label] for label in y.tolist()])
     except KeyError as error:
         raise SalutaryError(f"{name} holds {error.args[0]!r}, a label the model was not fitted to") from error
-
-
-def _weights(
-    model: LogisticRegression, X: Tensor, sample_weight: ArrayLike | None, y: Tensor | None
-) -> Tensor | None:
-    """Weight of each training row, (m,), or None if all are 1."""
-    weights = None if sample_weight is None else _checked_weights(sample_weight, len(X))
-    if model.class_weight is None:
-        return weights
-    if y is None:
-        raise SalutaryError("a model with class_weight needs y_train, the labels it was fitted to")
-    weights = torch.ones(len(X), dtype=torch.float64) if weights is None else weights
-    return weights * _class_weights(model, y, weights)[y]
-
-
-def _checked_weights(sample_weight: ArrayLike, n: int) -> Tensor:
-    weights = np.asarray(sample_weight, dtype=np.float64)
-    if weights.shape != (n,) or not np.isfinite(weights).all() or (weights < 0).any():
-        raise SalutaryError(f"sample_weight must be {n} finite numbers >= 0, one per row of X_train")
-    return torch.tensor(weights)
-
-
-def _class_weights(model: LogisticRegression, y: Tensor, sample_weight: Tensor) -> Tensor:
-    """Weight of each class, (C,)."""
-    if len(y.unique()) < len(model.classes_):
-        raise SalutaryError("y_train lacks a class that the model was fitted to")
-    # From scikit-learn 1.7 on "balanced" balances the sum of the sample weights, before the number of rows.
-    counted = "sample_weight" in inspect.signature(compute_class_weight).parameters
-    options = {"sample_weight": sample_weight.numpy()} if counted else {}
-    labels = model.classes_[y.numpy()]
-    return torch.from_numpy(
-        compute_class_weight(model.class_weight, classes=model.classes_, y=labels, **options)
-    )
 
 
 def _solved(optimum: Optimum, G: Tensor) -> Tensor:

@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.integrations.fitted import Rows, influence
+from salutary.integrations.fitted import RowsLike, influence
 
 
 class SalutarySampling:
@@ -37,12 +37,12 @@ class SalutarySampling:
     labels_: the labels of the rows of the last query, best row first: argmax over c of I(x, c).
     """
 
-    def __init__(self, X_val: Rows, y_val: ArrayLike):
+    def __init__(self, X_val: RowsLike, y_val: ArrayLike):
         self.X_val = X_val
         self.y_val = y_val
 
     def __call__(
-        self, learner, X_pool: Rows, n_instances: int = 1, sample_weight: ArrayLike | None = None
+        self, learner, X_pool: RowsLike, n_instances: int = 1, sample_weight: ArrayLike | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Positions in ``X_pool`` and influences, both (n_instances,), best first.
 
@@ -70,6 +70,6 @@ class SalutarySampling:
         return rows, best[rows]
 
 
-def salutary_sampling(X_val: Rows, y_val: ArrayLike) -> SalutarySampling:
+def salutary_sampling(X_val: RowsLike, y_val: ArrayLike) -> SalutarySampling:
     """A query strategy that predicts the fall of the mean log-loss over (``X_val``, ``y_val``)."""
     return SalutarySampling(X_val, y_val)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from salutary.errors import SalutaryError
 from salutary.labeling import stopping
+from salutary.labeling.aim import LOWEST_LOSS, Aim
 from salutary.labeling.handed import to_sklearn
-from salutary.labeling.judging import Judged, Remedying, data_of, majority_of
+from salutary.labeling.judging import Judged, Remedying, data_of, held_out_figures, majority_of
 from salutary.labeling.sources import NOBODY
 from salutary.labeling.verdict import facts_of, verdict
 from salutary.models.logistic import LogisticRegression
@@ -92,6 +93,7 @@ class Case:
         model: LogisticRegression,
         seed: int,
         has_pool: bool,
+        aim: Aim = LOWEST_LOSS,
     ) -> Case | None:
         """What the parameters of the ``estimator``, which knows classes and features, ask for; None without
         remedies. Raises SalutaryError for parameters, validation rows or sources that make no sense.
@@ -99,6 +101,7 @@ class Case:
         remedying, classes = asked(estimator), estimator.classes_
         if remedying is None:
             return None
+        remedying = replace(remedying, aim=aim)
         if validation is None:
             raise SalutaryError("remedies need X_val and y_val: they are judged by them")
         if len(validation.y.unique()) < 2:
@@ -106,7 +109,7 @@ class Case:
             raise SalutaryError(f"y_val holds 1 class only, {name}: remedies are judged by at least two")
         numbers, names = (None, ()) if source is None else numbered(source, len(labeled))
         n_plain = None if estimator.map_.fitted is None else estimator.n_features_in_
-        data = data_of(labeled, validation, numbers, model, seed, n_plain=n_plain)
+        data = data_of(labeled, validation, numbers, model, seed, aim.criterion, n_plain)
         remedying.check(data, has_pool)
         unnamed = [f"x{k}" for k in range(estimator.n_features_in_)]
         features = map(str, getattr(estimator, "feature_names_in_", unnamed))
@@ -127,7 +130,8 @@ class Case:
         columns = {name: [place] for place, name in enumerate(self.features)}
         of_pool = None if X_pool is None else sample
         found = diagnose(self.data, self.sources, [*map(str, self.classes)], columns, of_pool)
-        return Judged(judgement, found, {}, majority_of(self.data))
+        figures = held_out_figures(judgement, self.data.seed)
+        return Judged(judgement, found, {}, majority_of(self.data), figures)
 
     def fitted(self, found: Judged) -> ClassifierMixin:
         """The model that is handed over, as scikit-learn has it."""

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError, needs
-from salutary.integrations.fitted import Rows, influence
+from salutary.integrations.fitted import RowsLike, influence
 
 try:
     from skactiveml.base import SingleAnnotatorPoolQueryStrategy
@@ -46,7 +46,7 @@ class SalutarySampling(SingleAnnotatorPoolQueryStrategy):
         X: ArrayLike,
         y: ArrayLike,
         clf: SklearnClassifier,
-        X_val: Rows,
+        X_val: RowsLike,
         y_val: ArrayLike,
         fit_clf: bool = True,
         sample_weight: ArrayLike | None = None,

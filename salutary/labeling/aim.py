@@ -50,19 +50,19 @@ class Aim:
     def needs_groups(self) -> bool:
         return self.criterion is not None and self.criterion.needs_groups
 
-    def resolved(self, class_names: Sequence[str], validation: Rows) -> Aim:
-        """For these classes. Raises SalutaryError for settings that do not fit them, and for validation rows
-        that do not determine the objective.
+    def resolved(self, class_names: Sequence[str], validation: Rows, group: str = "group") -> Aim:
+        """For these classes; ``group``: the setting that gives validation rows their groups.
+
+        Raises SalutaryError for settings that do not fit them, and for validation rows that do not determine
+        the objective.
         """
         if not self.needs_groups and validation.groups is not None:
             name = self.criterion.name if self.criterion else "loss"
-            raise SalutaryError(f"group: objective={name} looks at no groups; objective=worst_group does")
+            raise SalutaryError(f"{group}: objective={name} looks at no groups; objective=worst_group does")
         if self.criterion is None:
             return self
         if self.needs_groups and validation.groups is None:
-            raise SalutaryError(
-                f"objective={self.criterion.name} needs group, a column of the validation rows"
-            )
+            raise SalutaryError(f"objective={self.criterion.name} needs {group}, of the validation rows")
         criterion = self.criterion.resolved(class_names)
         objective_on(criterion, validation.X, validation.y, validation.groups, len(class_names))
         return replace(self, criterion=criterion)

@@ -140,7 +140,7 @@ def test_the_error_of_a_figure_is_that_of_other_samples():
 
 
 MISTAKES = {
-    "no group": (GAP[:2], "objective=equal_opportunity needs group, a column of the validation rows"),
+    "no group": (GAP[:2], "objective=equal_opportunity needs group, of the validation rows"),
     "no such column": ((*GAP[:2], "group=age"), "val.csv has no column 'age'"),
     "group without use": (("group=sex",), "objective=loss looks at no groups"),
     "target": ((*GAP[:2], "group=outcome"), "group=outcome has a task of its own"),
