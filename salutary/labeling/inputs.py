@@ -22,6 +22,7 @@ from salutary.tables.findings import Findings, class_findings, column_findings, 
 from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema, require_apart
 from salutary.tables.texts import each_to_text
 
@@ -109,7 +110,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     everywhere = [*schema.used, *(column for column in fixed if column != settings.source)]
     everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
     frames = {name: frame if table is labeled else table.read(everywhere) for name, table in tables.items()}
-    groups = _groups(settings, frames)
+    groups = _groups(frames, settings.group, settings.group_edges, settings.reading)
     parts = {
         name: reader.part(frames[name], table, groups.numbers_of.get(name) if groups else None)
         for name, table in tables.items()
@@ -169,16 +170,15 @@ class _GroupsOfFiles:
     numbers_of: dict[str, np.ndarray]
 
 
-def _groups(settings: LabelSettings, frames: dict[str, pd.DataFrame]) -> _GroupsOfFiles | None:
+def _groups(
+    frames: dict[str, pd.DataFrame], column: str | None, edges: list[float], reading: Reading
+) -> _GroupsOfFiles | None:
     """None without a column; the labelled rows need not have it. Raises what :meth:`Groups.of` raises."""
-    column = settings.group
     if column is None:
         return None
-    texts = {
-        name: settings.reading.categories(frame[column]) for name, frame in frames.items() if column in frame
-    }
+    texts = {name: reading.categories(frame[column]) for name, frame in frames.items() if column in frame}
     together = pd.concat(texts.values(), ignore_index=True).rename(column)
-    groups = Groups.of(together, "group", settings.group_edges, settings.reading)
+    groups = Groups.of(together, "group", edges, reading)
     ends = np.cumsum([len(each) for each in texts.values()])
     return _GroupsOfFiles(groups.names, dict(zip(texts, np.split(groups.numbers, ends[:-1]), strict=True)))
 
