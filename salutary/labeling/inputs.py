@@ -94,7 +94,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     require_apart(settings.fixed, settings.lists)
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
-    frame = labeled.read_all_but({*settings.ignore} - {settings.group})
+    frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])
     classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
     _check_id_name(settings.id, classes)
     only_groups = {settings.group} & {*settings.ignore} & {*frame.columns}
