@@ -5,7 +5,8 @@ over.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from salutary.engine.objectives import Criterion
 from salutary.remedies import Part, Predictor
 from salutary.remedies.average import Average, mean_prediction, weights_of
+from salutary.remedies.decisions import Told, decided
 from salutary.system.seeding import stream
 
 # The soft vote of the plain models, one for each base model.
@@ -43,7 +45,9 @@ class Member:
     out.
 
     ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``use`` (n_L,) and ``labels``
-    (n_L, C): what it made of L's rows.
+    (n_L, C): what it made of L's rows. ``D`` (n_V, C): the probability of each decision, of one that draws
+    them at random; ``P`` then is clipped D. ``group_in``, ``compared_only``: see
+    :class:`salutary.remedies.Remedy`.
     """
 
     name: str
@@ -56,13 +60,21 @@ class Member:
     labels: np.ndarray
     P: np.ndarray
     Z: np.ndarray | None
+    D: np.ndarray | None = None
+    group_in: str = ""
+    compared_only: str = ""
+
+    @property
+    def told(self) -> Told:
+        """Of the rows of V that it did not see."""
+        return Told(self.P, decided(self.P) if self.D is None else self.D)
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What V says. ``validation``: its rows, ``folds``: those of V. ``criterion``: what models are to be good
     at; None: their mean log-loss. ``dropped``: names of members that took too long, ``refused``: of those
-    whose base model takes no weights, which they have.
+    whose base model takes no weights, which they have; ``absent``: by the names of remedies, what they lack.
 
     ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
     model of L + V is handed over, unless another is named.
@@ -75,6 +87,7 @@ class Judgement:
     dropped: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     criterion: Criterion | None = None
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def y(self) -> np.ndarray:
@@ -85,6 +98,12 @@ class Judgement:
     def names(self) -> list[str]:
         """Of all that have a weight: the members, then the vote of the plain ones if there are several."""
         return [member.name for member in self.members] + [VOTE] * self.has_vote
+
+    @property
+    def can_be_handed(self) -> list[str]:
+        """Those of ``names`` that are not only compared."""
+        only = {member.name for member in self.members if member.compared_only}
+        return [name for name in self.names if name not in only]
 
     @property
     def plain(self) -> list[Member]:
@@ -106,8 +125,10 @@ class Judgement:
 
     @cached_property
     def hits(self) -> dict[str, np.ndarray]:
-        """Whether the likeliest class is the true one, as ``losses``."""
-        return {name: self._predicted({name: 1.0}).argmax(1) == self.y for name in self.names}
+        """Whether the likeliest class is the true one, as ``losses``; of decisions that are drawn at random
+        the probability that they are right.
+        """
+        return {name: self.told(name).hits(self.y) for name in self.names}
 
     @cached_property
     def weights(self) -> dict[str, float]:
@@ -141,6 +162,24 @@ class Judgement:
         assert self.criterion is not None
         return self.criterion.figure(P, self.y, self.validation.groups)
 
+    @cached_property
+    def figures(self) -> dict[str, float]:
+        """What people report of the criterion, of each of ``names``, each row by models that did not see
+        it.
+        """
+        assert self.criterion is not None
+        return {name: self.told(name).figure(self.validation, self.criterion) for name in self.names}
+
+    def told(self, name: str, part: Part | None = None) -> Told:
+        """What a member, or the vote, says of a part; of V without the rows that are told of."""
+        if part is not None:
+            is_member = name in {member.name for member in self.members}
+            return Told.of(self[name].fitted if is_member else self.model(name), part)
+        if name != VOTE:
+            return self[name].told
+        P = self.predicted(VOTE)
+        return Told(P, decided(P))
+
     def predicted(self, name: str) -> np.ndarray:
         """What a member, or the vote, says of the rows of V that it did not see, (n_V, C)."""
         return self._predicted({VOTE: 1.0}) if name == VOTE else self[name].P
@@ -162,12 +201,13 @@ class Judgement:
             return {self.combine: 1.0}
         if not self.folds:
             return {self.plain[0].name: 1.0}
-        losses = np.stack([self._values(self.predicted(name)[rows], rows) for name in self.names])
+        names = self.can_be_handed
+        losses = np.stack([self._values(self.predicted(name)[rows], rows) for name in names])
         if self.combine == BEST:
-            return {self.names[int(losses.sum(1).argmin())]: 1.0}
+            return {names[int(losses.sum(1).argmin())]: 1.0}
         plain = {member.name for member in self.plain} | {VOTE}
-        weights = weights_of(losses, np.array([name in plain for name in self.names]))
-        return {name: float(weight) for name, weight in zip(self.names, weights, strict=True) if weight}
+        weights = weights_of(losses, np.array([name in plain for name in names]))
+        return {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
 
     def _values(self, P: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """:func:`values_of` probabilities P (m, C) of some rows of V, or of all."""
