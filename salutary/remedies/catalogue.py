@@ -48,8 +48,12 @@ def fair_remedies(criterion: Criterion | None) -> list[Remedy]:
             *(InferredGroups(bound, with_both) for with_both in (True, False) for bound in (0.1, 0.02)),
             ThresholdOptimizer(),
         ]
-    weighted = {Balanced: ClassWeighted, Cost: CostWeighted, WorstGroup: GroupWeighted}
-    return [weighted[type(criterion)]()] if type(criterion) in weighted else []
+    weighted: dict[type, Remedy] = {
+        Balanced: ClassWeighted(),
+        Cost: CostWeighted(),
+        WorstGroup: GroupWeighted(),
+    }
+    return [weighted[type(criterion)]] if type(criterion) in weighted else []
 
 
 def named(

@@ -11,8 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from salutary.remedies import LabelledData, Part, TrainingRows
 from salutary.remedies.base_models import Logistic
 from salutary.remedies.decisions import Decider
-from salutary.remedies.fair import GapRemedy, columns_of, criterion_of, known, known_rows
-from salutary.system.device import one_thread
+from salutary.remedies.fair import GapRemedy, as_library, columns_of, criterion_of, known, known_rows
 
 # fairlearn's names of the criteria.
 CONSTRAINTS = {
@@ -81,7 +80,7 @@ class ExponentiatedGradient(GapRemedy):
         )
         constraint = getattr(reductions, CONSTRAINTS[criterion.name])(difference_bound=self.bound)
         found = reductions.ExponentiatedGradient(estimator, constraint)
-        with one_thread():
+        with as_library():
             found.fit(part.X, (part.y == criterion.number).astype(int), sensitive_features=part.groups)
         return mixture_of(found, part.X.shape[1], criterion.number)
 

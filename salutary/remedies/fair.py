@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,6 +13,7 @@ import numpy as np
 from salutary.engine.objectives.gaps import GroupGaps
 from salutary.errors import needs
 from salutary.remedies import BaseModel, LabelledData, Part, Predictor, Remedy, TrainingRows
+from salutary.system.device import one_thread
 
 EXTRA = "fair"
 
@@ -43,6 +47,15 @@ class GapRemedy(Remedy):
     @abstractmethod
     def fitted(self, data: LabelledData, rows: TrainingRows) -> Predictor:
         """Of linear models; ``rows``: as :meth:`rows` gives them."""
+
+
+@contextmanager
+def as_library() -> Iterator[None]:
+    """For what a package does inside: on one thread, and without word of what pandas will no longer allow
+    it."""
+    with one_thread(), warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        yield
 
 
 def criterion_of(data: LabelledData) -> GroupGaps:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from salutary.engine.soft_regression import of_classes
 from salutary.remedies import LabelledData, Part, TrainingRows
 from salutary.remedies.base_models import Linear, Logistic
 from salutary.remedies.exponentiated_gradient import percent, text
-from salutary.remedies.fair import GapRemedy, criterion_of, known_rows
+from salutary.remedies.fair import GapRemedy, as_library, criterion_of, known_rows
 from salutary.remedies.plain import Labeled, LabeledAndValidation
 
 # OxonFair's names of the criteria.
@@ -89,6 +90,8 @@ class InferredGroups(GapRemedy):
         """(G + 1,), all 1/2 where the rows do not determine the gap."""
         from oxonfair import FairPredictor, group_metrics
 
+        # That no thresholds are below the bound is seen in the figure, and need not be logged.
+        logging.getLogger("oxonfair").setLevel(logging.ERROR)
         criterion, P = criterion_of(data), inferring.probabilities(part.X)
         p = model.probabilities(part.X)[:, criterion.number]
         offsets = np.zeros(P.shape[1] + 1)
@@ -98,7 +101,8 @@ class InferredGroups(GapRemedy):
         found = FairPredictor(
             lambda X: np.stack([1 - p, p], 1), rows, inferred_groups=lambda X: P, threshold=SURE
         )
-        found.fit(group_metrics.accuracy, getattr(group_metrics, METRICS[criterion.name]), self.bound)
+        with as_library():
+            found.fit(group_metrics.accuracy, getattr(group_metrics, METRICS[criterion.name]), self.bound)
         offsets[: len(found.offset)] = found.offset
         return 0.5 - offsets / 2
 

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from salutary.remedies import LabelledData, Part, TrainingRows
 from salutary.remedies.base_models import Linear, Logistic
 from salutary.remedies.decisions import Decider, decided
-from salutary.remedies.fair import GapRemedy, columns_of, criterion_of, known_rows
+from salutary.remedies.fair import GapRemedy, as_library, columns_of, criterion_of, known_rows
 from salutary.remedies.plain import LabeledAndValidation
 
 CONSTRAINTS = {
@@ -38,7 +38,8 @@ class GroupThresholds(Decider):
         D = decided(self.model.probabilities(X))
         rows = np.flatnonzero(np.isin(groups, self.groups)) if groups is not None else np.empty(0, int)
         if groups is not None and len(rows):
-            found = self.thresholds._pmf_predict(X[rows], sensitive_features=groups[rows])[:, 1]
+            with as_library():
+                found = self.thresholds._pmf_predict(X[rows], sensitive_features=groups[rows])[:, 1]
             D[rows] = columns_of(found, self.positive)
         return D
 
@@ -75,7 +76,8 @@ class ThresholdOptimizer(GapRemedy):
             predict_method="predict_proba",
         )
         target = (part.y == criterion.number).astype(int)
-        found.fit(part.X, target, sensitive_features=part.groups)
+        with as_library():
+            found.fit(part.X, target, sensitive_features=part.groups)
         return GroupThresholds(model, found, tuple(np.unique(part.groups)), criterion.number)
 
 
@@ -91,6 +93,9 @@ class _Scores(ClassifierMixin, BaseEstimator):
 
     def __init__(self, model: Linear, positive: int):
         self.model, self.positive = model, positive
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> _Scores:
+        return self
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
