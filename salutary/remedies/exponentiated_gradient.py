@@ -9,9 +9,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from salutary.remedies import LabelledData, Part, TrainingRows
-from salutary.remedies.base_models import Logistic
+from salutary.remedies.base_models import Linear, Logistic
 from salutary.remedies.decisions import Decider
-from salutary.remedies.fair import GapRemedy, as_library, columns_of, criterion_of, known, known_rows
+from salutary.remedies.fair import GapRemedy, as_library, columns_of, criterion_of, has_gap, known, known_rows
 
 # fairlearn's names of the criteria.
 CONSTRAINTS = {
@@ -46,8 +46,8 @@ class ExponentiatedGradient(GapRemedy):
     Agarwal, Beygelzimer, Dudik, Langford & Wallach, "A reductions approach to fair classification", ICML
     2018, by :class:`fairlearn.reductions.ExponentiatedGradient`. Its classifiers are logistic regressions,
     with the penalty that is chosen for plain training on the same rows: those of L and V, or of V, whose
-    group is known. No group is needed to predict. The mean log-loss of its answers is that of its decisions,
-    clipped: it gives no probabilities.
+    group is known. (Where these do not show a gap, it is plain training.) No group is needed to predict. The
+    mean log-loss of its answers is that of its decisions, clipped: it gives no probabilities.
     """
 
     package = "fairlearn"
@@ -73,11 +73,10 @@ class ExponentiatedGradient(GapRemedy):
     def fitted(self, data: LabelledData, rows: TrainingRows) -> Mixture:
         from fairlearn import reductions
 
-        criterion = criterion_of(data)
-        part = self._part(data)
-        estimator = LogisticRegression(
-            C=1 / Logistic().fit(rows, data).l2, fit_intercept=data.intercept, max_iter=STEPS
-        )
+        criterion, part, plain = criterion_of(data), self._part(data), Logistic().fit(rows, data)
+        if not has_gap(criterion, part):
+            return _single(plain, data.intercept, criterion.number)
+        estimator = LogisticRegression(C=1 / plain.l2, fit_intercept=data.intercept, max_iter=STEPS)
         constraint = getattr(reductions, CONSTRAINTS[criterion.name])(difference_bound=self.bound)
         found = reductions.ExponentiatedGradient(estimator, constraint)
         with as_library():
@@ -90,6 +89,12 @@ class ExponentiatedGradient(GapRemedy):
             if self.groups_of_labeled
             else known_rows(data.validation)
         )
+
+
+def _single(model: Linear, has_intercept: bool, positive: int) -> Mixture:
+    """A model of two classes as the only one that is drawn."""
+    W = model.W if has_intercept else np.append(model.W, [[0.0]], 1)
+    return Mixture(W if positive else -W, np.ones(1), positive)
 
 
 def mixture_of(found: Any, n_features: int, positive: int) -> Mixture:

@@ -63,6 +63,11 @@ def criterion_of(data: LabelledData) -> GroupGaps:
     return data.criterion
 
 
+def has_gap(criterion: GroupGaps, part: Part) -> bool:
+    """Whether these rows say what a gap is: two groups have rows that count, and there are two classes."""
+    return len(np.unique(part.y)) > 1 and not np.isnan(criterion.figure(part.y, part.y, part.groups))
+
+
 def known(part: Part) -> np.ndarray:
     """Whether the group of each row is, (n,)."""
     return np.zeros(len(part), bool) if part.groups is None else part.groups >= 0

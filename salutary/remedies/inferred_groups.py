@@ -11,7 +11,7 @@ from salutary.engine.soft_regression import of_classes
 from salutary.remedies import LabelledData, Part, TrainingRows
 from salutary.remedies.base_models import Linear, Logistic
 from salutary.remedies.exponentiated_gradient import percent, text
-from salutary.remedies.fair import GapRemedy, as_library, criterion_of, known_rows
+from salutary.remedies.fair import GapRemedy, as_library, criterion_of, has_gap, known_rows
 from salutary.remedies.plain import Labeled, LabeledAndValidation
 
 # OxonFair's names of the criteria.
@@ -95,7 +95,7 @@ class InferredGroups(GapRemedy):
         criterion, P = criterion_of(data), inferring.probabilities(part.X)
         p = model.probabilities(part.X)[:, criterion.number]
         offsets = np.zeros(P.shape[1] + 1)
-        if np.isnan(criterion.figure(model.probabilities(part.X), part.y, part.groups)):
+        if not has_gap(criterion, part):
             return 0.5 - offsets / 2
         rows = {"data": part.X, "target": (part.y == criterion.number).astype(int), "groups": part.groups}
         found = FairPredictor(
