@@ -47,8 +47,12 @@ class Told:
         if isinstance(model, Decider):
             D = model.decisions(part.X, part.groups)
             return cls(clipped(D), D)
-        P = model.probabilities(part.X)
-        return cls(P, decided(P))
+        return cls.of_probabilities(model.probabilities(part.X))
+
+    @classmethod
+    def of_probabilities(cls, P: np.ndarray) -> Told:
+        """Of a model that decides for the likeliest class, the lower of equals; P (n, C)."""
+        return cls(P, np.eye(P.shape[1])[P.argmax(1)])
 
     def hits(self, y: np.ndarray) -> np.ndarray:
         """Probability that the decision is the class y (n,), (n,)."""
@@ -57,8 +61,3 @@ class Told:
     def figure(self, part: Part, criterion: Criterion) -> float:
         """What people report of the criterion, at its exact expectation over what is drawn."""
         return criterion.expected_figure(self.D, part.y, part.groups)
-
-
-def decided(P: np.ndarray) -> np.ndarray:
-    """The likeliest class of each row of probabilities P (n, C), the lower of equals: (n, C), 0 or 1."""
-    return np.eye(P.shape[1])[P.argmax(1)]

@@ -93,18 +93,24 @@ class InferredGroups(GapRemedy):
         # That no thresholds are below the bound is seen in the figure, and need not be logged.
         logging.getLogger("oxonfair").setLevel(logging.ERROR)
         criterion, P = criterion_of(data), inferring.probabilities(part.X)
-        p = model.probabilities(part.X)[:, criterion.number]
-        offsets = np.zeros(P.shape[1] + 1)
+        thresholds = np.full(P.shape[1] + 1, 0.5)
         if not has_gap(criterion, part):
-            return 0.5 - offsets / 2
+            return thresholds
+        p = model.probabilities(part.X)[:, criterion.number]
+        # OxonFair 0.3 fails where there is no row of a group, and so it sees only those that there are.
+        inferred, places = np.unique(hard(P), return_inverse=True)
         rows = {"data": part.X, "target": (part.y == criterion.number).astype(int), "groups": part.groups}
+        metric = getattr(group_metrics, METRICS[criterion.name])
         found = FairPredictor(
-            lambda X: np.stack([1 - p, p], 1), rows, inferred_groups=lambda X: P, threshold=SURE
+            lambda X: np.stack([1 - p, p], 1),
+            rows,
+            inferred_groups=lambda X: np.eye(len(inferred))[places],
+            threshold=0,
         )
         with as_library():
-            found.fit(group_metrics.accuracy, getattr(group_metrics, METRICS[criterion.name]), self.bound)
-        offsets[: len(found.offset)] = found.offset
-        return 0.5 - offsets / 2
+            found.fit(group_metrics.accuracy, metric, self.bound)
+        thresholds[inferred] -= found.offset / 2
+        return thresholds
 
 
 def group_model(part: Part, data: LabelledData) -> Linear:

@@ -16,7 +16,7 @@ from sklearn.model_selection import StratifiedKFold
 from salutary.engine.objectives import Criterion
 from salutary.remedies import Part, Predictor
 from salutary.remedies.average import Average, mean_prediction, weights_of
-from salutary.remedies.decisions import Told, decided
+from salutary.remedies.decisions import Told
 from salutary.system.seeding import stream
 
 # The soft vote of the plain models, one for each base model.
@@ -67,7 +67,7 @@ class Member:
     @property
     def told(self) -> Told:
         """Of the rows of V that it did not see."""
-        return Told(self.P, decided(self.P) if self.D is None else self.D)
+        return Told.of_probabilities(self.P) if self.D is None else Told(self.P, self.D)
 
 
 @dataclass(frozen=True)
@@ -175,10 +175,7 @@ class Judgement:
         if part is not None:
             is_member = name in {member.name for member in self.members}
             return Told.of(self[name].fitted if is_member else self.model(name), part)
-        if name != VOTE:
-            return self[name].told
-        P = self.predicted(VOTE)
-        return Told(P, decided(P))
+        return Told.of_probabilities(self.predicted(VOTE)) if name == VOTE else self[name].told
 
     def predicted(self, name: str) -> np.ndarray:
         """What a member, or the vote, says of the rows of V that it did not see, (n_V, C)."""

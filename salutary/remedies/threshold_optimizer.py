@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from salutary.remedies import LabelledData, Part, TrainingRows
 from salutary.remedies.base_models import Linear, Logistic
-from salutary.remedies.decisions import Decider, decided
+from salutary.remedies.decisions import Decider, Told
 from salutary.remedies.fair import GapRemedy, as_library, columns_of, criterion_of, known_rows
 from salutary.remedies.plain import LabeledAndValidation
 
@@ -35,7 +35,7 @@ class GroupThresholds(Decider):
     positive: int
 
     def decisions(self, X: np.ndarray, groups: np.ndarray | None = None) -> np.ndarray:
-        D = decided(self.model.probabilities(X))
+        D = Told.of_probabilities(self.model.probabilities(X)).D
         rows = np.flatnonzero(np.isin(groups, self.groups)) if groups is not None else np.empty(0, int)
         if groups is not None and len(rows):
             with as_library():
