@@ -1,0 +1,88 @@
+"""study=objectives: what it measures, against refits by hand, and what it refuses."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+
+pytest.importorskip("fairlearn")
+pytest.importorskip("oxonfair")
+
+STUDY = (
+    *("dataset=table", "dataset.path=people.csv", "dataset.target=hired", "dataset.group=sex"),
+    *("dataset.group_is_feature=false", "n_init=40", "strategy=salutary_greedy", "rounds=0", "budget=1"),
+    *("objective=demographic_parity", "objective.positive=yes", "study=objectives", "study.n_labeled=60"),
+    *("study.n_validation=40", "study.remedies=[labeled_and_validation,salutary]", "study.judged=false"),
+)
+
+
+@pytest.fixture
+def people(tmp_path):
+    rng = np.random.default_rng(0)
+    n = 700
+    man = rng.random(n) < 0.5
+    frame = pd.DataFrame({"skill": rng.normal(size=n), "height": rng.normal(size=n) + 2 * man})
+    score = frame["skill"] + 0.4 * frame["height"] + rng.normal(size=n)
+    frame["sex"], frame["hired"] = np.where(man, "m", "f"), np.where(score > 0.5, "yes", "no")
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    return frame
+
+
+@pytest.fixture
+def study(salutary_run, tmp_path, people):
+    """A function from overrides to the tables by name."""
+
+    def run(*overrides):
+        status, out, err = salutary_run(*STUDY, *overrides, "force=true")
+        assert (status, err) == (0, ""), out + err
+        found = {}
+        for name in ("objectives", "absent"):
+            for file in tmp_path.glob(f"outputs/*/{name}.csv"):
+                found[name] = pd.read_csv(file)
+                file.unlink()
+        return found
+
+    return run
+
+
+def test_models_and_where_they_need_the_group(study):
+    found = study()
+    assert "absent" not in found
+    table = found["objectives"].set_index("model")
+    assert table["group_in"]["labeled_and_validation"] == "nowhere"
+    assert table["group_in"]["salutary"] == "in V"
+    assert table["group_in"]["exponentiated_gradient_05"] == "in L and V"
+    assert len(table) == 12 and table["held_out_figure"].isna().all()
+    plain = table.loc["labeled_and_validation"]
+    bounded = table.loc["exponentiated_gradient_01"]
+    assert bounded["test_figure"] < plain["test_figure"] and plain["test_accuracy"] > 0.6
+    assert (table["test_figure"].between(0, 1) & table["test_accuracy"].between(0, 1)).all()
+
+
+def test_without_the_groups_of_labelled_rows(study):
+    found = study("study.groups_of_labeled=false")
+    assert sorted(found["absent"]["model"]) == ["exponentiated_gradient_01", "exponentiated_gradient_05"]
+    assert set(found["absent"]["why"]) == {"it needs the groups of labelled rows"}
+    assert len(found["objectives"]) == 10
+
+
+def test_judged(study):
+    table = study("objective=worst_group", "~objective.positive", "study.judged=true")["objectives"]
+    table = table.set_index("model")
+    assert list(table.index) == ["average", "labeled_and_validation", "salutary", "group_weighted"]
+    assert table["held_out_figure"].between(0, 1).all() and table["weight"][1:].sum() == pytest.approx(1)
+    assert np.isfinite(table["held_out_objective"]).all()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["objective=loss", "~objective.positive"], "study=objectives needs an objective other than loss"),
+        (["strategy=margin"], "study=objectives needs model=logistic and a strategy that asks no human"),
+        (["study.remedies=[magic]"], "study.remedies: 'magic' is none of labeled, "),
+        (["study.n_validation=2"], "study.n_validation"),
+    ],
+)
+def test_what_it_refuses(salutary_run, people, overrides, message):
+    status, _, err = salutary_run(*STUDY, *overrides)
+    assert status != 0 and message in err and err.count("\n") == 1
