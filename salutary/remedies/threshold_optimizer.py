@@ -55,7 +55,7 @@ class ThresholdOptimizer(GapRemedy):
     name = "threshold_optimizer"
     about = "model of labelled + validation rows, thresholds of each group"
     package = "fairlearn"
-    group_in = "in V, in L too where it is known there, and of all that is predicted"
+    group_in = "in V; in L too where it is known there; of all that is predicted"
     compared_only = "it needs the group of whoever is predicted, and draws decisions at random"
 
     def rows(self, data: LabelledData) -> TrainingRows:
