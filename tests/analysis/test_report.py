@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hydra.core.global_hydra import GlobalHydra
+from people import people
 from scipy import stats
 
 from salutary import __main__
@@ -63,6 +64,8 @@ SMALL = {
     "scaling": "dataset=breast_cancer strategy=random,salutary n_pool=100,200 study.repeats=2",
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic,random_forest] study.rivals=false",
+    "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
+    "objective.positive=yes n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
     "confidence": "dataset=breast_cancer protocol=standard strategy=salutary,salutary_greedy "
     "strategy.confidence=0,1,2 n_validation=40,null rounds=1 seed=0,1",
 }
@@ -74,6 +77,7 @@ def outputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("outputs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        people().to_csv("people.csv", index=False)
         for name, arguments in SMALL.items():
             GlobalHydra.instance().clear()
             patch.setattr(sys, "argv", ["salutary-run", f"experiment={name}", *arguments.split()])

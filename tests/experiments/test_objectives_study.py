@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from people import people
 
 pytest.importorskip("fairlearn")
 pytest.importorskip("oxonfair")
@@ -16,20 +17,13 @@ STUDY = (
 PARITY = ("objective=demographic_parity", "objective.positive=yes")
 
 
-@pytest.fixture
-def people(tmp_path):
-    rng = np.random.default_rng(0)
-    n = 700
-    man = rng.random(n) < 0.5
-    frame = pd.DataFrame({"skill": rng.normal(size=n), "height": rng.normal(size=n) + 2 * man})
-    score = frame["skill"] + 0.4 * frame["height"] + rng.normal(size=n)
-    frame["sex"], frame["hired"] = np.where(man, "m", "f"), np.where(score > 0.5, "yes", "no")
-    frame.to_csv(tmp_path / "people.csv", index=False)
-    return frame
+@pytest.fixture(autouse=True)
+def table_of_people(tmp_path):
+    people().to_csv(tmp_path / "people.csv", index=False)
 
 
 @pytest.fixture
-def study(salutary_run, tmp_path, people):
+def study(salutary_run, tmp_path):
     """A function from overrides to the tables by name."""
 
     def run(*overrides):
@@ -86,6 +80,6 @@ def test_judged(study):
         ([*PARITY, "study.n_validation=2"], "study.n_validation"),
     ],
 )
-def test_what_it_refuses(salutary_run, people, overrides, message):
+def test_what_it_refuses(salutary_run, overrides, message):
     status, _, err = salutary_run(*STUDY, *overrides)
     assert status != 0 and message in err and "\n" not in err.strip()
