@@ -66,6 +66,7 @@ def test_judged(study):
     assert list(table.index) == ["average", "labeled_and_validation", "salutary", "group_weighted"]
     assert table["held_out_figure"].between(0, 1).all() and table["weight"][1:].sum() == pytest.approx(1)
     assert np.isfinite(table["held_out_objective"]).all()
+    assert table["group_in"]["average"] == "in L and V"
 
 
 @pytest.mark.parametrize(

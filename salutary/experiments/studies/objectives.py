@@ -124,7 +124,8 @@ class Objectives(Study):
             rows[-1] |= _held_out(member.told, V, data)
         told = Told.of(found.handed, test)
         own = Told.of_probabilities(found.handed_probabilities)
-        return [self._row(AVERAGE, "", told, test, data, 1.0) | _held_out(own, V, data), *rows]
+        average = self._row(AVERAGE, _of_average(data), told, test, data, 1.0)
+        return [average | _held_out(own, V, data), *rows]
 
     def _fitted(self, judge: Judge, data: LabelledData, test: Part) -> list[dict]:
         nothing = {"held_out_objective": np.nan, "held_out_figure": np.nan, "held_out_accuracy": np.nan}
@@ -152,6 +153,13 @@ class Objectives(Study):
             "test_accuracy": float(told.hits(test.y).mean()),
             "weight": weight,
         }
+
+
+def _of_average(data: LabelledData) -> str:
+    """Where an average of all that applies needs the group: its weights are by V's objective, at least."""
+    if data.criterion is None or not data.criterion.needs_groups:
+        return NOWHERE
+    return "in V" if data.labeled.groups is None else "in L and V"
 
 
 def _held_out(told: Told, V: Part, data: LabelledData) -> dict[str, float]:
