@@ -19,7 +19,7 @@ Some hundred labelled rows, validation rows V, a pool; models made of them, on t
 objective (a gap between groups: lower is better; the accuracy of the worst group: higher is) and accuracy,
 with standard errors over seeds. `group in`: whose group has to be known. A model whose decisions are drawn at
 random is measured at its exact expectation. `salutary`: labelling by V's objective."""
-VARIED = ("objective", "study.n_validation")
+VARIED = ("objective._target_", "study.n_validation")
 COLUMNS = (
     *("objective", "n_validation", "n_test", "model", "group_in", "test_objective", "test_figure"),
     *("test_accuracy", "weight", "held_out_objective", "held_out_figure", "held_out_accuracy"),
