@@ -26,6 +26,27 @@ def planted(n_classes=2, n_labeled=200, n_validation=80, d=4, seed=0, n_test=200
     return LabelledData(L, V, n_classes, **settings), test
 
 
+def grouped(
+    criterion, n_labeled=200, n_validation=120, n_test=3000, seed=0, n_groups=2, n_classes=2, **settings
+):
+    """L, V and test rows of groups that differ in a feature and in how often they are of a higher class.
+
+    The feature says a little of the class within a group, and more of the group.
+    """
+    rng = np.random.default_rng(seed)
+
+    def rows(n):
+        groups = rng.integers(0, n_groups, n)
+        X = rng.normal(size=(n, 4))
+        X[:, 0] += 2.0 * groups
+        score = X[:, 1] + 0.5 * X[:, 0] + 0.7 * groups + rng.normal(size=n)
+        edges = np.linspace(-1, 1 + 2 * (n_groups - 1), n_classes + 1)[1:-1] if n_classes > 2 else [0.9]
+        return Part(X, np.searchsorted(edges, score), groups=groups)
+
+    L, V, test = (rows(n) for n in (n_labeled, n_validation, n_test))
+    return LabelledData(L, V, n_classes, criterion=criterion, seed=seed, **settings), test
+
+
 def with_labels(data, y):
     return replace(data, labeled=Part(data.labeled.X, y))
 

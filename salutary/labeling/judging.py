@@ -21,6 +21,7 @@ from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
 from salutary.remedies.catalogue import all_remedies, named
+from salutary.remedies.decisions import Told
 from salutary.remedies.diagnosis import Diagnosis, diagnose
 from salutary.remedies.figures import Figure, figures_of
 from salutary.remedies.judge import Judge
@@ -152,21 +153,32 @@ class Remedying:
     @cached_property
     def chosen(self) -> list[Remedy]:
         """Raises SalutaryError for a name of none."""
-        return all_remedies() if self.remedies is True else named(list(self.remedies or []))
+        criterion = self.aim.criterion
+        if self.remedies is True:
+            return all_remedies(criterion)
+        return named(list(self.remedies or []), criterion=criterion)
 
     def check(self, data: LabelledData, has_pool: bool) -> None:
         """Raises SalutaryError if ``combine``, or a remedy that is named, needs what is not there."""
         judge = Judge(self.chosen, self.bases)
         names = judge.names(data, has_pool)
         if self.chosen and self.combine not in (AVERAGE, BEST, *names):
-            raise SalutaryError(f"combine={self.combine} needs {_needs(self.combine, data)}")
+            raise SalutaryError(f"combine={self.combine} needs {self._needs(self.combine, data)}")
         fitted, suited = _without_bases(names), _without_bases(judge.all_names)
         asked = [remedy.name for remedy in self.chosen] if self.remedies is not True else []
         for name in asked:
             if name in suited - fitted:
-                raise SalutaryError(f"remedies: {name} needs {_needs(name, data)}")
+                raise SalutaryError(f"remedies: {name} needs {self._needs(name, data)}")
         if asked and not fitted & {*asked}:
             raise SalutaryError(f"remedies: {asked[0]} needs logistic among model.candidates")
+
+    def _needs(self, name: str, data: LabelledData) -> str:
+        """What a model that could be fitted, but not to these data, lacks."""
+        lacks = {remedy.name: remedy.lacks(data) for remedy in self.chosen}.get(name.rpartition("-")[2])
+        if lacks:
+            return lacks
+        of_sources = "source=" if data.sources is None else "two sources at least"
+        return of_sources if "source" in name else "pool="
 
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float
@@ -181,12 +193,6 @@ class Remedying:
         with naming_bar("judging", n_fits, self.progress) as judge.started:
             found = judge.judge(data, folds, given, self.combine)
         return found if self.aim.at_most is None else found.bounded(self.aim.at_most)
-
-
-def _needs(name: str, data: LabelledData) -> str:
-    """What a model that could be fitted, but not to these data, lacks."""
-    of_sources = "source=" if data.sources is None else "two sources at least"
-    return of_sources if "source" in name else "pool="
 
 
 def _without_bases(names: list[str]) -> set[str]:
@@ -209,10 +215,10 @@ def judged(
     tested_figures: dict[str, Figure] = {}
     if inputs.test:
         rows = part(inputs.test.rows)
-        models = {HANDED: judgement.handed} | {name: judgement.model(name) for name in judgement.names}
-        predicted = {name: model.probabilities(rows.X) for name, model in models.items()}
-        tested = {name: _measured(P, rows, data.criterion) for name, P in predicted.items()}
-        tested_figures = figures_of(predicted, rows, data.criterion, data.seed)
+        told = {HANDED: Told.of(judgement.handed, rows)}
+        told |= {name: judgement.told(name, rows) for name in judgement.names}
+        tested = {name: _measured(each, rows, data.criterion) for name, each in told.items()}
+        tested_figures = figures_of(told, rows, data.criterion, data.seed)
     found = diagnose(data, names, inputs.classes.names, columns, sample)
     figures = held_out_figures(judgement, data.seed)
     return Judged(judgement, found, tested, majority_of(data), figures, tested_figures)
@@ -222,16 +228,17 @@ def held_out_figures(found: Judgement, seed: int) -> dict[str, Figure]:
     """Of the held-out rows, by model, the handed one first; none where nothing was held out."""
     if not found.folds:
         return {}
-    predicted = {HANDED: found.handed_probabilities} | {name: found.predicted(name) for name in found.names}
-    return figures_of(predicted, found.validation, found.criterion, seed)
+    told = {HANDED: Told.of_probabilities(found.handed_probabilities)}
+    told |= {name: found.told(name) for name in found.names}
+    return figures_of(told, found.validation, found.criterion, seed)
 
 
 def majority_of(data: LabelledData) -> Measured:
     """What is lost and hit on V by always saying the class shares of L."""
     shares = np.bincount(data.labeled.y, minlength=data.n_classes) / len(data.labeled)
     constant = np.tile(shares, (len(data.validation), 1))
-    return _measured(constant, data.validation, data.criterion)
+    return _measured(Told.of_probabilities(constant), data.validation, data.criterion)
 
 
-def _measured(P: np.ndarray, rows: Part, criterion: Criterion | None) -> Measured:
-    return values_of(P, rows, criterion), P.argmax(1) == rows.y
+def _measured(told: Told, rows: Part, criterion: Criterion | None) -> Measured:
+    return values_of(told.P, rows, criterion), told.hits(rows.y)

@@ -110,6 +110,9 @@ def _models(facts: dict) -> list[dict]:
 
 def _model(each: dict, falls: str, objective: dict | None) -> dict:
     row = {"model": each["name"], "what it is": each["about"]}
+    if objective:
+        row["the group is needed"] = each.get("group_in", "")
+        row["what it is"] += f" (compared only: {each['compared_only']})" if each.get("compared_only") else ""
     for prefix, what in (("held_out_", "held-out"), ("test_", "test")):
         if f"{prefix}loss" in each:
             loss, error = each[f"{prefix}loss"], each[f"{prefix}standard_error"]

@@ -30,11 +30,13 @@ def facts_of(judged: Judged) -> dict:
         },
         "remedies": [
             {"name": name, "about": about(found, name), "weight": found.weights.get(name, 0.0)}
+            | _of_groups(found, name)
             | _measures(judged, name)
             for name in found.names
         ],
         "dropped": list(found.dropped),
         "refused": list(found.refused),
+        "absent": dict(found.absent) if found.criterion else {},
         "diagnosis": _diagnosis(judged.diagnosis),
     }
 
@@ -64,6 +66,17 @@ def _measures(judged: Judged, name: str) -> dict:
             figure = {"figure": figures[name].value, "figure_error": figures[name].error}
             measures |= {f"{prefix}{key}": _or_none(value) for key, value in figure.items()}
     return measures
+
+
+def _of_groups(found: Judgement, name: str) -> dict[str, str]:
+    """Whose group it needs, and why it is compared only if it is; nothing of the mean loss."""
+    if found.criterion is None:
+        return {}
+    member = None if name == VOTE else found[name]
+    return {
+        "group_in": member.group_in if member else "",
+        "compared_only": member.compared_only if member else "",
+    }
 
 
 def _or_none(value: float) -> float | None:

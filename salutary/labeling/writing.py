@@ -121,7 +121,7 @@ class Writer:
         if self.result.judged:
             found = self.result.judged.judgement
             files["model.skops"] = self._saved_average(found.handed)
-            for name in found.names:
+            for name in found.can_be_handed:
                 files[f"models/{name}.skops"] = self._saved_average(found.model(name))
         return files
 

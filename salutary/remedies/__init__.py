@@ -10,6 +10,8 @@ distributions. Any base model (:mod:`salutary.remedies.base_models`) is fitted t
 - ``noise``: labels that are wrong by a noise matrix, one for all or one for each source. ``sources``: which
   to take. ``cleaned``: without the rows that cross-validation denies. ``salutary``: with labels given to the
   pool.
+- Where models are to be good at something else than the mean log-loss, what the field has for it:
+  ``fair_weights``, ``exponentiated_gradient``, ``threshold_optimizer``, ``inferred_groups``, of ``fair``.
 - ``judge``, ``average``: losses out of fold, weights, and the model that is handed over. ``diagnosis``,
   ``shift``: what is wrong with L.
 """
@@ -103,13 +105,14 @@ class TrainingRows:
         data: LabelledData,
         use: np.ndarray | float = 1.0,
         labels: np.ndarray | None = None,
-        validation: float = 1.0,
+        validation: np.ndarray | float = 1.0,
         assigned: bool = False,
         tuned_on: str = "validation",
         l2: float | None = None,
     ) -> Self:
         """L's rows with weights ``use`` (n_L,) and distributions ``labels`` (n_L, C), as given by default;
-        V's rows, each weighing ``validation``; and the pool rows with labels if they are ``assigned``.
+        V's rows, weighing ``validation``, one number or (n_V,); and the pool rows with labels if they are
+        ``assigned``.
 
         Rows without weight are left out. ``tuned_on``: validation, labeled or all (L and V).
         """
@@ -119,7 +122,7 @@ class TrainingRows:
         pool = data.assigned if assigned and data.assigned else Part(L.X[:0], L.y[:0])
         parts = ("labeled", "validation", "pool")
         part = np.repeat(np.arange(3), [len(L), len(V), len(pool)])
-        every = np.concatenate([weights, np.full(len(V), validation), np.ones(len(pool))])
+        every = np.concatenate([weights, np.broadcast_to(validation, (len(V),)), np.ones(len(pool))])
         kept = np.flatnonzero(every > 0)
         tuned = [parts.index(tuned_on)] if tuned_on != "all" else [0, 1]
         return cls(
@@ -127,7 +130,7 @@ class TrainingRows:
             np.concatenate([q, data.one_hot(V.y), data.one_hot(pool.y)])[kept],
             every[kept],
             np.flatnonzero(np.isin(part[kept], tuned)),
-            weights / (validation or 1.0),
+            weights / (np.mean(validation) or 1.0),
             q,
             l2 if data.l2 is None else data.l2,
         )
@@ -161,16 +164,24 @@ class Remedy(ABC):
     """The contract. ``name``: in settings and files. ``about``: what is done, for a reader.
 
     ``suits_all``: whether base models other than the linear one are fitted to its rows by default.
+    ``group_in``: where it needs the groups of rows, in words; empty if nowhere. ``compared_only``: why its
+    models are measured, but can be no part of what is handed over; empty if they can.
     """
 
     name: str
     about: str
     suits_all = False
     is_plain = False
+    group_in = ""
+    compared_only = ""
 
     def applies(self, data: LabelledData) -> bool:
         """Whether there is what it needs."""
-        return True
+        return not self.lacks(data)
+
+    def lacks(self, data: LabelledData) -> str:
+        """Why it does not apply, if a reader is to be told."""
+        return ""
 
     @abstractmethod
     def rows(self, data: LabelledData) -> TrainingRows:

@@ -9,6 +9,7 @@ import numpy as np
 
 from salutary.engine.objectives import Criterion
 from salutary.remedies import Part
+from salutary.remedies.decisions import Told
 from salutary.system.seeding import stream
 
 # Draws of rows that a standard error is taken over.
@@ -23,25 +24,25 @@ class Figure:
     error: float
 
 
-def figure_of(P: np.ndarray, rows: Part, criterion: Criterion, seed: int) -> Figure:
-    """The figure of the decisions by probabilities P (n, C), its error bootstrapped over the rows (n).
+def figure_of(told: Told, rows: Part, criterion: Criterion, seed: int) -> Figure:
+    """The figure of what a model says of ``rows`` (n), its error bootstrapped over them.
 
     Efron, "Bootstrap methods: another look at the jackknife", 1979. Draws in which a group or class is
     missing do not count; the rows are drawn alike for all models.
     """
-    rng, values = stream(seed, "figures"), []
-    groups = np.full(len(rows), -1) if rows.groups is None else rows.groups
+    rng, values, n = stream(seed, "figures"), [], len(rows)
+    bare = Part(np.empty((n, 0)), rows.y, groups=rows.groups)
     for _ in range(DRAWS):
-        drawn = rng.integers(len(rows), size=len(rows))
-        values.append(criterion.figure(P[drawn], rows.y[drawn], groups[drawn]))
+        drawn = rng.integers(n, size=n)
+        values.append(told[drawn].figure(bare[drawn], criterion))
     error = np.nanstd(values, ddof=1) if np.isfinite(values).sum() > 1 else np.nan
-    return Figure(criterion.figure(P, rows.y, rows.groups), float(error))
+    return Figure(told.figure(rows, criterion), float(error))
 
 
 def figures_of(
-    predicted: Mapping[str, np.ndarray], rows: Part, criterion: Criterion | None, seed: int
+    told: Mapping[str, Told], rows: Part, criterion: Criterion | None, seed: int
 ) -> dict[str, Figure]:
     """:func:`figure_of` each model by name; none of the mean loss."""
     if criterion is None:
         return {}
-    return {name: figure_of(P, rows, criterion, seed) for name, P in predicted.items()}
+    return {name: figure_of(each, rows, criterion, seed) for name, each in told.items()}

@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from salutary.errors import SalutaryError
-from salutary.remedies import Assigned, BaseModel, LabelledData, Predictor, Remedy, TrainingRows
+from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Predictor, Remedy, TrainingRows
 from salutary.remedies.base_models import Linear
+from salutary.remedies.decisions import Decider, Told
 from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member
 from salutary.remedies.plain import LabeledAndValidation
 
@@ -81,19 +82,22 @@ def _fitted(remedy: Remedy, base: BaseModel, data: LabelledData, rows: TrainingR
         raise _refusal(base, f"be fitted to {remedy.name}", error) from error
 
 
-def _predicted(base: BaseModel, model: Predictor, X: np.ndarray, n_classes: int) -> np.ndarray:
-    """Probabilities (n, C). Raises SalutaryError for a classifier of the user's that gives none."""
+def _told(base: BaseModel, model: Predictor, part: Part, n_classes: int) -> Told:
+    """What it says of the rows. Raises SalutaryError for a classifier of the user's that gives no
+    probabilities.
+    """
     try:
-        P = model.probabilities(X)
+        told = Told.of(model, part)
     except Exception as error:
         if base.is_linear:
             raise
         raise _refusal(base, "predict", error) from error
-    if P.shape != (len(X), n_classes) or not (P >= 0).all():
+    if told.P.shape != (len(part), n_classes) or not (told.P >= 0).all():
+        shape = told.P.shape
         raise SalutaryError(
-            f"model.candidates: {base.name} gives no probabilities of {n_classes} classes (shape {P.shape})"
+            f"model.candidates: {base.name} gives no probabilities of {n_classes} classes (shape {shape})"
         )
-    return P
+    return told
 
 
 def _refusal(base: BaseModel, what: str, error: Exception) -> SalutaryError:
@@ -152,11 +156,22 @@ class Judge:
         refused = [name for name in map(_name, pairs) if name not in members and name not in dropped]
         told = tuple(dropped), tuple(refused)
         result = Judgement(
-            ordered, data.validation, tuple(folds), combine, *told, data.criterion, None, data.seed
+            ordered,
+            data.validation,
+            tuple(folds),
+            combine,
+            *told,
+            criterion=data.criterion,
+            seed=data.seed,
+            absent=self._absent(whole),
         )
-        if combine not in (AVERAGE, BEST, *result.names):
-            raise SalutaryError(f"combine={combine} is none of average, best, {', '.join(result.names)}")
+        _check_combine(result)
         return result
+
+    def _absent(self, data: LabelledData) -> dict[str, str]:
+        """What remedies lack, by name, as far as there are words for it."""
+        lacking = {remedy.name: remedy.lacks(data) for remedy in self.remedies}
+        return {name: words for name, words in lacking.items() if words}
 
     def names(self, data: LabelledData, has_assigned: bool) -> list[str]:
         """Of what would be fitted, and the vote if there is one."""
@@ -204,15 +219,30 @@ class Judge:
     def _member(self, fit: _Fit, seen: _Folds) -> Member:
         """The fit, and what the same makes of each fold."""
         V = seen.validation
-        P, Z = np.full((len(V), fit.rows.q.shape[1]), np.nan), None
+        P, Z, D = np.full((len(V), fit.rows.q.shape[1]), np.nan), None, None
         for number, (data, held_out) in enumerate(seen):
             self.started(fit.name)
             model = _fitted(fit.remedy, fit.base, data, seen.rows(fit.remedy, number))
-            P[held_out] = _predicted(fit.base, model, V.X[held_out], P.shape[1])
+            told = _told(fit.base, model, V[held_out], P.shape[1])
+            P[held_out] = told.P
+            if isinstance(model, Decider):
+                D = np.full(P.shape, np.nan) if D is None else D
+                D[held_out] = told.D
             if isinstance(model, Linear):
                 Z = np.empty((len(V), len(model.W))) if Z is None else Z
                 Z[held_out] = model.logits(V.X[held_out])
         about = fit.remedy.about if fit.base.is_linear else f"{fit.base.name}: {fit.remedy.about}"
         made = fit.fitted, fit.rows.use, fit.rows.labels
         of = fit.remedy.name, fit.base.name, fit.remedy.is_plain
-        return Member(fit.name, about, *of, *made, P, Z)
+        told_of = fit.remedy.group_in, fit.remedy.compared_only
+        return Member(fit.name, about, *of, *made, P, Z, D, *told_of)
+
+
+def _check_combine(found: Judgement) -> None:
+    """Raises SalutaryError where ``combine`` names no member that can be handed over."""
+    if found.combine in (AVERAGE, BEST, *found.can_be_handed):
+        return
+    if found.combine in found.names:
+        raise SalutaryError(f"combine={found.combine}: {found[found.combine].compared_only}")
+    names = ", ".join(found.can_be_handed)
+    raise SalutaryError(f"combine={found.combine} is none of average, best, {names}")

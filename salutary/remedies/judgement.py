@@ -5,7 +5,8 @@ over.
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -16,6 +17,7 @@ from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
 from salutary.remedies import Part, Predictor
 from salutary.remedies.average import Average, mean_prediction, weights_of
+from salutary.remedies.decisions import Told
 from salutary.remedies.figures import Figure, figure_of
 from salutary.system.seeding import stream
 
@@ -47,7 +49,9 @@ class Member:
     out.
 
     ``P`` (n_V, C): probabilities; ``Z`` (n_V, K): logits of a linear one. ``use`` (n_L,) and ``labels``
-    (n_L, C): what it made of L's rows.
+    (n_L, C): what it made of L's rows. ``D`` (n_V, C): the probability of each decision, of one that draws
+    them at random; ``P`` then is clipped D. ``group_in``, ``compared_only``: see
+    :class:`salutary.remedies.Remedy`.
     """
 
     name: str
@@ -60,13 +64,21 @@ class Member:
     labels: np.ndarray
     P: np.ndarray
     Z: np.ndarray | None
+    D: np.ndarray | None = None
+    group_in: str = ""
+    compared_only: str = ""
+
+    @property
+    def told(self) -> Told:
+        """Of the rows of V that it did not see."""
+        return Told.of_probabilities(self.P) if self.D is None else Told(self.P, self.D, True)
 
 
 @dataclass(frozen=True)
 class Judgement:
     """What V says. ``validation``: its rows, ``folds``: those of V. ``criterion``: what models are to be good
     at; None: their mean log-loss. ``dropped``: names of members that took too long, ``refused``: of those
-    whose base model takes no weights, which they have.
+    whose base model takes no weights, which they have; ``absent``: by the names of remedies, what they lack.
 
     ``combine``: average, best, or the name of a member. Without folds nothing is judged: then the linear
     model of L + V is handed over, unless another is named. ``at_most``: bound of the criterion's figure that
@@ -82,6 +94,7 @@ class Judgement:
     criterion: Criterion | None = None
     at_most: float | None = None
     seed: int = 0
+    absent: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def y(self) -> np.ndarray:
@@ -92,6 +105,12 @@ class Judgement:
     def names(self) -> list[str]:
         """Of all that have a weight: the members, then the vote of the plain ones if there are several."""
         return [member.name for member in self.members] + [VOTE] * self.has_vote
+
+    @property
+    def can_be_handed(self) -> list[str]:
+        """Those of ``names`` that are not only compared."""
+        only = {member.name for member in self.members if member.compared_only}
+        return [name for name in self.names if name not in only]
 
     @property
     def plain(self) -> list[Member]:
@@ -113,8 +132,10 @@ class Judgement:
 
     @cached_property
     def hits(self) -> dict[str, np.ndarray]:
-        """Whether the likeliest class is the true one, as ``losses``."""
-        return {name: self._predicted({name: 1.0}).argmax(1) == self.y for name in self.names}
+        """Whether the likeliest class is the true one, as ``losses``; of decisions that are drawn at random
+        the probability that they are right.
+        """
+        return {name: self.told(name).hits(self.y) for name in self.names}
 
     @cached_property
     def weights(self) -> dict[str, float]:
@@ -143,6 +164,13 @@ class Judgement:
     def handed_losses(self) -> np.ndarray:
         return self._values(self.handed_probabilities)
 
+    def told(self, name: str, part: Part | None = None) -> Told:
+        """What a member, or the vote, says of a part; of V without the rows that are told of."""
+        if part is not None:
+            is_member = name in {member.name for member in self.members}
+            return Told.of(self[name].fitted if is_member else self.model(name), part)
+        return Told.of_probabilities(self.predicted(VOTE)) if name == VOTE else self[name].told
+
     def predicted(self, name: str) -> np.ndarray:
         """What a member, or the vote, says of the rows of V that it did not see, (n_V, C)."""
         return self._predicted({VOTE: 1.0}) if name == VOTE else self[name].P
@@ -169,18 +197,18 @@ class Judgement:
         this; if none's is, the one of which that is least. And whether it is.
         """
         upper, accuracy = {}, {}
-        for name in self.names:
+        for name in self.can_be_handed:
             figure = self._figure_on(name, rows)
             upper[name] = np.nan_to_num(figure.value + figure.error, nan=np.inf)
             accuracy[name] = self.hits[name][rows].mean()
-        below = [name for name in self.names if upper[name] <= at_most]
+        below = [name for name in upper if upper[name] <= at_most]
         if below:
             return max(below, key=lambda name: accuracy[name]), True
-        return min(self.names, key=lambda name: upper[name]), False
+        return min(upper, key=lambda name: upper[name]), False
 
     def _figure_on(self, name: str, rows: np.ndarray) -> Figure:
         assert self.criterion is not None
-        return figure_of(self.predicted(name)[rows], self.validation[rows], self.criterion, self.seed)
+        return figure_of(self.told(name)[rows], self.validation[rows], self.criterion, self.seed)
 
     def model(self, name: str) -> Average:
         """Of a member, or the vote."""
@@ -201,12 +229,13 @@ class Judgement:
             return {self.combine: 1.0}
         if not self.folds:
             return {self.plain[0].name: 1.0}
-        losses = np.stack([self._values(self.predicted(name)[rows], rows) for name in self.names])
+        names = self.can_be_handed
+        losses = np.stack([self._values(self.predicted(name)[rows], rows) for name in names])
         if self.combine == BEST:
-            return {self.names[int(losses.sum(1).argmin())]: 1.0}
+            return {names[int(losses.sum(1).argmin())]: 1.0}
         plain = {member.name for member in self.plain} | {VOTE}
-        weights = weights_of(losses, np.array([name in plain for name in self.names]))
-        return {name: float(weight) for name, weight in zip(self.names, weights, strict=True) if weight}
+        weights = weights_of(losses, np.array([name in plain for name in names]))
+        return {name: float(weight) for name, weight in zip(names, weights, strict=True) if weight}
 
     def _values(self, P: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """:func:`values_of` probabilities P (m, C) of some rows of V, or of all."""

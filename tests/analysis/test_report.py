@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hires import hires
 from hydra.core.global_hydra import GlobalHydra
 from scipy import stats
 
@@ -63,6 +64,8 @@ SMALL = {
     "scaling": "dataset=breast_cancer strategy=random,salutary n_pool=100,200 study.repeats=2",
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic,random_forest] study.rivals=false",
+    "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
+    "objective.positive=yes n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
     "confidence": "dataset=breast_cancer protocol=standard strategy=salutary,salutary_greedy "
     "strategy.confidence=0,1,2 n_validation=40,null rounds=1 seed=0,1",
 }
@@ -74,6 +77,7 @@ def outputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("outputs")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
+        hires().to_csv("people.csv", index=False)
         for name, arguments in SMALL.items():
             GlobalHydra.instance().clear()
             patch.setattr(sys, "argv", ["salutary-run", f"experiment={name}", *arguments.split()])

@@ -154,7 +154,7 @@ def _labelled(
 ) -> Assigned:
     """By the rows ``seen`` of V; the model's penalty is tuned on them."""
     labeled, validation = (
-        Rows(torch.from_numpy(part.X), torch.from_numpy(part.y))
+        Rows(torch.from_numpy(part.X), torch.from_numpy(part.y), _groups(part))
         for part in (data.labeled, data.validation[seen])
     )
     fitted = copy.copy(model)
@@ -162,10 +162,14 @@ def _labelled(
     fitted.tune(labeled.X, labeled.y, stream(data.seed, "model"), (validation.X, validation.y))
     fitted.fit(labeled.X, labeled.y)
     pool = torch.from_numpy(X_pool)
-    view = Track.start(labeled, validation, data.n_classes).view(pool)
+    view = Track.start(labeled, validation, data.n_classes, data.criterion).view(pool)
     n = min(ROUNDS * budget, len(pool))
     chooser = strategy.for_validation(len(data.validation))
     proposal = chooser.propose(copy.copy(fitted), view, n, stream(data.seed, "strategy"))
     rows = proposal.indices.numpy(force=True)
     assert proposal.labels is not None
     return Assigned(X_pool[rows], proposal.labels.numpy(force=True), fitted.l2_)
+
+
+def _groups(part: Part) -> torch.Tensor | None:
+    return None if part.groups is None else torch.from_numpy(part.groups)

@@ -65,7 +65,7 @@ def draw(
     n = min(n, len(source) - 2 * sizes.validation if source is target else len(source))
     if n < 1 or len(target) < sizes.validation + 2:
         raise SalutaryError(
-            f"study=remedies: the table has {len(y)} rows, too few for study.n_validation={n_validation}"
+            f"study: the table has {len(y)} rows, too few for study.n_validation={n_validation}"
         )
     labeled = rng.permutation(source)[:n]
     rest = rng.permutation(np.setdiff1d(target, labeled))
