@@ -71,6 +71,10 @@ def _notes(found: Judged) -> list[str]:
     notes = [found.warning] if found.warning else []
     if dropped := found.judgement.dropped:
         notes.append(f"max_seconds: not judged for lack of time: {', '.join(dropped)}")
+    if compared := [member.name for member in found.judgement.members if member.compared_only]:
+        notes.append(f"compared, but not to be handed over: {', '.join(compared)}")
+    if found.judgement.criterion and (absent := found.judgement.absent):
+        notes += [f"not fitted: {name}, {why}" for name, why in absent.items() if "pip" in why]
     if refused := found.judgement.refused:
         notes.append(f"not fitted, since these base models take no weights: {', '.join(refused)}")
     return notes
