@@ -12,7 +12,7 @@ from salutary.analysis.style import label
 from salutary.experiments.collect import flattened
 
 # No reference line depends on these; on which strategy it is one may, with baselines_use_validation.
-OF_STRATEGIES = ("strategy.", "rounds", "budget", "reference")
+OF_STRATEGIES = ("strategy.", "objective", "rounds", "budget", "reference")
 # But those of remedies that take the labels which a run assigned, and what is made of some of them.
 OF_RUNS = ("remedy_salutary", "remedies_average")
 
@@ -38,6 +38,8 @@ def settings_of(facts: pd.DataFrame) -> pd.DataFrame:
         for each in facts["settings"]
     ]
     settings = pd.DataFrame(texts, index=facts.index).drop(columns="seed").fillna("null")
+    if "objective._target_" in settings:
+        settings = settings.drop(columns="objective._target_").assign(objective=facts["objective"])
     for setting, values in settings.items():
         firsts = values.drop_duplicates()
         files = firsts[firsts.str.fullmatch(CHECKSUM)]

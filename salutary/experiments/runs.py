@@ -108,8 +108,8 @@ def _text(file: Path) -> str:
 
 def read_facts(folders: list[Path]) -> pd.DataFrame:
     """One row per finished run, indexed by its path: names, seed, :data:`SETTINGS`, ``settings`` (all of
-    them), ``references`` (as in run.json), ``seconds``, ``versions``, ``platform``, ``device``,
-    ``git_commit``.
+    them), ``references`` (as in run.json), the names of its ``objective`` and ``figure``, ``seconds``,
+    ``versions``, ``platform``, ``device``, ``git_commit``.
 
     Raises SalutaryError naming the file that is not as docs/records.md says.
     """
@@ -121,6 +121,8 @@ def read_facts(folders: list[Path]) -> pd.DataFrame:
             facts = json.loads(_text(file))
             row = {name: facts[name] for name in (*names, "versions", "platform", "device", "git_commit")}
             row["settings"] = _of_today(row["settings"])
+            objective = facts.get("objective") or {"name": "loss", "figure": "accuracy"}
+            row |= {"objective": objective["name"], "figure": objective["figure"]}
             row |= {name: row["settings"][name] for name in SETTINGS}
         except json.JSONDecodeError as error:
             raise SalutaryError(f"{file}, line {error.lineno}: {error.msg}") from error

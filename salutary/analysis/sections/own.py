@@ -27,10 +27,21 @@ def section(records: Records) -> Section:
         rows = pd.concat([final[final["run"].isin(runs)], lines])
         tables[name] = means(rows)
         figures[name] = draw_curves(rounds, lines)
+        of_objectives = _figures(final, records.facts.loc[runs])
+        tables |= {f"{name}-{kind}": each for kind, each in of_objectives.items()}
         text += [
             f"protocol={protocol}, model={model}: final test accuracy, per cent, mean ± deviation over "
             "the seeds.",
             markdown_table(cells(tables[name])),
             f"![Accuracy by round, protocol={protocol}, model={model}]({name}.png)",
         ]
+        for kind, each in of_objectives.items():
+            text += [f"Final {kind.replace('_', ' ')} on test rows, times 100:", markdown_table(cells(each))]
     return Section(TITLE, "\n\n".join(text), figures, tables)
+
+
+def _figures(final: pd.DataFrame, facts: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Means of what is reported of objectives other than the mean loss, by the name of the figure."""
+    final = final.assign(value=100 * final["test_figure"])
+    of = {kind: final[final["run"].isin(runs.index)] for kind, runs in facts.groupby("figure")}
+    return {str(kind): means(rows, "value") for kind, rows in of.items() if rows["value"].notna().any()}
