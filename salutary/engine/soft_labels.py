@@ -1,44 +1,52 @@
-"""Pool rows that join with label distributions: along a path, ever more by influence.
+"""Pool rows that join with label distributions: ever more by influence, along a path.
 
-On labelled rows L, each of weight 1, and u pool rows, each of weight a, the model is the optimum of
+On labelled rows L, each of weight 1, and u pool rows, each of weight a, the model is the optimum W(q) of
 
     J(W) = sum over L of loss(x, y; W) + a sum over the pool of sum over c of q_c loss(x, c; W)
-           + 1/2 sum(penalty * W^2),                                      a = weight * n_L / u,
+           + 1/2 sum(penalty * W^2),                                      a = weight * n_L / u.
 
-and the distributions follow the influences I on an objective F at that model (its Hessian is that of J),
+With I the influences on an objective F at that model, its Hessian that of J, dF(W(q))/dq_c = -a I(x, c), exactly.
+So, p being what the model of L alone predicts,
 
-    q_c  proportional to  p_c exp(n_L I(x, c) / rho),
+    F(W(q)) + rho weight mean over the pool of KL(q || p)
 
-p what the model of L alone predicts. So q maximises n_L sum over c of q_c I(x, c) - rho KL(q || p): predicted
-falls, at the price of leaving the prediction. I is of one row of weight 1, and n_L I hardly depends on how
-many rows there are. One step is q <- (q + the above) / 2 and a refit; rho falls from large to small, and with
-it F on the rows that it is taken on. At rho = infinity q = p, which leaves the model of L where it is: there
-the pool's rows have no gradient. At rho = 0 each q would be the one label of the highest influence.
+is least where  q_c is proportional to  p_c exp(n_L I(x, c) / rho):  the labels that lower F, at the price of
+leaving the prediction. (n_L I hardly depends on how many rows there are.) :meth:`SoftLabels.path` goes there
+for one rho after the other, from large to small, by steps towards these distributions that are shortened until
+the sum above falls: the generalised conditional gradient. At rho = infinity q = p, and W is the model of L:
+there the pool's rows have no gradient.
 
-What follows F on a few rows too closely does not lower it on others; how far to go, held-out folds of these
-rows say (:func:`held_out_values`). Nothing but F's gradient is needed, so that only the rows that F is taken on
-need to know what it asks for, such as groups.
+F on few rows can be lowered further than F on others follows, and a gap between groups that is closed on them is
+still open elsewhere. :meth:`SoftLabels.beyond` does not stop there: half of each label is the prediction, half
+the distribution above with the influences at the model of L, and as rho falls, nothing is measured anew. F on
+its own rows then rises again. How far to go, held-out folds of these rows say (:func:`held_out_values`).
+Nothing but F's values and gradients are needed: only the rows that F is taken on have to know what it asks for,
+such as groups.
 
-The influences are those of Koh & Liang, "Understanding black-box predictions via influence functions", ICML
-2017; the distributions are those of entropic mirror descent that always starts at p (Beck & Teboulle, "Mirror
-descent and nonlinear projected subgradient methods", Operations Research Letters 2003).
+Koh & Liang, "Understanding black-box predictions via influence functions", ICML 2017; Bredies, Lorenz & Maass,
+"A generalized conditional gradient method and its connection to an iterative shrinkage method",
+Computational Optimization and Applications 2009.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.special import rel_entr
 
 from salutary.engine.objective import Objective, OfLogits
 from salutary.engine.optimum import Optimum
 from salutary.engine.soft_regression import SoftRegression, logits, of_classes, to_probabilities
 
-# rho along the path, in units of n_L times an influence; and the damped steps at each.
+# rho along the path, in units of n_L times an influence, and steps at each.
 RHOS = (10.0, 10**0.5, 1.0, 10**-0.5, 0.1)
-DAMPED_STEPS = 2
+UPDATES = 4
+# The share of the way that a step goes at first, and that is too small to go on with.
+SHARE, LEAST_SHARE = 0.5, 1e-3
 # Rows that stand for a larger pool: more of them, of the same total weight, change little.
 POOL_ROWS = 1500
 
@@ -74,19 +82,37 @@ class SoftLabels:
         """a, of one pool row."""
         return self.weight * len(self.X) / len(self.pool)
 
-    @property
+    @cached_property
     def start(self) -> SoftStep:
-        """The model of L, and what it predicts."""
+        """The model of L, and p."""
         ones = np.ones(len(self.X))
         W = SoftRegression(self.X, self.q, ones, self._has_intercept).fit(self.penalty)
         return SoftStep(np.inf, of_classes(logits(self.pool, W)), W)
 
     def path(self, rhos: Sequence[float] = RHOS) -> list[SoftStep]:
-        """The start, then where the damped steps at each of ``rhos``, all above 0, end."""
-        steps = [self.start]
+        """The start, then where the steps at each of ``rhos``, all above 0, end: at most ``UPDATES``."""
+        found, share = [self.start], SHARE
         for rho in rhos:
-            steps.append(self._after(steps[-1], rho, steps[0].q))
-        return steps
+            step = replace(found[-1], rho=rho)
+            for _ in range(UPDATES):
+                step, share = self._lowered(step, min(2 * share, SHARE))
+            found.append(step)
+        return found
+
+    def beyond(self, rho: float) -> SoftStep:
+        """Half of each label by the influences at the model of L, whatever F does then."""
+        start = replace(self.start, rho=rho)
+        return self._towards(start, self.aimed(start), 0.5)
+
+    def penalised(self, step: SoftStep) -> float:
+        """F + rho weight mean KL(q || p): what the steps at one rho lower."""
+        divergence = rel_entr(step.q, np.maximum(self.start.q, np.finfo(float).tiny)).sum(1).mean()
+        F = float(self.objective.value(torch.from_numpy(step.W)))
+        return F + step.rho * self.weight * float(divergence)
+
+    def influence(self, step: SoftStep) -> np.ndarray:
+        """I (u, C) of each pool row, as one more of weight 1, with each label at the model of a step."""
+        return self.optimum(step).influence(torch.from_numpy(self.pool)).numpy(force=True)
 
     def optimum(self, step: SoftStep) -> Optimum:
         """The model of a step, from which its influences follow."""
@@ -94,22 +120,34 @@ class SoftLabels:
         tensors = map(torch.from_numpy, (step.W, self.penalty, rows.X))
         return Optimum(*tensors, self.objective, weights=torch.from_numpy(rows.weights))
 
-    def influence(self, step: SoftStep) -> np.ndarray:
-        """I (u, C) at the model of a step."""
-        return self.optimum(step).influence(torch.from_numpy(self.pool)).numpy(force=True)
-
     def regression(self, q: np.ndarray) -> SoftRegression:
         """J with distributions q (u, C) of the pool's rows."""
         weights = np.repeat([1.0, self.pool_weight], [len(self.X), len(self.pool)])
-        X = np.concatenate([self.X, self.pool])
-        return SoftRegression(X, np.concatenate([self.q, q]), weights, self._has_intercept)
+        return SoftRegression(self._rows, np.concatenate([self.q, q]), weights, self._has_intercept)
 
-    def _after(self, step: SoftStep, rho: float, predicted: np.ndarray) -> SoftStep:
-        for _ in range(DAMPED_STEPS):
-            aimed = tilted(predicted, len(self.X) * self.influence(step) / rho)
-            q = (step.q + aimed) / 2
-            step = SoftStep(rho, q, self.regression(q).fit(self.penalty, step.W))
-        return step
+    def aimed(self, step: SoftStep) -> np.ndarray:
+        """p exp(n_L I / rho), normalised, with the influences at the model of a step, (u, C)."""
+        return tilted(self.start.q, len(self.X) * self.influence(step) / step.rho)
+
+    def _lowered(self, step: SoftStep, share: float) -> tuple[SoftStep, float]:
+        """A step of ``share`` of the way, or of as much of it as lowers :meth:`penalised`, and that share; the
+        same step where none does.
+        """
+        aimed, now = self.aimed(step), self.penalised(step)
+        while share > LEAST_SHARE:
+            found = self._towards(step, aimed, share)
+            if self.penalised(found) < now:
+                return found, share
+            share /= 2
+        return step, share
+
+    def _towards(self, step: SoftStep, aimed: np.ndarray, share: float) -> SoftStep:
+        q = step.q + share * (aimed - step.q)
+        return replace(step, q=q, W=self.regression(q).fit(self.penalty, step.W))
+
+    @cached_property
+    def _rows(self) -> np.ndarray:
+        return np.concatenate([self.X, self.pool])
 
     @property
     def _has_intercept(self) -> bool:
