@@ -183,8 +183,9 @@ class Remedying:
 
 def _needs(name: str, data: LabelledData) -> str:
     """What a model that could be fitted, but not to these data, lacks."""
-    of_sources = "source=" if data.sources is None else "two sources at least"
-    return of_sources if "source" in name else "pool="
+    if "source" in name:
+        return "source=" if data.sources is None else "two sources at least"
+    return "objective=" if "soft" in name and data.criterion is None else "pool="
 
 
 def _without_bases(names: list[str]) -> set[str]:

@@ -9,7 +9,7 @@ distributions. Any base model (:mod:`salutary.remedies.base_models`) is fitted t
 - ``plain``: L, V, both, V's rows weighted. ``transfer``: fine-tuned from L, calibrated on V.
 - ``noise``: labels that are wrong by a noise matrix, one for all or one for each source. ``sources``: which
   to take. ``cleaned``: without the rows that cross-validation denies. ``salutary``: with labels given to the
-  pool.
+  pool. ``soft``: with label distributions, for an objective.
 - ``judge``, ``average``: losses out of fold, weights, and the model that is handed over. ``diagnosis``,
   ``shift``: what is wrong with L.
 """
@@ -55,7 +55,8 @@ class LabelledData:
     ``sources`` (n_L,): numbers of who gave L's labels, from 0; None if that is not known. ``assigned``: what
     salutary labelling made of the pool, by these rows of V; None without. ``l2``: the penalty of all linear
     models; None: each is tuned. ``intercept``: whether they have one. ``seed``: of whatever is drawn.
-    ``criterion``: what the model is to be good at, None for the mean log-loss.
+    ``criterion``: what the model is to be good at, None for the mean log-loss. ``pool`` (u, d): a sample of
+    the pool's rows, without labels; None without.
     """
 
     labeled: Part
@@ -67,6 +68,7 @@ class LabelledData:
     intercept: bool = True
     seed: int = 0
     criterion: Criterion | None = None
+    pool: np.ndarray | None = None
 
     @property
     def n_sources(self) -> int:

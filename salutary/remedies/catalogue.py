@@ -10,6 +10,7 @@ from salutary.remedies.cleaned import Cleaned
 from salutary.remedies.noise import GoldLossCorrection, NoiseModel, NoisePerSource
 from salutary.remedies.plain import Labeled, LabeledAndValidation, Validation, Weighted
 from salutary.remedies.salutary import Salutary, SalutaryAndValidation
+from salutary.remedies.soft import soft_remedies
 from salutary.remedies.sources import ChosenSources
 from salutary.remedies.transfer import Calibrated, FineTuned
 
@@ -22,6 +23,7 @@ def all_remedies() -> list[Remedy]:
         *(GoldLossCorrection(3), GoldLossCorrection(30)),
         *(NoiseModel(3), NoiseModel(10), NoiseModel(30)),
         *(NoisePerSource(), ChosenSources(), Salutary(), SalutaryAndValidation()),
+        *soft_remedies(),
     ]
 
 
