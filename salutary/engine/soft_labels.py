@@ -5,26 +5,25 @@ On labelled rows L, each of weight 1, and u pool rows, each of weight a, the mod
     J(W) = sum over L of loss(x, y; W) + a sum over the pool of sum over c of q_c loss(x, c; W)
            + 1/2 sum(penalty * W^2),                                      a = weight * n_L / u.
 
-With I the influences on an objective F at that model, its Hessian that of J, dF(W(q))/dq_c = -a I(x, c), exactly.
-So, p being what the model of L alone predicts,
+With I the influences on an objective F at that model, its Hessian that of J, dF(W(q))/dq_c is -a I(x, c), but
+for a number that is the same for all c. So, p being what the model of L alone predicts,
 
     F(W(q)) + rho weight mean over the pool of KL(q || p)
 
-is least where  q_c is proportional to  p_c exp(n_L I(x, c) / rho):  the labels that lower F, at the price of
+is stationary where  q_c is proportional to  p_c exp(n_L I(x, c) / rho):  labels that lower F, at the price of
 leaving the prediction. (n_L I hardly depends on how many rows there are.) :meth:`SoftLabels.path` goes there
-for one rho after the other, from large to small, by steps towards these distributions that are shortened until
-the sum above falls: the generalised conditional gradient. At rho = infinity q = p, and W is the model of L:
-there the pool's rows have no gradient.
+for one rho after the other, from large to small, by steps towards these distributions that are shortened
+until the sum above falls: the generalised conditional gradient. At rho = infinity q = p, and W is the model
+of L: there the pool's rows have no gradient.
 
-F on few rows can be lowered further than F on others follows, and a gap between groups that is closed on them is
-still open elsewhere. :meth:`SoftLabels.beyond` does not stop there: half of each label is the prediction, half
-the distribution above with the influences at the model of L, and as rho falls, nothing is measured anew. F on
-its own rows then rises again. How far to go, held-out folds of these rows say (:func:`held_out_values`).
-Nothing but F's values and gradients are needed: only the rows that F is taken on have to know what it asks for,
-such as groups.
+F on few rows can be lowered further than F on others follows: a gap between groups that is closed on them is
+still open elsewhere. :meth:`SoftLabels.beyond` does not stop there: half of each label is the prediction,
+half the distribution above with the influences at the model of L; as rho falls, nothing is measured anew, and
+F on its own rows rises again. How far to go, held-out folds of these rows say (:func:`held_out_values`). Of F
+only values and gradients are needed: no other rows have to know what it asks for, such as groups.
 
-Koh & Liang, "Understanding black-box predictions via influence functions", ICML 2017; Bredies, Lorenz & Maass,
-"A generalized conditional gradient method and its connection to an iterative shrinkage method",
+Koh & Liang, "Understanding black-box predictions via influence functions", ICML 2017; Bredies, Lorenz &
+Maass, "A generalized conditional gradient method and its connection to an iterative shrinkage method",
 Computational Optimization and Applications 2009.
 """
 
@@ -117,8 +116,8 @@ class SoftLabels:
     def optimum(self, step: SoftStep) -> Optimum:
         """The model of a step, from which its influences follow."""
         rows = self.regression(step.q)
-        tensors = map(torch.from_numpy, (step.W, self.penalty, rows.X))
-        return Optimum(*tensors, self.objective, weights=torch.from_numpy(rows.weights))
+        W, penalty, X, weights = map(torch.from_numpy, (step.W, self.penalty, rows.X, rows.weights))
+        return Optimum(W, penalty, X, self.objective, weights=weights)
 
     def regression(self, q: np.ndarray) -> SoftRegression:
         """J with distributions q (u, C) of the pool's rows."""
@@ -130,8 +129,8 @@ class SoftLabels:
         return tilted(self.start.q, len(self.X) * self.influence(step) / step.rho)
 
     def _lowered(self, step: SoftStep, share: float) -> tuple[SoftStep, float]:
-        """A step of ``share`` of the way, or of as much of it as lowers :meth:`penalised`, and that share; the
-        same step where none does.
+        """A step of ``share`` of the way, or of as much of it as lowers :meth:`penalised`, and that share;
+        the same step where none does.
         """
         aimed, now = self.aimed(step), self.penalised(step)
         while share > LEAST_SHARE:

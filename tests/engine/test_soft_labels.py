@@ -1,4 +1,4 @@
-"""Soft labels by influence: against autograd, finite differences and dense formulas, and what they are for."""
+"""Soft labels by influence: against autograd, finite differences, dense formulas, and what they are for."""
 
 from dataclasses import replace
 
