@@ -177,7 +177,7 @@ def test_mistakes_are_one_line(mistake, salutary_label, files):
 
 def test_soft_labels_are_judged_by_the_objective_and_close_the_gap(label, files):
     names = "[labeled,salutary_soft_early,salutary_soft_middle,salutary_soft_late]"
-    facts, out = label(*GAP, "test=test.csv", f"remedies={names}", "rounds=2", "budget=10")
+    facts, _ = label(*GAP, "test=test.csv", f"remedies={names}", "rounds=2", "budget=10")
     models = {each["name"]: each for each in facts["remedies"]}
     gaps = {name: each["test_figure"] for name, each in models.items()}
     for stage in ("early", "middle", "late"):
