@@ -25,7 +25,7 @@ cuda = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
 SIZES = [(2, 8, True), (5, 8, False), (10, 64, True)]
-CONVEX = ("batchbald", "ibds", "isal", "salutary", "salutary_greedy", "salutary_gt")
+CONVEX = ("batchbald", "ibds", "isal", "salutary", "salutary_greedy", "salutary_gt", "salutary_soft")
 OTHERS = ("badge", "coreset", "entropy", "margin", "random", "self_training", "uncertainty")
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
 from salutary.experiments.held_out import repeated
 from salutary.experiments.loop import Plan
@@ -25,6 +26,7 @@ from salutary.remedies.catalogue import named
 from salutary.remedies.judge import Judge
 from salutary.remedies.judgement import Fold, folds_of
 from salutary.remedies.salutary import Salutary
+from salutary.remedies.soft import SalutarySoft
 from salutary.system.progress import naming_bar
 from salutary.system.rules import check
 from salutary.system.seeding import stream
@@ -64,9 +66,10 @@ class RemedyLines:
             if isinstance(remedy, Salutary) and not labels_alone:
                 left_out[remedy.name] = "rounds of a strategy that asks nobody, such as salutary_greedy"
             elif not isinstance(remedy, Salutary) and not remedy.applies(data):
-                left_out[remedy.name] = "labels of several sources, and a run knows of none"
+                left_out[remedy.name] = _needs(remedy)
+        V = data.validation
         applying = tuple(each for each in chosen if each.name not in left_out)
-        return cls(applying, folds_of(data.validation.y, FOLDS, plan.seed), left_out)
+        return cls(applying, folds_of(V.y, FOLDS, plan.seed, V.groups), left_out)
 
     @property
     def told(self) -> list[str]:
@@ -108,6 +111,12 @@ class RemedyLines:
         return {name: score(P, test.y, test.groups, criterion) for name, P in predicted.items()}
 
 
+def _needs(remedy: Remedy) -> str:
+    if isinstance(remedy, SalutarySoft):
+        return "an objective other than the mean loss"
+    return "labels of several sources, and a run knows of none"
+
+
 def _check(problem: Problem, model: Model) -> None:
     """Raises SalutaryError for what no remedy can be applied to."""
     if not isinstance(model, LogisticRegression):
@@ -126,11 +135,14 @@ def data_of(problem: Problem, model: Model, seed: int) -> LabelledData:
     all.
     """
     assert isinstance(model, LogisticRegression)
-    initial, validation = problem.split.initial, problem.split.validation
+    initial, validation = problem.split.initial, problem.rows("validation")
+    groups = None if validation.groups is None else validation.groups.numpy(force=True)
     L = Part(_numbers(problem.X[initial]), problem.given[initial].numpy(force=True))
-    V = Part(_numbers(problem.X[validation]), problem.y[validation].numpy(force=True))
+    V = Part(_numbers(validation.X), validation.y.numpy(force=True), groups=groups)
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    return LabelledData(L, V, problem.n_classes, None, None, l2, model.fit_intercept, seed)
+    pool = stream(seed, "soft_labels").permutation(problem.split.pool)[:POOL_ROWS]
+    of = problem.n_classes, None, None, l2, model.fit_intercept, seed, problem.criterion
+    return LabelledData(L, V, *of, _numbers(problem.X[np.sort(pool)]))
 
 
 def _numbers(X: Tensor) -> np.ndarray:

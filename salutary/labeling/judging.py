@@ -163,22 +163,23 @@ class Remedying:
         judge = Judge(self.chosen, self.bases)
         names = judge.names(data, has_pool)
         if self.chosen and self.combine not in (AVERAGE, BEST, *names):
-            raise SalutaryError(f"combine={self.combine} needs {self._needs(self.combine, data)}")
+            raise SalutaryError(f"combine={self.combine}{self._why(self.combine, data)}")
         fitted, suited = _without_bases(names), _without_bases(judge.all_names)
         asked = [remedy.name for remedy in self.chosen] if self.remedies is not True else []
         for name in asked:
             if name in suited - fitted:
-                raise SalutaryError(f"remedies: {name} needs {self._needs(name, data)}")
+                raise SalutaryError(f"remedies: {name}{self._why(name, data)}")
         if asked and not fitted & {*asked}:
             raise SalutaryError(f"remedies: {asked[0]} needs logistic among model.candidates")
 
-    def _needs(self, name: str, data: LabelledData) -> str:
-        """What a model that could be fitted, but not to these data, lacks."""
+    def _why(self, name: str, data: LabelledData) -> str:
+        """Why a model that could be fitted cannot be to these data."""
         lacks = {remedy.name: remedy.lacks(data) for remedy in self.chosen}.get(name.rpartition("-")[2])
         if lacks:
-            return lacks
-        of_sources = "source=" if data.sources is None else "two sources at least"
-        return of_sources if "source" in name else "pool="
+            return f": {lacks}"
+        if "source" in name:
+            return " needs source=" if data.sources is None else " needs two sources at least"
+        return " needs objective=" if "soft" in name and data.criterion is None else " needs pool="
 
     def judge(
         self, data: LabelledData, folds: Sequence[Fold], given: Sequence[Assigned] | None, seconds: float

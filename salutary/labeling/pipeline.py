@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs, terminal
 from salutary.labeling.aim import Aim
@@ -29,6 +30,7 @@ from salutary.remedies.judgement import folds_of
 from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar
+from salutary.system.seeding import stream
 from salutary.tables.files import check_columns, open_table
 
 NO_POOL = "there is no pool"
@@ -120,6 +122,8 @@ class Labelling:
             return None
         asked = self.settings
         data = self.remedying.data(self.inputs, model, asked.seed)
+        if self._sample:
+            data = replace(data, pool=self._sample(POOL_ROWS, stream(asked.seed, "soft_labels")))
         V = data.validation
         folds = labeler.split if labeler else folds_of(V.y, asked.folds, asked.seed, V.groups)
         return judged(self.inputs, data, self.remedying.judge(data, folds, given, seconds), self._sample)

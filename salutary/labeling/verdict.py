@@ -72,11 +72,12 @@ def _of_groups(found: Judgement, name: str) -> dict[str, str]:
     """Whose group it needs, and why it is compared only if it is; nothing of the mean loss."""
     if found.criterion is None:
         return {}
-    member = None if name == VOTE else found[name]
-    return {
-        "group_in": member.group_in if member else "",
-        "compared_only": member.compared_only if member else "",
-    }
+    if name == VOTE:
+        return {"group_in": "", "compared_only": ""}
+    member = found[name]
+    chooses = found.criterion.needs_groups and member.remedy.startswith("salutary")
+    group_in = member.group_in or ("in V" if chooses else "")
+    return {"group_in": group_in, "compared_only": member.compared_only}
 
 
 def _or_none(value: float) -> float | None:

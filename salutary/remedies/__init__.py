@@ -9,7 +9,7 @@ distributions. Any base model (:mod:`salutary.remedies.base_models`) is fitted t
 - ``plain``: L, V, both, V's rows weighted. ``transfer``: fine-tuned from L, calibrated on V.
 - ``noise``: labels that are wrong by a noise matrix, one for all or one for each source. ``sources``: which
   to take. ``cleaned``: without the rows that cross-validation denies. ``salutary``: with labels given to the
-  pool.
+  pool. ``soft``: with label distributions, for an objective.
 - Where models are to be good at something else than the mean log-loss, what the field has for it:
   ``fair_weights``, ``exponentiated_gradient``, ``threshold_optimizer``, ``inferred_groups``, of ``fair``.
 - ``judge``, ``average``: losses out of fold, weights, and the model that is handed over. ``diagnosis``,
@@ -57,7 +57,8 @@ class LabelledData:
     ``sources`` (n_L,): numbers of who gave L's labels, from 0; None if that is not known. ``assigned``: what
     salutary labelling made of the pool, by these rows of V; None without. ``l2``: the penalty of all linear
     models; None: each is tuned. ``intercept``: whether they have one. ``seed``: of whatever is drawn.
-    ``criterion``: what the model is to be good at, None for the mean log-loss.
+    ``criterion``: what the model is to be good at, None for the mean log-loss. ``pool`` (u, d): a sample of
+    the pool's rows, without labels; None without.
     ``n_plain``: features of the table, the first ones, which are all that a base model other than the linear
     one sees; the others are made of them by a map for the linear ones. None: there is no map.
     """
@@ -72,6 +73,7 @@ class LabelledData:
     seed: int = 0
     criterion: Criterion | None = None
     n_plain: int | None = None
+    pool: np.ndarray | None = None
 
     @property
     def n_sources(self) -> int:

@@ -15,6 +15,7 @@ from salutary.remedies.inferred_groups import InferredGroups
 from salutary.remedies.noise import GoldLossCorrection, NoiseModel, NoisePerSource
 from salutary.remedies.plain import Labeled, LabeledAndValidation, Validation, Weighted
 from salutary.remedies.salutary import Salutary, SalutaryAndValidation
+from salutary.remedies.soft import soft_remedies
 from salutary.remedies.sources import ChosenSources
 from salutary.remedies.threshold_optimizer import ThresholdOptimizer
 from salutary.remedies.transfer import Calibrated, FineTuned
@@ -28,6 +29,7 @@ def all_remedies(criterion: Criterion | None = None) -> list[Remedy]:
         *(GoldLossCorrection(3), GoldLossCorrection(30)),
         *(NoiseModel(3), NoiseModel(10), NoiseModel(30)),
         *(NoisePerSource(), ChosenSources(), Salutary(), SalutaryAndValidation()),
+        *soft_remedies(),
         *fair_remedies(criterion),
     ]
 

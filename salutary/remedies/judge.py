@@ -174,9 +174,13 @@ class Judge:
         return {name: words for name, words in lacking.items() if words}
 
     def names(self, data: LabelledData, has_assigned: bool) -> list[str]:
-        """Of what would be fitted, and the vote if there is one."""
-        pool = Assigned(data.labeled.X[:0], data.labeled.y[:0], 1.0) if has_assigned else None
-        return _names(self._pairs(replace(data, assigned=pool)))
+        """Of what would be fitted, and the vote if there is one. ``has_assigned``: whether there will be a
+        pool with labels."""
+        if not has_assigned:
+            return _names(self._pairs(replace(data, assigned=None)))
+        X = data.labeled.X[:0]
+        pool = X if data.pool is None else data.pool
+        return _names(self._pairs(replace(data, assigned=Assigned(X, data.labeled.y[:0], 1.0), pool=pool)))
 
     @property
     def all_names(self) -> list[str]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-STREAMS = ("initial", "strategy", "model", "validation", "pool", "noise", "study", "remedies", "figures")
+STREAMS = (
+    *("initial", "strategy", "model", "validation", "pool", "noise", "study", "remedies", "figures"),
+    "soft_labels",
+)
 
 
 def stream(seed: int, name: str, *key: int) -> np.random.Generator:

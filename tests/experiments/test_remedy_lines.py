@@ -258,3 +258,14 @@ def test_a_class_without_an_initial_row(plan):
     one = replace(of_run.problem, noisy=torch.zeros_like(of_run.problem.y))
     with pytest.raises(SalutaryError, match="needs an initial row of every class: raise n_init"):
         RemedyLines.of(["labeled"], replace(of_run, problem=one))
+
+
+def test_soft_labels_are_for_an_objective(record, plan):
+    """Of the mean loss they are left out, with the reason."""
+    soft = asked("labeled", "salutary_soft_early")
+    found, out = record(*NOISY, soft)
+    assert "salutary_soft_early is left out, it needs an objective other than the mean loss" in out
+    assert "remedy_salutary_soft_early" not in found.references
+    found, _ = record(*NOISY, soft, "objective=balanced")
+    labeled, early = (found.references[f"remedy_{name}"] for name in ("labeled", "salutary_soft_early"))
+    assert early.figure > labeled.figure

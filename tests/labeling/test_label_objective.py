@@ -164,3 +164,22 @@ def test_mistakes_are_one_line(mistake, salutary_label, files):
     status, _, err = salutary_label(*FILES, *LINEAR, *arguments)
     assert status == 1 and message in err and err.startswith("salutary-label: ") and err.count("\n") <= 1
     assert not (files / "l.csv").exists()
+
+
+def test_soft_labels_are_judged_by_the_objective_and_close_the_gap(label, files):
+    names = "[labeled,salutary_soft_early,salutary_soft_middle,salutary_soft_late]"
+    facts, _ = label(*GAP, "test=test.csv", f"remedies={names}", "rounds=2", "budget=10")
+    models = {each["name"]: each for each in facts["remedies"]}
+    gaps = {name: each["test_figure"] for name, each in models.items()}
+    for stage in ("early", "middle", "late"):
+        assert gaps[f"salutary_soft_{stage}"] < gaps["labeled"] / 2
+        saved = load_model(files / "l" / "models" / f"salutary_soft_{stage}.skops")
+        assert saved.columns == ["skill", "proxy", "noise"]  # a plain linear model that needs no group
+
+
+def test_soft_labels_need_an_objective_and_a_pool(salutary_label, files):
+    asked = ("remedies=[salutary_soft_late]", *LINEAR)
+    status, _, err = salutary_label(*FILES, *asked)
+    assert status != 0 and "remedies: salutary_soft_late needs objective=" in err
+    status, _, err = salutary_label(*FILES[:2], *asked, *GAP)
+    assert status != 0 and "remedies: salutary_soft_late needs pool=" in err

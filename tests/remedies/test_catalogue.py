@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from planted import planted
 
+from salutary.engine.objectives import Balanced
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned
 from salutary.remedies.catalogue import all_remedies, named
@@ -30,10 +31,14 @@ def test_named():
 def test_what_applies():
     data, _ = planted(n_labeled=20)
     of = {"sources": {"noise_per_source", "chosen_sources"}, "pool": {"salutary", "salutary_and_validation"}}
+    soft = {"salutary_soft_early", "salutary_soft_middle", "salutary_soft_late"}
     every = {one.name for one in all_remedies()}
     found = lambda data: {one.name for one in all_remedies() if one.applies(data)}  # noqa: E731
-    assert found(data) == every - of["sources"] - of["pool"]
+    assert found(data) == every - of["sources"] - of["pool"] - soft
     data = replace(data, sources=np.arange(20) % 2)
-    assert found(data) == every - of["pool"]
+    assert found(data) == every - of["pool"] - soft
     pool = Assigned(data.labeled.X[:2], data.labeled.y[:2], 1.0)
-    assert found(replace(data, assigned=pool)) == every
+    assert found(replace(data, assigned=pool)) == every - soft
+    data = replace(data, assigned=pool, pool=pool.X)
+    assert found(data) == every - soft  # of the mean loss L + V makes more
+    assert found(replace(data, criterion=Balanced())) == every

@@ -1,0 +1,116 @@
+"""Labels by the influence of many pool points together: ours, beyond the paper."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+
+from salutary.engine import OfLogits
+from salutary.engine.objectives import objective_on
+from salutary.engine.soft_labels import POOL_ROWS, RHOS, SoftLabels, SoftStep, held_out_values
+from salutary.errors import SalutaryError
+from salutary.models import ConvexModel
+from salutary.strategies import PoolView, Proposal, Strategy
+from salutary.system.rules import Number, Whole
+
+Folds = list[tuple[np.ndarray, np.ndarray]]
+
+
+class SalutarySoft(Strategy[ConvexModel]):
+    """The points whose soft labels promise most, each with its likeliest class; no human.
+
+    Each round, a sample of the pool joins the labelled rows with label distributions q on a path
+    (:mod:`salutary.engine.soft_labels`): all of them at once, so that a label is wanted given the others'.
+    What is held out in folds of the validation rows says how far to go. Of what comes of it the round takes
+    the points of the highest
+
+        sum over c of (q_c - p_c) I(x, c),
+
+    p and I being the prediction and the influence at the labelled rows' model, and labels them argmax q:
+    models of this program are fitted to classes. (Remedies are fitted to the distributions themselves:
+    ``salutary-label``, and ``reference=[salutary_soft_early]``.)
+
+    ``weight``: of the sample on the path, relative to all labelled rows. ``pool_rows``: its size at most, and
+    at least a round's budget. ``folds``: of the validation rows; with 0, and where these do not determine the
+    objective, the path is gone to its last step but one.
+    """
+
+    is_baseline = False
+    needs_convex = True
+    RULES = {"weight": Number(0, excluded=True), "pool_rows": Whole(1), "folds": Whole(0)}
+
+    def __init__(self, weight: float = 1.0, pool_rows: int = POOL_ROWS, folds: int = 5):
+        self.weight = weight
+        self.pool_rows = pool_rows
+        self.folds = folds
+
+    def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
+        n = max(self.pool_rows, budget)
+        rows = np.sort(rng.permutation(len(view.pool))[:n])
+        validation = _Validation.of(view)
+        labels = SoftLabels(
+            view.labeled.double().numpy(force=True),
+            np.eye(view.n_classes)[view.labels.numpy(force=True)],
+            view.pool[rows].double().numpy(force=True),
+            model.penalty_.numpy(force=True),
+            validation.objective(),
+            self.weight,
+        )
+        q = self._chosen(labels, validation, rng).q
+        promise = ((q - labels.start.q) * labels.influence(labels.start)).sum(1)
+        best = np.argsort(-promise, kind="stable")[:budget]
+        indices, classes, influence = (torch.from_numpy(each[best]) for each in (rows, q.argmax(1), promise))
+        return Proposal(indices, classes, influence)
+
+    def _chosen(self, labels: SoftLabels, validation: _Validation, rng: np.random.Generator) -> SoftStep:
+        """The step, after the start, of the least objective of held-out rows."""
+        path = labels.path(RHOS)
+
+        def path_of(seen: np.ndarray) -> list[np.ndarray]:
+            return [step.W for step in replace(labels, objective=validation.objective(seen)).path(RHOS)[1:]]
+
+        try:
+            folds = validation.folds(self.folds, rng)
+            values = held_out_values(path_of, folds, validation.objective()) if folds else None
+        except SalutaryError:  # a fold lacks what the objective is of, such as a group
+            values = None
+        return path[-2] if values is None else path[1 + int(values.argmin())]
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """The validation rows of a view, in float64 on the CPU."""
+
+    view: PoolView
+
+    @classmethod
+    def of(cls, view: PoolView) -> _Validation:
+        groups = view.validation_groups
+        moved = replace(
+            view,
+            validation=view.validation.double().cpu(),
+            validation_labels=view.validation_labels.cpu(),
+            validation_groups=None if groups is None else groups.cpu(),
+        )
+        return cls(moved)
+
+    def objective(self, seen: np.ndarray | slice = slice(None)) -> OfLogits:
+        """Measured on these rows. Raises SalutaryError where they do not determine it."""
+        view, groups = self.view, self.view.validation_groups
+        of = view.validation[seen], view.validation_labels[seen], None if groups is None else groups[seen]
+        return objective_on(view.criterion, *of, view.n_classes)
+
+    def folds(self, n: int, rng: np.random.Generator) -> Folds:
+        """Rows that are seen and rows held out, ``n`` times, alike in classes and groups; none of less than
+        two rows each.
+        """
+        y, groups = self.view.validation_labels.numpy(), self.view.validation_groups
+        if n < 2 or len(y) < 2 * n:
+            return []
+        strata = y if groups is None else y * (2 + int(groups.max())) + groups.numpy() + 1
+        order = rng.permutation(len(y))
+        fold = np.empty(len(y), int)
+        fold[order[np.argsort(strata[order], kind="stable")]] = np.arange(len(y)) % n
+        return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n)]
