@@ -142,7 +142,7 @@ def data_of(problem: Problem, model: Model, seed: int) -> LabelledData:
     l2 = None if isinstance(model.l2, str) else float(model.l2)
     pool = stream(seed, "soft_labels").permutation(problem.split.pool)[:POOL_ROWS]
     of = problem.n_classes, None, None, l2, model.fit_intercept, seed, problem.criterion
-    return LabelledData(L, V, *of, _numbers(problem.X[np.sort(pool)]))
+    return LabelledData(L, V, *of, pool=_numbers(problem.X[np.sort(pool)]))
 
 
 def _numbers(X: Tensor) -> np.ndarray:

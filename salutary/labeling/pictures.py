@@ -59,6 +59,12 @@ def tradeoff_figure(facts: dict) -> Figure:
     others = [each for each in facts["remedies"] if each is not plain]
     for each in others:
         _mark(axes, each, GREY, "o", 4)
+    path = [each for each in others if each["name"].startswith("salutary_soft_")]
+    path = [each for each in path if each["held_out_figure"] is not None]
+    figures, accuracies = ([each[f"held_out_{what}"] for each in path] for what in ("figure", "accuracy"))
+    axes.plot(figures, [100 * share for share in accuracies], color=BLUE, linewidth=1)
+    for each in path:
+        _mark(axes, each, BLUE, "o", 5, "soft salutary labels, along their path" if each is path[0] else None)
     for (label, each), color, marker in zip(named.items(), (VERMILLION, BLACK), "Ds", strict=True):
         _mark(axes, each, color, marker, 7, label)
     best = sorted(others, key=lambda each: each["held_out_loss"])[:NAMED]
