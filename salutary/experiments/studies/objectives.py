@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, require_labels
@@ -33,6 +34,9 @@ PLAIN = (
     "weighted_4",
     "salutary",
     "salutary_and_validation",
+    "salutary_soft_early",
+    "salutary_soft_middle",
+    "salutary_soft_late",
 )
 # The group is not known of anyone.
 NOWHERE = "nowhere"
@@ -109,8 +113,9 @@ class Objectives(Study):
         L = L if self.groups_of_labeled else Part(L.X, L.y)
         if len(np.unique(L.y)) < problem.n_classes:
             raise SalutaryError("study=objectives: a class has no labelled row; too few rows are drawn")
-        data = LabelledData(L, V, problem.n_classes, seed=seed, criterion=problem.criterion)
-        return data, X[drawn.pool], test
+        X_pool = X[drawn.pool]
+        of = {"seed": seed, "criterion": problem.criterion, "pool": X_pool[:POOL_ROWS]}
+        return LabelledData(L, V, problem.n_classes, **of), X_pool, test
 
     def _judged(
         self, judge: Judge, data: LabelledData, folds: list[Fold], given: list[Assigned], test: Part
