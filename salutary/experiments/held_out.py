@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from salutary.engine.objectives import Criterion
 from salutary.engine.paired import Difference
+from salutary.errors import SalutaryError
 from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut, predictions, row_values
 from salutary.experiments.rounds import Round
@@ -20,6 +22,8 @@ from salutary.experiments.terminal import Told, steps
 from salutary.models import is_network
 from salutary.strategies.track import Rows
 from salutary.system.seeding import stream
+
+log = logging.getLogger(__name__)
 
 # Folds for a network if nothing is said: each of them is a whole run more.
 FOLDS = 2
@@ -42,7 +46,13 @@ def compared(plan: Plan, folds: int | str, told: Told | None = None) -> HeldOut 
     description = "comparing on held-out validation rows, rounds"
     with steps(description, "held-out round", n * plan.rounds, told) as one_more:
         for choosing, left in parts_of(plan, n):
-            courses.append(repeated(plan, choosing, left, one_more))
+            try:
+                courses.append(repeated(plan, choosing, left, one_more))
+            except SalutaryError as error:
+                if plan.problem.criterion is None:
+                    raise
+                log.warning("not compared on held-out validation rows: %s", error)
+                return None
             lefts.append(left)
     return Repeated.joined(courses, np.argsort(np.concatenate(lefts))).held_out(n)
 
@@ -131,8 +141,11 @@ def training_noise(losses: Sequence[float]) -> float:
 
 def parts_of(plan: Plan, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Positions of the validation rows that choose and of those that are left, for each fold; as near to the
-    shares of the classes as these allow."""
-    y = plan.problem.part("validation")[1].numpy(force=True)
+    shares of the classes, and of groups within them for an objective, as these allow."""
+    rows = plan.problem.rows("validation")
+    y = rows.y.numpy(force=True)
+    if plan.problem.criterion and rows.groups is not None:
+        y = np.unique(np.stack([y, rows.groups.numpy(force=True)]), axis=1, return_inverse=True)[1].ravel()
     state = int(stream(plan.seed, "validation", folds).integers(2**31))
     rarest = np.unique(y, return_counts=True)[1].min()
     kind = StratifiedKFold if rarest >= folds else KFold  # the first warns of classes with fewer rows

@@ -76,6 +76,8 @@ def label_or_audit(arguments: list[str]) -> None:
     device, model_of = build(cfg, "device"), partial(_model, cfg)
     settings.check_free()
     if settings.audit:
+        if settings.group or _aim(cfg).criterion:
+            raise SalutaryError("audit=true is of the mean loss: leave objective and group out")
         audit.audit_labels(settings, device, model_of)
     else:
         strategy, bases = build(cfg, "strategy"), candidates(_candidates(cfg))

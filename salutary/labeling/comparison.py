@@ -23,16 +23,18 @@ NAMES = {
 @dataclass(frozen=True)
 class ModelComparison:
     """Losses and hits (n,) of each model, and of the majority class, on the same rows. ``where``: which rows
-    those are.
+    those are. ``what``: loss, or objective, of which the losses then are the values.
     """
 
     where: str
     losses: dict[str, np.ndarray]
     hits: dict[str, np.ndarray]
+    what: str = "loss"
 
     @classmethod
-    def of(cls, where: str, measured: dict[str, Measured]) -> ModelComparison:
-        return cls(where, *({name: pair[i] for name, pair in measured.items()} for i in (0, 1)))
+    def of(cls, where: str, measured: dict[str, Measured], what: str = "loss") -> ModelComparison:
+        losses, hits = ({name: pair[i] for name, pair in measured.items()} for i in (0, 1))
+        return cls(where, losses, hits, what)
 
     @property
     def n(self) -> int:
@@ -87,7 +89,8 @@ class ModelComparison:
         if MAJORITY not in self.losses:
             return []
         hits, losses = (each[name].mean() - each[MAJORITY].mean() for each in (self.hits, self.losses))
-        return [measure for measure, no in {"accuracy": hits <= 0, "loss": losses >= 0}.items() if no]
+        worse = {"accuracy": hits <= 0} if self.what == "loss" else {}
+        return [measure for measure, no in {**worse, self.what: losses >= 0}.items() if no]
 
     def facts(self) -> dict:
         """What is written of it; ``majority_warning`` is null where both saved models are better."""

@@ -56,6 +56,8 @@ class Judged:
             return None
         losses, hits = (each.mean() for each in self.held_out[HANDED])
         worse = {"accuracy": hits <= self.majority[1].mean(), "loss": losses >= self.majority[0].mean()}
+        if self.judgement.criterion:
+            worse = {"objective": worse["loss"]}
         measures = [name for name, is_so in worse.items() if is_so]
         name = NAMES[MAJORITY]
         return (
@@ -146,9 +148,14 @@ class Remedying:
 
     def check_names(self) -> None:
         """Raises SalutaryError for names of none."""
-        known = Judge(self.chosen, self.bases).all_names
+        why = {remedy.name: remedy.compared_only for remedy in self.chosen if remedy.compared_only}
+        if self.combine in why:
+            raise SalutaryError(f"combine={self.combine} cannot be handed over: {why[self.combine]}")
+        known = [name for name in Judge(self.chosen, self.bases).all_names if name not in why]
         if self.chosen and self.combine not in (AVERAGE, BEST, *known):
             raise SalutaryError(f"combine={self.combine} is none of average, best, {', '.join(known)}")
+        if self.aim.at_most is not None and self.combine != AVERAGE:
+            raise SalutaryError(f"combine={self.combine} and objective.at_most both choose: set one of them")
 
     @cached_property
     def chosen(self) -> list[Remedy]:

@@ -19,7 +19,8 @@ from salutary.labeling.shortlist import Shortlist
 from salutary.labeling.stopping import Stopping
 from salutary.labeling.track import FittedTrack, Picks
 from salutary.models.logistic import LogisticRegression
-from salutary.remedies.judgement import folds_of
+from salutary.remedies import Part
+from salutary.remedies.judgement import check_folds, folds_of
 from salutary.strategies import Strategy, check_proposal
 from salutary.strategies.track import Rows, Track
 from salutary.system.rules import Whole, check
@@ -98,6 +99,8 @@ class Labeler:
         rows = self.validation
         groups = None if rows.groups is None else rows.groups.numpy(force=True)
         self.split = folds_of(rows.y.numpy(force=True), self.folds, self.seed, groups)
+        part = Part(np.empty((len(rows), 0)), rows.y.numpy(force=True), groups=groups)
+        check_folds(self.split, part, self.criterion, self.n_classes)
         self._initial = self._start(self.validation, np.empty(0, np.int64))
         self.tracks = [self._initial]
         self.tracks += [self._start(self.validation[seen], held_out) for seen, held_out in self.split]
@@ -127,6 +130,8 @@ class Labeler:
             n_added, number = len(self.tracks[0].taken), len(losses)
             n_left = len(self.pool) - n_added
             self.stop = stopping.reason(losses, n_added, n_left, now - started) or ""
+            if self.criterion:
+                self.stop = self.stop.replace("the loss", "the objective")
             if self.stop:
                 return
             size = stopping.next_size(self.budget, n_added, n_left)

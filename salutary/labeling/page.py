@@ -167,12 +167,20 @@ def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
     shown = raw.loc[labels.index]
     given = labels[["row", "label", "prediction", "probability", "influence", "round"]]
     if group in shown:
-        given.insert(0, f"{group} ", shown[group])
-        shown = shown.drop(columns=group)
+        edges = facts["command"]["group_edges"]
+        given.insert(0, f"{group} ", ranges(shown[group], edges, facts["groups"]) if edges else shown[group])
+        shown = shown if edges else shown.drop(columns=group)
     order = [f"{group} "] if group in raw else []
     shown = shown.rename(columns=lambda name: f"{name} " if name in given else name)
     together = pd.concat([given, shown], axis=1)
     return as_table(together.sort_values([*order, "influence"], ascending=[*([True] * len(order)), False]))
+
+
+def ranges(values: pd.Series, edges: list[float], names: list[str]) -> list[str]:
+    """The groups of numbers that ``edges`` cut, by their names; empty where there is no number."""
+    numbers = pd.to_numeric(values, errors="coerce").astype(float)
+    places = np.searchsorted(edges, numbers, side="right")
+    return ["" if missing else names[at] for at, missing in zip(places, numbers.isna(), strict=True)]
 
 
 def _balance(counts: dict[str, dict[str, int]]) -> dict:
@@ -186,4 +194,4 @@ def _balance(counts: dict[str, dict[str, int]]) -> dict:
 
 def card(facts: dict) -> str:
     """The model card, Markdown."""
-    return render("MODEL_CARD.md", facts=facts, names=NAMES) + "\n"
+    return render("MODEL_CARD.md", facts=facts, names=NAMES, what=what_falls(facts)) + "\n"

@@ -186,7 +186,8 @@ class Labelling:
         if self.inputs.test:
             rows, criterion = self.inputs.test.rows, self.remedying.aim.criterion
             measured = {name: row_losses(model, rows, criterion) for name, model in models.items()}
-            comparisons.append(ModelComparison.of("test rows", measured))
+            comparisons.append(ModelComparison.of("test rows", measured, self.remedying.aim.name))
         if held_out:
-            comparisons.append(ModelComparison.of("validation rows held out from choosing", held_out))
+            where = "validation rows held out from choosing"
+            comparisons.append(ModelComparison.of(where, held_out, self.remedying.aim.name))
         return comparisons

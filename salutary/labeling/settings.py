@@ -104,6 +104,8 @@ class LabelSettings:
                 raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
         self._check_predictions()
+        if self.group_edges and not self.group:
+            raise SalutaryError("group_edges needs group, a column of numbers")
         if self.group and self.group in self.fixed.values():
             raise SalutaryError(f"group={self.group} has a task of its own: it is the target, id or source")
         if self.folds == 1:

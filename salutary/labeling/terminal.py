@@ -49,7 +49,7 @@ def _tell_labels(screen: Console, result: Result) -> None:
     rounds = "no round" if not result.kept else "1 round" if result.kept == 1 else f"{result.kept} rounds"
     screen.print(f"\n{n} labels in {rounds}, no human asked; {result.seconds:.1f} s", style="bold")
     last = result.rounds[-1].number
-    dropped = f" (of {last}: later ones lowered no loss)" if result.kept < last else ""
+    dropped = f" (of {last}: later ones lowered no {result.aim.name})" if result.kept < last else ""
     screen.print(f"stopped: {result.stop}{dropped}", soft_wrap=True)
 
 

@@ -23,6 +23,7 @@ def facts_of(judged: Judged) -> dict:
             "combine": found.combine,
             "folds": len(found.folds),
             "members": {name: float(weight) for name, weight in found.handed.weights.items()},
+            "trained_on": trained_on({found[name].remedy for name in found.handed.weights}),
             **_measures(judged, HANDED),
             **_against_plain(judged),
             "verdict": verdict(judged),
@@ -38,6 +39,19 @@ def facts_of(judged: Judged) -> dict:
         "refused": list(found.refused),
         "absent": dict(found.absent) if found.criterion else {},
         "diagnosis": _diagnosis(judged.diagnosis),
+    }
+
+
+def trained_on(remedies: set[str]) -> dict[str, bool]:
+    """Which rows models of these remedies have seen: labelled and validation rows, pool rows with salutary
+    labels, and pool rows with soft ones.
+    """
+    soft = {name for name in remedies if name.startswith("salutary_soft")}
+    return {
+        "labeled": remedies != {"validation"},
+        "validation": bool(remedies - soft - {"labeled", "salutary"}),
+        "labels": bool(remedies & {"salutary", "salutary_and_validation"}),
+        "soft_labels": bool(soft),
     }
 
 

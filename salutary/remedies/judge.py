@@ -14,7 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Predictor, Remedy, TrainingRows
 from salutary.remedies.base_models import Linear
 from salutary.remedies.decisions import Decider, Told
-from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member
+from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Fold, Judgement, Member, check_folds
 from salutary.remedies.plain import LabeledAndValidation
 
 
@@ -135,6 +135,7 @@ class Judge:
         Raises SalutaryError for a ``combine`` that is no member, and for a base model that cannot be fitted.
         """
         begun = time.perf_counter()
+        check_folds(folds, data.validation, data.criterion, data.n_classes)
 
         def is_late(seconds: float) -> bool:
             return self.max_seconds is not None and time.perf_counter() - begun + seconds > self.max_seconds

@@ -5,7 +5,7 @@ over.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -41,6 +41,21 @@ def folds_of(y: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None =
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
         return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, strata))
+
+
+def check_folds(folds: Sequence[Fold], validation: Part, criterion: Criterion | None, n_classes: int) -> None:
+    """Raises SalutaryError if the rows that some fold sees do not determine the criterion, though all do."""
+    if criterion is None:
+        return
+    for seen, _ in folds:
+        part = validation[seen]
+        groups = None if part.groups is None else torch.from_numpy(part.groups)
+        try:
+            criterion.on(torch.empty(len(part), 0), torch.from_numpy(part.y), groups, n_classes=n_classes)
+        except SalutaryError as error:
+            raise SalutaryError(
+                f"{error}: without one of {len(folds)} folds there are none, set other folds, or 0 for none"
+            ) from error
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,7 @@ def test_a_positive_class_by_name(positive, names, number):
         (Cost([1, -1]), "objective.cost must have numbers >= 0, not -1"),
         (Cost([1, "x"]), "objective.cost must have numbers >= 0, not 'x'"),
         (Cost([0, 0]), "objective.cost must have a cost above 0"),
-        (Cost({"yes": 5}), "objective.cost must name class no once"),
+        (Cost({"yes": 5}), "objective.cost does not name the class no"),
         (Cost({"yes": 5, "nö": 1}), "objective.cost names nö, not among the classes: these are no, yes"),
         (Cost([[0, 1]]), "objective.cost must be a matrix of 2 x 2 numbers"),
         (Cost([[0, 1], 5]), "objective.cost must be a matrix of 2 x 2 numbers"),
@@ -163,7 +163,7 @@ X, Y = torch.zeros(4, 2).double(), torch.tensor([0, 1, 1, 0])
     "criterion, y, groups, line",
     [
         (WorstGroup(), Y, None, "objective=worst_group needs the group of each validation row"),
-        (WorstGroup(), Y, [-1] * 4, "objective=worst_group needs a validation row whose group is known"),
+        (WorstGroup(), Y, [-1] * 4, "objective=worst_group needs two groups among the validation rows"),
         (
             EqualOpportunity("yes").resolved(NAMES),
             Y,

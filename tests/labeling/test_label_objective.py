@@ -11,6 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from salutary import load_model
 from salutary.engine.objectives import EqualOpportunity
 from salutary.remedies import Part
+from salutary.remedies.decisions import Told
 from salutary.remedies.figures import figure_of
 
 LINEAR = ("model.candidates=[logistic]", "output=l.csv", "target=outcome")
@@ -131,7 +132,9 @@ def test_the_error_of_a_figure_is_that_of_other_samples():
         frame = people(300, np.random.default_rng(seed))
         X = frame[["skill", "proxy"]].to_numpy()
         y, groups = (frame["outcome"] == "yes").to_numpy(int), (frame["sex"] == "m").to_numpy(int)
-        return figure_of(model.predict_proba(X), Part(X, y, groups=groups), criterion, seed)
+        return figure_of(
+            Told.of_probabilities(model.predict_proba(X)), Part(X, y, groups=groups), criterion, seed
+        )
 
     found = [figure(seed) for seed in range(60)]
     assert np.mean([each.error for each in found]) == pytest.approx(
@@ -139,7 +142,39 @@ def test_the_error_of_a_figure_is_that_of_other_samples():
     )
 
 
+def test_a_fold_that_lacks_a_group_is_one_line(salutary_label, files):
+    """And a bound that is met by none of what is left."""
+    frame = pd.read_csv("val.csv")
+    rare = frame[(frame["sex"] == "f") & (frame["outcome"] == "yes")].index[1:]
+    frame.drop(rare).to_csv("val.csv", index=False)
+    for pool in (FILES, FILES[:2]):
+        status, _, err = salutary_label(*pool, *LINEAR, *GAP)
+        assert status == 1 and err.count("\n") <= 1 and "without one of 5 folds there are none" in err
+    assert salutary_label(*FILES, *LINEAR, *GAP, "folds=0")[0] == 0
+
+
+def test_the_card_says_what_it_was_trained_on(label, files):
+    label(*GAP, "remedies=[labeled,salutary_soft_late]", "combine=salutary_soft_late", "rounds=1")
+    card = (files / "l" / "MODEL_CARD.md").read_text()
+    assert (
+        "- **Trained on** 150 labelled rows, rows of `pool.csv` with distributions over the classes" in card
+    )
+    assert (
+        "held-out objective" in card
+        and "equal opportunity difference" in card
+        and "held-out loss" not in card
+    )
+    assert "**Objective**: equal_opportunity, positive decision `yes`, groups of `sex`: `f`, `m`" in card
+
+
 MISTAKES = {
+    "edges without a group": (("group_edges=[30]",), "group_edges needs group"),
+    "audit": (("audit=true", "pool=null", *GAP), "audit=true is of the mean loss"),
+    "two choices": ((*GAP, "objective.at_most=0.2", "combine=labeled"), "both choose"),
+    "compared only": (
+        (*GAP, "combine=threshold_optimizer"),
+        "combine=threshold_optimizer cannot be handed over",
+    ),
     "no group": (GAP[:2], "objective=equal_opportunity needs group, of the validation rows"),
     "no such column": ((*GAP[:2], "group=age"), "val.csv has no column 'age'"),
     "group without use": (("group=sex",), "objective=loss looks at no groups"),

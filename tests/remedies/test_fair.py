@@ -254,7 +254,7 @@ def test_what_is_only_compared_has_no_weight():
         np.testing.assert_allclose(member.P, np.clip(member.D, CLIPPED, 1 - CLIPPED), atol=CLIPPED)
         np.testing.assert_array_equal(judgement.losses[name], values_of(member.P, data.validation, criterion))
         figure = criterion.expected_figure(member.D, data.validation.y, data.validation.groups)
-        assert judgement.figures[name] == figure
+        assert judgement.told(name).figure(data.validation, criterion) == figure
         np.testing.assert_array_equal(judgement.hits[name], member.D[np.arange(120), data.validation.y])
         assert isinstance(member.fitted, Decider) and member.group_in
         told = judgement.told(name, test)
@@ -262,7 +262,9 @@ def test_what_is_only_compared_has_no_weight():
         with pytest.raises(SalutaryError, match=f"combine={name}: it (draws|needs)"):
             Judge(remedies, [Logistic()]).judge(data, judgement.folds, combine=name)
     plain = judgement["labeled_and_validation"]
-    assert judgement.figures["labeled_and_validation"] == judgement.figure(plain.P)
+    V = data.validation
+    of_plain = judgement.told("labeled_and_validation").figure(V, criterion)
+    assert of_plain == criterion.figure(plain.P, V.y, V.groups)
 
 
 # V in which groups lack a class, or a class or all but one group is lacking.

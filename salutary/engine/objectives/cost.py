@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -44,6 +45,10 @@ class Cost(Criterion):
             raise SalutaryError(
                 f"objective.cost must be a cost for each class, or a matrix, not {self.cost!r}"
             )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.cost, np.ndarray):
+            object.__setattr__(self, "cost", self.cost.tolist())
 
     def resolved(self, class_names: Sequence[object]) -> Self:
         """See :meth:`Criterion.resolved`: costs in the order of the classes, as tuples."""
@@ -91,7 +96,8 @@ def _in_order(costs: Mapping[object, object], class_names: Sequence[object]) -> 
             raise SalutaryError(f"objective.cost names {name}, not among the classes: these are {classes}")
     for number, each in enumerate(class_names):
         if list(numbers.values()).count(number) != 1:
-            raise SalutaryError(f"objective.cost must name class {each} once")
+            times = "does not name" if number not in numbers.values() else "names more than once"
+            raise SalutaryError(f"objective.cost {times} the class {each}")
     return [costs[name] for name in sorted(numbers, key=lambda name: numbers[name] or 0)]
 
 

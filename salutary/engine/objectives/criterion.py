@@ -124,6 +124,10 @@ class OfAPositiveClass(Criterion):
     positive: str | int | float | bool | None = None
     positive_class: int | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.positive, np.generic):  # as of an array of labels
+            object.__setattr__(self, "positive", self.positive.item())
+
     needs_positive: ClassVar[bool] = True
     RULES: ClassVar[Mapping[str, rules.Rule]] = {"positive": _ClassName()}
 

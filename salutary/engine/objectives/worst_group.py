@@ -34,8 +34,8 @@ class WorstGroup(Criterion):
 
     def _on(self, X: Tensor, y: Tensor, groups: Tensor, n_classes: int) -> OfMeans:
         sets = sets_of(groups)
-        if not sets:
-            raise SalutaryError(f"objective={self.name} needs a validation row whose group is known")
+        if len(sets) < 2:
+            raise SalutaryError(f"objective={self.name} needs two groups among the validation rows")
         return OfMeans(X, (Means.over(LogLoss(y), *sets),), SmoothMaximum(float(self.sharpness)))
 
     def _figure(self, D: Tensor, y: Tensor, groups: Tensor) -> Tensor:
