@@ -334,10 +334,11 @@ def test_an_audit_tells_what_validation_rows_lack(salutary_label, files, tmp_pat
 TRAINED = {"labeled": "60 labelled rows.", "validation": "100 validation rows."}
 
 
-@pytest.mark.parametrize("name", [*TRAINED, "salutary", "weighted_4"])
+@pytest.mark.parametrize("name", [*TRAINED, "salutary", "salutary_and_validation", "weighted_4"])
 def test_the_card_says_what_the_model_has_seen(label, tmp_path, name):
     label(LINEAR, f"remedies=[{name}]", f"combine={name}", "folds=0", *POOL)
     (line,) = re.findall(r"\*\*Trained on\*\* (.*)", (tmp_path / "labels" / "MODEL_CARD.md").read_text())
     both = "60 labelled rows, 100 validation rows"
-    pool = f"{both}, and 3 rows of `pool.parquet` with labels of no human: `labels.csv`."
-    assert line == TRAINED.get(name, pool if name == "salutary" else f"{both}.")
+    pool = ", and 3 rows of `pool.parquet` with labels of no human: `labels.csv`."
+    with_pool = {"salutary": f"60 labelled rows{pool}", "salutary_and_validation": f"{both}{pool}"}
+    assert line == {**TRAINED, **with_pool}.get(name, f"{both}.")
