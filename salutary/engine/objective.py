@@ -174,18 +174,10 @@ class OfLogits(Objective):
         return mean, (sums - omega.sum(1)[:, None, None] * mean) / (n - 1) ** 0.5
 
 
-class AtLogits(OfLogits):
-    """``objective``, with its gradient and its rows' at logits ``Z`` (n, K) that are not those of W.
+class OfAnother(OfLogits):
+    """``objective`` itself, but for what a class of this kind changes of its gradients."""
 
-    Where the rows are also trained on, W's own logits flatter them: here those of models fitted without each
-    row are used. Values, falls and the Hessian stay those of W.
-    """
-
-    def __init__(self, objective: OfLogits, Z: Tensor):
-        self.objective, self.X, self.Z = objective, objective.X, Z.double()
-
-    def logits(self, W: Tensor) -> Tensor:
-        return self.Z
+    objective: OfLogits
 
     def curvature(self, W: Tensor) -> Tensor:
         return self.objective.curvature(W)
@@ -198,6 +190,20 @@ class AtLogits(OfLogits):
 
     def row_values_at(self, Z: Tensor) -> Tensor:
         return self.objective.row_values_at(Z)
+
+
+class AtLogits(OfAnother):
+    """``objective``, with its gradient and its rows' at logits ``Z`` (n, K) that are not those of W.
+
+    Where the rows are also trained on, W's own logits flatter them: here those of models fitted without each
+    row are used. Values, falls and the Hessian stay those of W.
+    """
+
+    def __init__(self, objective: OfLogits, Z: Tensor):
+        self.objective, self.X, self.Z = objective, objective.X, Z.double()
+
+    def logits(self, W: Tensor) -> Tensor:
+        return self.Z
 
     def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
         return self.objective.row_gradients_at(Z, n_columns)

@@ -22,6 +22,7 @@ from salutary.experiments.terminal import Told, steps
 from salutary.models import is_network
 from salutary.strategies.track import Rows
 from salutary.system.seeding import stream
+from salutary.tables.groups import strata
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ def parts_of(plan: Plan, folds: int) -> list[tuple[np.ndarray, np.ndarray]]:
     rows = plan.problem.rows("validation")
     y = rows.y.numpy(force=True)
     if plan.problem.criterion and rows.groups is not None:
-        y = np.unique(np.stack([y, rows.groups.numpy(force=True)]), axis=1, return_inverse=True)[1].ravel()
+        y = strata(y, rows.groups.numpy(force=True))
     state = int(stream(plan.seed, "validation", folds).integers(2**31))
     rarest = np.unique(y, return_counts=True)[1].min()
     kind = StratifiedKFold if rarest >= folds else KFold  # the first warns of classes with fewer rows

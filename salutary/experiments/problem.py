@@ -103,10 +103,12 @@ def _fitting(criterion: Criterion | None, table: Table) -> Criterion | None:
 
     Raises SalutaryError for one of another table.
     """
-    if criterion is None or criterion.name == "loss":
+    if criterion is None:
         return None
     if not isinstance(criterion, Criterion):
         raise SalutaryError(f"objective must be a Criterion, not a {type(criterion).__name__}")
+    if criterion.name == "loss":
+        return None
     if criterion.needs_groups and table.groups is None:
         raise SalutaryError(f"objective={criterion.name} needs dataset.group, a column of groups")
     return criterion.resolved(table.class_names)

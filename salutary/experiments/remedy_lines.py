@@ -140,9 +140,12 @@ def data_of(problem: Problem, model: Model, seed: int) -> LabelledData:
     L = Part(_numbers(problem.X[initial]), problem.given[initial].numpy(force=True))
     V = Part(_numbers(validation.X), validation.y.numpy(force=True), groups=groups)
     l2 = None if isinstance(model.l2, str) else float(model.l2)
-    pool = stream(seed, "soft_labels").permutation(problem.split.pool)[:POOL_ROWS]
+    pool = None
+    if problem.criterion:  # only remedies for an objective look at it
+        rows = stream(seed, "soft_labels").permutation(problem.split.pool)[:POOL_ROWS]
+        pool = _numbers(problem.X[np.sort(rows)])
     of = problem.n_classes, None, None, l2, model.fit_intercept, seed, problem.criterion
-    return LabelledData(L, V, *of, pool=_numbers(problem.X[np.sort(pool)]))
+    return LabelledData(L, V, *of, pool=pool)
 
 
 def _numbers(X: Tensor) -> np.ndarray:

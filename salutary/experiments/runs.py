@@ -34,7 +34,7 @@ def read_rounds(folders: list[Path]) -> pd.DataFrame:
     Raises SalutaryError when there is none, or naming file and line of what is not as docs/records.md says.
     """
     paths, header = finished_runs(folders), ",".join(COLUMNS_OF_0_3) + "\n"
-    older = [path for path in paths if _text(path / "rounds.csv").startswith(header)]
+    older = [path for path in paths if _first_line(path / "rounds.csv") == header]
     tables = [
         read_table(some, "rounds", names, TEXT_COLUMNS)
         for some, names in (
@@ -97,6 +97,15 @@ def _explain(file: Path, columns: tuple[str, ...], text: Iterable[str]) -> None:
         raise SalutaryError(f"{file}, line {lines.line_num}: {error}") from error
     if not content.endswith("\n"):
         raise SalutaryError(f"{file}, line {lines.line_num}: cut off")
+
+
+def _first_line(file: Path) -> str:
+    """Empty of what cannot be read, which is told when it is."""
+    try:
+        with file.open() as lines:
+            return lines.readline()
+    except (OSError, ValueError):
+        return ""
 
 
 def _text(file: Path) -> str:

@@ -10,6 +10,7 @@ from salutary.labeling.audit_scores import LIKELY
 from salutary.labeling.comparison import NAMES
 from salutary.labeling.pictures import curves_figure, tradeoff_figure
 from salutary.system.pictures import data_uri, small_png
+from salutary.tables.groups import NO_GROUP, range_numbers
 from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
@@ -178,9 +179,8 @@ def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
 
 def ranges(values: pd.Series, edges: list[float], names: list[str]) -> list[str]:
     """The groups of numbers that ``edges`` cut, by their names; empty where there is no number."""
-    numbers = pd.to_numeric(values, errors="coerce").astype(float)
-    places = np.searchsorted(edges, numbers, side="right")
-    return ["" if missing else names[at] for at, missing in zip(places, numbers.isna(), strict=True)]
+    numbers = range_numbers(pd.to_numeric(values, errors="coerce").to_numpy(float), edges)
+    return ["" if number == NO_GROUP else names[number] for number in numbers]
 
 
 def _balance(counts: dict[str, dict[str, int]]) -> dict:

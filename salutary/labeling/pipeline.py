@@ -122,7 +122,7 @@ class Labelling:
             return None
         asked = self.settings
         data = self.remedying.data(self.inputs, model, asked.seed)
-        if self._sample:
+        if self._sample and data.criterion:  # only remedies for an objective look at it
             data = replace(data, pool=self._sample(POOL_ROWS, stream(asked.seed, "soft_labels")))
         V = data.validation
         folds = labeler.split if labeler else folds_of(V.y, asked.folds, asked.seed, V.groups)

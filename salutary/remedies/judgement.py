@@ -20,6 +20,7 @@ from salutary.remedies.average import Average, mean_prediction, weights_of
 from salutary.remedies.decisions import Told
 from salutary.remedies.figures import Figure, figure_of
 from salutary.system.seeding import stream
+from salutary.tables.groups import strata
 
 # The soft vote of the plain models, one for each base model.
 VOTE = "plain_vote"
@@ -33,14 +34,14 @@ def folds_of(y: np.ndarray, n_folds: int, seed: int, groups: np.ndarray | None =
 
     Of at least two rows each, and no more than the commonest class has rows; none if that leaves one.
     """
-    strata = y if groups is None else np.unique(np.stack([y, groups]), axis=1, return_inverse=True)[1].ravel()
-    n_folds = min(n_folds, len(y) // 2, int(np.bincount(strata).max(initial=0)))
+    kinds = strata(y, groups)
+    n_folds = min(n_folds, len(y) // 2, int(np.bincount(kinds).max(initial=0)))
     if n_folds < 2:
         return []
     state = int(stream(seed, "validation").integers(2**31))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")  # some folds then lack it
-        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, strata))
+        return list(StratifiedKFold(n_folds, shuffle=True, random_state=state).split(y, kinds))
 
 
 def check_folds(folds: Sequence[Fold], validation: Part, criterion: Criterion | None, n_classes: int) -> None:

@@ -14,6 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Proposal, Strategy
 from salutary.system.rules import Number, Whole
+from salutary.tables.groups import strata
 
 Folds = list[tuple[np.ndarray, np.ndarray]]
 
@@ -109,8 +110,8 @@ class _Validation:
         y, groups = self.view.validation_labels.numpy(), self.view.validation_groups
         if n < 2 or len(y) < 2 * n:
             return []
-        strata = y if groups is None else y * (2 + int(groups.max())) + groups.numpy() + 1
+        kinds = strata(y, None if groups is None else groups.numpy())
         order = rng.permutation(len(y))
         fold = np.empty(len(y), int)
-        fold[order[np.argsort(strata[order], kind="stable")]] = np.arange(len(y)) % n
+        fold[order[np.argsort(kinds[order], kind="stable")]] = np.arange(len(y)) % n
         return [(np.flatnonzero(fold != number), np.flatnonzero(fold == number)) for number in range(n)]

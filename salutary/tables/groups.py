@@ -69,6 +69,22 @@ class Groups:
         return counts
 
 
+def strata(y: np.ndarray, groups: np.ndarray | None) -> np.ndarray:
+    """Numbers (n,) of the groups (n,) within the classes y (n,), in order of classes, then groups; y itself
+    without groups.
+    """
+    if groups is None:
+        return y
+    return np.unique(np.stack([y, groups]), axis=1, return_inverse=True)[1].ravel()
+
+
+def range_numbers(values: np.ndarray, edges: Sequence[float]) -> np.ndarray:
+    """Which of the ranges [.., e_1), [e_1, e_2), .. each value (n,) is in, NO_GROUP of NaN."""
+    return np.where(
+        np.isnan(values), NO_GROUP, np.searchsorted(np.asarray(edges, float), values, side="right")
+    )
+
+
 def _cut(texts: pd.Series, place: str, setting: str, edges: Sequence[float]) -> Groups:
     if list(edges) != sorted(set(edges)):
         raise SalutaryError(f"{setting}_edges must rise, not be {list(edges)}")
@@ -76,8 +92,7 @@ def _cut(texts: pd.Series, place: str, setting: str, edges: Sequence[float]) -> 
     wrong = values.isna() & texts.notna()
     if wrong.any():
         raise SalutaryError(f"{place}: {texts[wrong].iloc[0]!r} is no number, which {setting}_edges cuts")
-    numbers = np.searchsorted(np.asarray(edges, float), values.to_numpy(), side="right")
     shown = [f"{edge:g}" for edge in edges]
     middle = [f"{low} to {high}" for low, high in itertools.pairwise(shown)]
     names = (f"below {shown[0]}", *middle, f"{shown[-1]} and above")
-    return Groups(np.where(values.notna(), numbers, NO_GROUP), names)
+    return Groups(range_numbers(values.to_numpy(), edges), names)

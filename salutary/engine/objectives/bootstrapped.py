@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine.objective import Objective, OfLogits, outer
+from salutary.engine.objective import Objective, OfAnother, outer
 from salutary.engine.objectives.of_means import OfMeans
 from salutary.engine.objectives.row_statistics import Statistic
 
@@ -29,7 +29,7 @@ DRAWS = 1000
 
 
 @dataclass(frozen=True)
-class Bootstrapped(OfLogits):
+class Bootstrapped(OfAnother):
     """``objective``, on its rows X (n, d), with the covariance of its gradients g_b over samples of the rows.
 
     ``counts`` (B, n): how often each row is in each of B samples; a set that a sample misses keeps its own
@@ -56,18 +56,6 @@ class Bootstrapped(OfLogits):
         mixing = rng.standard_normal((n, DRAWS))
         drawn = (torch.as_tensor(each, device=X.device) for each in (counts, mixing - mixing.mean(0)))
         return cls(X, objective, *drawn)
-
-    def value_at(self, Z: Tensor) -> Tensor:
-        return self.objective.value_at(Z)
-
-    def residuals_at(self, Z: Tensor) -> Tensor:
-        return self.objective.residuals_at(Z)
-
-    def row_values_at(self, Z: Tensor) -> Tensor:
-        return self.objective.row_values_at(Z)
-
-    def curvature(self, W: Tensor) -> Tensor:
-        return self.objective.curvature(W)
 
     def row_gradients_at(self, Z: Tensor, n_columns: int) -> Tensor:
         rows = self.mixing @ self._deviations(Z, n_columns)
