@@ -26,7 +26,18 @@ from typing import IO
 
 BENCHMARKS = Path(__file__).parent
 SALUTARY = [sys.executable, "-m", "salutary"]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short", "--durations=10"]
+PYTEST = [
+    sys.executable,
+    "-m",
+    "pytest",
+    "-q",
+    "-p",
+    "no:cacheprovider",
+    "-p",
+    "no:benchmark",
+    "--tb=short",
+    "--durations=10",
+]
 # Here and there a package that some tests import is not to be had. In processes of their own, since after a
 # recording that failed nothing is sure to work in the same one.
 PYTEST += ["--continue-on-collection-errors", "tests"]

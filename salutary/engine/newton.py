@@ -4,8 +4,9 @@ Each step solves H S = G by conjugate gradients, preconditioned by the average b
 diagonal, and no more exactly than the step deserves (Dembo, Eisenstat & Steihaug, 1982). Once a step has cost
 as much as a Cholesky factor of H, that is made, if memory allows, and preconditions this step and the next
 ones, until one costs as much again. So no problem takes much more than twice the cheaper way, and the scale
-of columns hardly matters. On a device the costs are others, the tensors of few rows stay where they are
-(:mod:`salutary.engine.kept_system`), and the numbers that a step decides by are waited for once.
+of columns hardly matters. On a device the costs are others: few parameters have a factor at each step, the
+tensors of few rows stay where they are (:mod:`salutary.engine.kept_system`), and the numbers that a step
+decides by are waited for once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from torch import Tensor
 from salutary.engine import costs
 from salutary.engine.iteration import dot
 from salutary.engine.kept_system import System
-from salutary.engine.solvers import Factor, is_dense, iterate, iterations_of_a_factor
+from salutary.engine.solvers import (
+    FEW_ITERATIONS,
+    SMALL_FACTOR,
+    Factor,
+    is_dense,
+    iterate,
+    iterations_of_a_factor,
+)
 from salutary.engine.summed_loss import Array, Iterate, SummedLoss
 
 # A step of this length or less says that its direction was a poor one; the next is solved to EXACT.
@@ -68,7 +76,9 @@ class _Descent:
         self.penalty, self.penalty_tensor = loss.array(penalty), penalty
         self.may_have_factor = is_dense("factor", penalty.numel(), penalty.device)
         self.patience = iterations_of_a_factor(*loss.shape, penalty.device)
-        self.averaged = _averages(*loss.shape, penalty.device.type == "cpu", loss.is_kept)
+        on_device = penalty.device.type != "cpu"
+        self.is_small = on_device and penalty.numel() <= SMALL_FACTOR and self.patience <= FEW_ITERATIONS
+        self.averaged = _averages(*loss.shape, not on_device, loss.is_kept)
         self.factor: Factor | None = None
         self.in_trouble = False
         self.weakest, self.shift_free = 1.0, False
@@ -118,6 +128,11 @@ class _Descent:
 
     def direction(self, at: Iterate, G: Array, tolerance: float) -> Array:
         """H^-1 G, about."""
+
+        if self.is_small:
+            self.factor = self.loss.factor(at.W, self.penalty_tensor)
+            if self.factor:
+                return self.balanced(self.factor.solve(G))
 
         def product(V: Array) -> Array:
             return self.loss.curvature(at.P, V) + self.penalty * V

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 
+from salutary.engine.objective import AtLogits, OfLogits
 from salutary.engine.objectives import objective_on
 from salutary.engine.soft_labels import RHOS, SoftLabels, SoftStep
 from salutary.engine.soft_regression import SoftRegression
 from salutary.errors import SalutaryError
 from salutary.remedies import LabelledData, Remedy, TrainingRows
 from salutary.remedies.base_models import Logistic
-from salutary.remedies.plain import Labeled
+from salutary.remedies.plain import Labeled, LabeledAndValidation
 
 
 class SalutarySoft(Remedy):
-    """L and a sample of the pool, together as heavy as L, with soft labels by influence, V choosing them: V's
-    rows are not trained on, and V's groups are all that is known of groups.
+    """L, or L and V, and a sample of the pool, as heavy as they are, with soft labels by influence.
 
-    ``rho``: how much leaving the prediction of L's model costs; ``beyond``: whether the labels are those that
-    go on where the objective no longer falls on V, see :mod:`salutary.engine.soft_labels`. For criteria
-    other than the mean log-loss: of that, L + V makes more.
+    V's groups are all that is known of groups.
+
+    ``rho``: how much leaving the prediction of the model without them costs; ``beyond``: whether the labels
+    are those that go on where the objective no longer falls on V, see :mod:`salutary.engine.soft_labels`.
+    ``with_validation``, and only ``beyond``: V's rows are trained on, too. The objective's gradient is then
+    taken at the logits of models without each of them: at those of the model itself V is fitted, and a gap
+    looks smaller than it is elsewhere. For criteria other than the mean log-loss: of that, L + V makes more.
     """
 
-    def __init__(self, stage: str, rho: float, beyond: bool = False):
-        self.name = f"salutary_soft_{stage}"
-        self.rho, self.beyond = rho, beyond
+    def __init__(self, stage: str, rho: float, beyond: bool = False, with_validation: bool = False):
+        self.name = f"salutary_soft_{stage}" + "_and_validation" * with_validation
+        self.rho, self.beyond, self.with_validation = rho, beyond, with_validation
         way = "overshooting" if beyond else "by their path"
-        self.about = f"labelled rows + pool rows with soft salutary labels, {way}, rho {rho:.2g}"
+        trained = "labelled + validation rows" if with_validation else "labelled rows"
+        self.about = f"{trained} + pool rows with soft salutary labels, {way}, rho {rho:.2g}"
 
     def applies(self, data: LabelledData) -> bool:
         return data.criterion is not None and data.pool is not None
 
     def rows(self, data: LabelledData) -> TrainingRows:
-        rows = Labeled().rows(data)
-        fitted = Logistic().fit(rows, data)
-        labels = _labels(data, rows, fitted.l2)
-        if labels is None:
+        rows = (LabeledAndValidation() if self.with_validation else Labeled()).rows(data)
+        objective = _objective(data)
+        if objective is None or data.pool is None or not len(data.pool):
             return rows
+        fitted = Logistic().fit(rows, data)
+        regression = SoftRegression(rows.X, rows.q, rows.weights, data.intercept)
+        penalty = regression.penalty(fitted.l2)
+        if self.with_validation:
+            objective = left_out_of(regression, fitted.W, penalty, objective, len(data.labeled))
+        labels = SoftLabels(rows.X, rows.q, data.pool, penalty, objective)
         joined = labels.regression(self._step(labels).q)
-        about = np.arange(len(rows.X)), rows.use, rows.labels
-        return TrainingRows(joined.X, joined.q, joined.weights, *about, l2=fitted.l2)
+        return replace(rows, X=joined.X, q=joined.q, weights=joined.weights, l2=fitted.l2)
 
     def _step(self, labels: SoftLabels) -> SoftStep:
         if self.beyond:
@@ -54,19 +65,28 @@ def soft_remedies() -> list[Remedy]:
         SalutarySoft("early", RHOS[3]),
         SalutarySoft("middle", 1.0, beyond=True),
         SalutarySoft("late", 0.3, beyond=True),
+        SalutarySoft("middle", 1.0, beyond=True, with_validation=True),
+        SalutarySoft("late", 0.3, beyond=True, with_validation=True),
     ]
 
 
-def _labels(data: LabelledData, rows: TrainingRows, l2: float) -> SoftLabels | None:
-    """None where V's rows do not say what to aim for, as in a fold that lacks a group, and without a pool."""
-    assert data.pool is not None
+def left_out_of(
+    regression: SoftRegression, W: np.ndarray, penalty: np.ndarray, objective: OfLogits, n_labeled: int
+) -> AtLogits:
+    """The objective of V's rows, which are those after the first ``n_labeled`` of the regression with the
+    optimum W, with gradients at the logits that models without each of them give it.
+    """
+    rows = np.arange(n_labeled, len(regression.X))
+    return AtLogits(objective, torch.from_numpy(regression.left_out(W, penalty, rows)))
+
+
+def _objective(data: LabelledData) -> OfLogits | None:
+    """None where V's rows do not say what to aim for, as in a fold that lacks a group."""
     V = data.validation
     groups = None if V.groups is None else torch.from_numpy(V.groups)
     try:
-        objective = objective_on(
+        return objective_on(
             data.criterion, torch.from_numpy(V.X), torch.from_numpy(V.y), groups, data.n_classes
         )
     except SalutaryError:
         return None
-    penalty = SoftRegression(rows.X, rows.q, rows.weights, data.intercept).penalty(l2)
-    return SoftLabels(rows.X, rows.q, data.pool, penalty, objective) if len(data.pool) else None

@@ -95,7 +95,15 @@ def test_refined_is_as_exact_as_float64(case):
         assert distance(hessian, S, dense_solution(hessian, G)) < 1e-10 / lowest(hessian)
 
 
-def test_every_solver_on_the_device(case):
+@pytest.fixture(params=[0, solvers.SMALL_FACTOR], ids=["as large ones", "small"])
+def small_factor(request, monkeypatch):
+    """Whether systems as small as these are solved as larger ones would be."""
+    monkeypatch.setattr(solvers, "SMALL_FACTOR", request.param)
+    monkeypatch.setattr("salutary.engine.newton.SMALL_FACTOR", request.param)
+    return request.param
+
+
+def test_every_solver_on_the_device(case, small_factor):
     """As on the CPU: to the same residual, or refused, where weights of features have next to no penalty."""
     hessian, G = case
     for method in ("cholesky", "cg", "auto"):
@@ -112,7 +120,7 @@ def test_every_solver_on_the_device(case):
             assert residual(hessian, S, G) <= 1.1e-10
 
 
-def test_a_refined_solution_waits_once():
+def test_a_solution_by_a_factor_waits_once(small_factor):
     X, y = blobs(90, 9, 3, seed=1, spread=2.0)
     model = LogisticRegression(3, 0.1).fit(X, y)
     hessian = Hessian.at(model.coef_, X, model.penalty_)
@@ -130,6 +138,7 @@ def test_what_float32_cannot_float64_does(decades, is_single, monkeypatch):
     hessian = mixed(decades)
     G = torch.linspace(-1, 1, 12).double()[None]
     made = []
+    monkeypatch.setattr(solvers, "SMALL_FACTOR", 0)
     monkeypatch.setattr(solvers, "cholesky", lambda hessian: made.append(1) or cholesky(hessian))
     assert (refined(hessian.dense(), hessian.penalty, G) is not None) == is_single
     with Pretending():
@@ -355,7 +364,7 @@ def fitted(n_classes, l2, intercept, n, d):
 @pytest.mark.parametrize("n, d", [(120, 8), (40, 90)])
 @pytest.mark.parametrize("l2", [1e-2, 1.0, 50.0])
 @pytest.mark.parametrize("n_classes, intercept", [(2, True), (2, False), (5, True), (5, False)])
-def test_fits_reach_the_same_optimum(n_classes, l2, intercept, n, d):
+def test_fits_reach_the_same_optimum(n_classes, l2, intercept, n, d, small_factor):
     X, y, ours = fitted(n_classes, l2, intercept, n, d)
     with Pretending():
         model = LogisticRegression(n_classes, l2, intercept).fit(X.to(pretend()), y.to(pretend()))
@@ -376,6 +385,8 @@ def test_every_way_of_a_device_leads_to_the_optimum(way, monkeypatch):
     else:
         monkeypatch.setattr("salutary.engine.summed_loss.is_kept", lambda X: False)
     if "factor" in way:
+        monkeypatch.setattr(solvers, "SMALL_FACTOR", 0)
+        monkeypatch.setattr("salutary.engine.newton.SMALL_FACTOR", 0)
         monkeypatch.setattr("salutary.engine.newton.iterations_of_a_factor", lambda *shape: 1)
     if way == "factor in float64":
         monkeypatch.setattr(solvers, "single", lambda H: (H.float(), -H.diagonal()))
@@ -384,7 +395,7 @@ def test_every_way_of_a_device_leads_to_the_optimum(way, monkeypatch):
     torch.testing.assert_close(W, ours.coef_, rtol=0, atol=1e-9)
 
 
-def test_fits_of_any_scale_on_the_device():
+def test_fits_of_any_scale_on_the_device(small_factor):
     """Mixed columns, that no diagonal helps, so that a factor is made."""
     for n_classes in (2, 4):
         X, y = blobs(60, 12, n_classes, seed=7, spread=3.0)

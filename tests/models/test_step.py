@@ -204,7 +204,7 @@ def test_a_recording_leaves_no_trace(device):
     )
     plain.set_rate(1e-2)
     plain(X[:20], y[:20])
-    before = [each.clone() for each in plain.changed()]
+    before = [each.detach().clone() for each in plain.changed()]
     generator = torch.get_rng_state()
     replay = step.repeated(functools.partial(plain, X[:20], y[:20]), device, plain.changed())
     after = plain.changed()

@@ -10,6 +10,7 @@ from salutary.engine.objectives import Balanced
 from salutary.errors import SalutaryError
 from salutary.remedies import Assigned
 from salutary.remedies.catalogue import all_remedies, named
+from salutary.remedies.soft import soft_remedies
 
 
 def test_names_are_unique_and_one_remedy_is_plain():
@@ -31,7 +32,7 @@ def test_named():
 def test_what_applies():
     data, _ = planted(n_labeled=20)
     of = {"sources": {"noise_per_source", "chosen_sources"}, "pool": {"salutary", "salutary_and_validation"}}
-    soft = {"salutary_soft_early", "salutary_soft_middle", "salutary_soft_late"}
+    soft = {each.name for each in soft_remedies()}
     every = {one.name for one in all_remedies()}
     found = lambda data: {one.name for one in all_remedies() if one.applies(data)}  # noqa: E731
     assert found(data) == every - of["sources"] - of["pool"] - soft
