@@ -148,7 +148,8 @@ def parsed_query(texts: Mapping[str, str]) -> Query:
         for name, text in texts.items()
         if name.startswith(SOFT_LABEL)
     }
-    return parsed(Query, texts, soft_weight=float(texts[SOFT_WEIGHT]), soft_label=soft_label)
+    query, weight = parsed(Query, texts), float(texts[SOFT_WEIGHT])
+    return dataclasses.replace(query, soft_weight=weight, soft_label=soft_label)
 
 
 def _parts(nested: dataclasses.Field, kind: Any) -> list[dataclasses.Field]:
