@@ -121,12 +121,12 @@ class Proposal:
 
 def _distributions(values: object, weight: float) -> Tensor:
     """In float64. Raises SalutaryError for what is none, and for a weight that is not positive."""
-    q = torch.as_tensor(values).double()
-    if q.ndim != 2 or not bool((q >= 0).all() & ((q.sum(1) - 1).abs() < 1e-9).all()):
+    q = (values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values, float))).double()
+    if q.ndim != 2 or not bool((q >= 0).all() & ((q.sum(1) - 1).abs() < 1e-5).all()):
         raise SalutaryError("a proposal's distributions must be rows of probabilities that sum to 1")
     if not 0 < weight < float("inf"):
         raise SalutaryError(f"a proposal's weight must be a number > 0, not {weight}")
-    return q
+    return q / q.sum(1, keepdim=True)
 
 
 class Strategy(ABC, Generic[M]):

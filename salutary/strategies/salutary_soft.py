@@ -44,7 +44,7 @@ class SalutarySoft(Strategy[ConvexModel]):
     labels_alone = True
     gives_distributions = True
     RULES = {
-        **dict.fromkeys(("weight", "point_weight"), Number(0, excluded=True)),
+        **dict.fromkeys(("weight", "point_weight"), Number(0, 1e6, excluded=True)),
         "pool_rows": Whole(1),
         "folds": Whole(0),
     }
