@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.labeler import LabelRound
-from salutary.labeling.track import soft_labels_of
+from salutary.labeling.track import soft_labels_of, weights_and_distributions
 from salutary.models.logistic import LogisticRegression
 from salutary.system import files
 from salutary.system.files import write_atomic
@@ -58,9 +58,9 @@ def _soft_table(rounds: tuple[LabelRound, ...], classes: Classes) -> pd.DataFram
     picks = [record.picks[0] for record in rounds[1:]]
     M = soft_labels_of(picks, len(classes.names))
     M = np.empty((0, len(classes.names))) if M is None else M
-    weights = M.sum(1)
-    q = dict(zip(classes.names, (M / weights[:, None]).T, strict=True))
-    return pd.DataFrame({SOFT_WEIGHT: weights, **{f"{SOFT_LABEL}{name}": q[name] for name in q}})
+    weights, q = weights_and_distributions(M)
+    of_classes = {f"{SOFT_LABEL}{name}": q[:, place] for place, name in enumerate(classes.names)}
+    return pd.DataFrame({SOFT_WEIGHT: weights, **of_classes})
 
 
 def _round_table(record: LabelRound, classes: Classes) -> pd.DataFrame:

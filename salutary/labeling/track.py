@@ -46,6 +46,12 @@ def soft_labels_of(picks: Sequence[Picks], n_classes: int) -> np.ndarray | None:
     )
 
 
+def weights_and_distributions(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (q,), without what rounding leaves of a sum, and distributions (q, C) of soft labels (q, C)."""
+    totals = M.sum(1)
+    return totals.round(12), M / totals[:, None]
+
+
 @dataclass(frozen=True)
 class FittedTrack(Track):
     """A track, and the ``model`` fitted to its labelled rows.

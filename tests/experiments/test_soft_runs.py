@@ -78,7 +78,10 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(made, kept):
     assert (again / "queries.csv").read_bytes() == whole["queries.csv"]
     first, second = (
         [{k: v for k, v in each.items() if "seconds" not in k} for each in csv.DictReader(lines)]
-        for lines in (whole["rounds.csv"].decode().splitlines(), (again / "rounds.csv").read_text().splitlines())
+        for lines in (
+            whole["rounds.csv"].decode().splitlines(),
+            (again / "rounds.csv").read_text().splitlines(),
+        )
     )
     assert first == second
     assert json.loads((again / "run.json").read_text())["references"] == references
@@ -86,7 +89,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(made, kept):
 
 def test_remedies_of_salutary_labels_are_fitted_to_the_distributions(made):
     """L and the pool rows are then what the model of the last round was fitted to."""
-    settings = (*SOFT, "folds=0", "reference=[salutary]")
+    settings = (*SOFT, "folds=0", "reference=[salutary]", "rounds=2")
     found = read_finished(made(*settings))
     line, last = found.references["remedy_salutary"], found.rounds[-1].test
     assert line.loss == pytest.approx(last.loss, rel=1e-4)
@@ -108,7 +111,7 @@ class Mixed(Strategy):
 
 
 def test_the_file_gets_its_columns_when_the_first_distributions_come(tmp_path):
-    config = {"dataset": {}, "strategy": {}, "model": {}, "protocol": {}, "seed": 0}
+    config = {group: {} for group in ("dataset", "strategy", "model", "protocol", "device")}
     records = [*run(problem(), LogisticRegression(3, 1.0), Mixed(), 3, 4, 0)]
     names = dict.fromkeys(("dataset", "strategy", "model", "protocol"), "x")
     with RunDirectory(str(tmp_path), Identity(**names, seed=0), config) as directory:
