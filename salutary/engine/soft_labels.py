@@ -66,7 +66,7 @@ class SoftLabels:
     the ``pool`` (u, d), u > 0, and the ``objective`` F that is to fall.
 
     ``penalty`` (K, D), K = 1 for two classes, D = d + 1 with an intercept. ``weight``: of all pool rows,
-    relative to all of L's.
+    relative to all of L's. ``weights`` (n,): of L's rows, None for 1 each; n_L then is their sum.
     """
 
     X: np.ndarray
@@ -75,17 +75,26 @@ class SoftLabels:
     penalty: np.ndarray
     objective: Objective
     weight: float = 1.0
+    weights: np.ndarray | None = None
 
     @property
     def pool_weight(self) -> float:
         """a, of one pool row."""
-        return self.weight * len(self.X) / len(self.pool)
+        return self.weight * self.total / len(self.pool)
+
+    @cached_property
+    def total(self) -> float:
+        """n_L, the weight of all of L's rows."""
+        return float(self._weights.sum())
+
+    @property
+    def _weights(self) -> np.ndarray:
+        return np.ones(len(self.X)) if self.weights is None else self.weights
 
     @cached_property
     def start(self) -> SoftStep:
         """The model of L, and p."""
-        ones = np.ones(len(self.X))
-        W = SoftRegression(self.X, self.q, ones, self._has_intercept).fit(self.penalty)
+        W = SoftRegression(self.X, self.q, self._weights, self._has_intercept).fit(self.penalty)
         return SoftStep(np.inf, of_classes(logits(self.pool, W)), W)
 
     def path(self, rhos: Sequence[float] = RHOS) -> list[SoftStep]:
@@ -121,12 +130,12 @@ class SoftLabels:
 
     def regression(self, q: np.ndarray) -> SoftRegression:
         """J with distributions q (u, C) of the pool's rows."""
-        weights = np.repeat([1.0, self.pool_weight], [len(self.X), len(self.pool)])
+        weights = np.concatenate([self._weights, np.full(len(self.pool), self.pool_weight)])
         return SoftRegression(self._rows, np.concatenate([self.q, q]), weights, self._has_intercept)
 
     def aimed(self, step: SoftStep) -> np.ndarray:
         """p exp(n_L I / rho), normalised, with the influences at the model of a step, (u, C)."""
-        return tilted(self.start.q, len(self.X) * self.influence(step) / step.rho)
+        return tilted(self.start.q, self.total * self.influence(step) / step.rho)
 
     def _lowered(self, step: SoftStep, share: float) -> tuple[SoftStep, float]:
         """A step of ``share`` of the way, or of as much of it as lowers :meth:`penalised`, and that share;

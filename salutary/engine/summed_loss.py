@@ -45,7 +45,10 @@ class SummedLoss:
     """Sum of the log-losses of rows X (n, d) with class numbers y (n,), to be minimised with a penalty.
 
     ``n_outputs``: K, 1 for two classes, else C. ``intercept``: whether W has one more column, for a constant.
+    Every row weighs 1 (:class:`salutary.engine.soft_loss.SoftLoss` has others).
     """
+
+    weights: Tensor | None = None
 
     def __init__(self, X: Tensor, y: Tensor, n_outputs: int, intercept: bool):
         X = X.double()
@@ -172,9 +175,13 @@ class SummedLoss:
             U -= P * U.sum(0)
         return self.adjoint(U)
 
+    def _curvatures(self, P: Array) -> Array:
+        """Second derivative of each row's loss by each of its logits, (K, n)."""
+        return P if len(P) == 1 else P * (1 - P)
+
     def diagonal(self, P: Array) -> Array:
         """Diagonal of the Hessian of the losses, (K, D)."""
-        curvature = P if len(P) == 1 else P * (1 - P)
+        curvature = self._curvatures(P)
         if self._squares is not None:
             return self._with_intercept(curvature, curvature @ self._squares)
         squared = self._each(lambda rows, x, _: curvature[:, rows] @ (x * x))
@@ -183,7 +190,7 @@ class SummedLoss:
     def averaged_inverse(self, P: Array, penalty: Array) -> Array:
         """Inverse (D, D) of the Hessian's block of one class, the average of all; of two classes H^-1."""
         xp = self.xp
-        weights = P[0] if len(P) == 1 else (P * (1 - P)).sum(0) / len(P)
+        weights = P[0] if len(P) == 1 else self._curvatures(P).sum(0) / len(P)
         M = sum(self._each(lambda rows, x, by_column: (by_column * weights[rows]) @ x))
         if self.intercept:
             border: Array = sum(self._each(lambda rows, _, by_column: by_column @ weights[rows]))
@@ -201,6 +208,6 @@ class SummedLoss:
     def factor(self, W: Array, penalty: Tensor) -> Factor | None:
         """Factor of the dense Hessian at W; None if that is not positive definite to working precision."""
         try:
-            return Factor(Hessian.at(torch.as_tensor(W), self.X, penalty))
+            return Factor(Hessian.at(torch.as_tensor(W), self.X, penalty, self.weights))
         except SalutaryError:
             return None

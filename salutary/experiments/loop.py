@@ -14,6 +14,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.metrics import Metrics, evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
+from salutary.experiments.soft_queries import soft_labels_of, with_distributions
 from salutary.models import Model, warm_starts
 from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.surrogate import Guide, guide_of
@@ -122,8 +123,8 @@ class _Course:
         self.track = Track.start(start, problem.rows("validation"), problem.n_classes, problem.criterion)
         model.tune(start.X, start.y, stream(seed, "model"), problem.part("validation"))
         self.oracle = Oracle(problem.y, done[-1].n_human_labels if done else 0)
-        rows, labels = _restored(problem, pool, done)
-        self.track = self.track.add(rows.numpy(force=True), problem.X[rows], labels)
+        rows, labels, soft = _restored(problem, pool, done)
+        self.track = self.track.add(rows.numpy(force=True), problem.X[rows], labels, soft)
         pool = pool[~torch.isin(pool, rows)]
         self.pool = _Pool(problem.X[pool], pool)
         self.problem, self.model, self.fitted = problem, model, False
@@ -139,13 +140,13 @@ class _Course:
         to which it owes its last digits."""
         sizes = [record.n_labeled for record in done] if warm_starts(self.model) else []
         for n in sizes or [len(self.track.labeled)]:
-            self._fit(Rows(self.track.labeled.X[:n], self.track.labeled.y[:n]))
+            self._fit(self.track.labeled[:n])
 
     def _fit(self, rows: Rows) -> None:
         if self.fitted and warm_starts(self.model):
-            self.model.update(rows.X, rows.y)
+            self.model.update(rows.X, rows.targets)
         else:
-            self.model.fit(rows.X, rows.y, self.pool.X)
+            self.model.fit(rows.X, rows.targets, self.pool.X)
         self.fitted = True
 
     def propose(
@@ -170,16 +171,17 @@ class _Course:
         rows = self.pool.rows[positions]
         X = self.problem.X[rows]
         predicted = self.model.predict_proba(X).argmax(1)
-        self.track = self.track.add(rows.numpy(force=True), X, labels)
+        self.track = self.track.add(rows.numpy(force=True), X, labels, proposal.soft_labels)
         self.pool.remove(positions)
         name = [*self.problem.class_names, ""]  # the last one is UNLABELED's, -1
         values = [None] * len(rows) if proposal.influence is None else proposal.influence.tolist()
         true = self.problem.y[rows]
         columns = (rows.tolist(), labels.tolist(), true.tolist(), predicted.tolist(), values)
-        return tuple(
+        queries = tuple(
             Query(number, rank, sample, name[a], name[t], name[p], value)
             for rank, (sample, a, t, p, value) in enumerate(zip(*columns, strict=True))
         )
+        return with_distributions(queries, proposal, self.problem.class_names)
 
     def measured(
         self, number: int, queries: tuple[Query, ...], select_seconds: float, fit_seconds: float
@@ -231,8 +233,10 @@ def without_rows(X: Tensor, rows: Tensor, gone: Tensor) -> tuple[Tensor, Tensor]
     return X[: len(source)], rows[source]
 
 
-def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[Tensor, Tensor]:
-    """Rows (q,) and assigned labels (q,) of all queries of an interrupted run, or none."""
+def _restored(
+    problem: Problem, pool: Tensor, done: tuple[Round, ...]
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Rows (q,), assigned labels (q,) and soft ones (q, C), if any, of all queries of an interrupted run."""
     queries = [query for record in done for query in record.queries]
     numbers = {name: number for number, name in enumerate(problem.class_names)}
     or_unknown = {**numbers, "": UNLABELED}
@@ -242,7 +246,8 @@ def _restored(problem: Problem, pool: Tensor, done: tuple[Round, ...]) -> tuple[
         true = [or_unknown[query.true_label] for query in queries]
         if problem.y[rows].tolist() == true:
             assigned = [numbers[query.assigned_label] for query in queries]
-            return rows, torch.tensor(assigned, dtype=torch.int64, device=pool.device)
+            y = torch.tensor(assigned, dtype=torch.int64, device=pool.device)
+            return rows, y, soft_labels_of(queries, problem.class_names, pool.device)
     raise SalutaryError("the interrupted run had other data: force=true starts it afresh")
 
 

@@ -155,8 +155,22 @@ class RunDirectory:
         if not self._started:
             self._start()
         self._note_code()
-        self._append("queries.csv", _csv(QUERY_COLUMNS, map(row, record.queries)))
+        queries = [{**row(query), **query.soft_columns} for query in record.queries]
+        self._append("queries.csv", _csv(self._query_columns(queries), queries))
         self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
+
+    def _query_columns(self, queries: list[dict]) -> tuple[str, ...]:
+        """Those of the file, which gets the columns that it lacks at its end, empty so far."""
+        if not queries:
+            return QUERY_COLUMNS
+        with (self.partial / "queries.csv").open(newline="") as file:
+            there = tuple(next(csv.reader(file)))
+        wanted = (*there, *(name for query in queries for name in query if name not in there))
+        wanted = tuple(dict.fromkeys(wanted))
+        if wanted != there:
+            rows = read_rows(self.partial / "queries.csv")
+            self._write("queries.csv", _csv(wanted, rows, header=True))
+        return wanted
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
         """Write each table, rows of equal keys, to ``<name>.csv``."""

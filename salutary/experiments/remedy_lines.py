@@ -17,6 +17,7 @@ from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import Metrics, score
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Round
+from salutary.experiments.soft_queries import soft_labels_of
 from salutary.experiments.terminal import Told, steps
 from salutary.models import Model
 from salutary.models.logistic import LogisticRegression
@@ -176,4 +177,5 @@ def _labelled(plan: Plan, rounds: Sequence[Round], seen: np.ndarray) -> Assigned
     assert isinstance(model, LogisticRegression)
     parts = problem.X[initial], problem.given[initial], stream(plan.seed, "model")
     model.tune(*parts, (problem.X[validation], problem.y[validation]))
-    return Assigned(_numbers(problem.X[rows]), y, model.l2_)
+    soft = soft_labels_of(queries, problem.class_names)
+    return Assigned(_numbers(problem.X[rows]), y, model.l2_, None if soft is None else soft.numpy())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.experiments.metrics import HeldOut, Metrics
-from salutary.experiments.rounds import Query, Round, parsed
+from salutary.experiments.rounds import Round, parsed, parsed_query
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def _whole_rounds(folder: Path) -> tuple[tuple[Round, ...], dict[str, int]]:
         try:
             number, size = int(row["round"]), int(row["n_labeled"])
             n_added = size - n_labeled if done else 0
-            own = tuple(parsed(Query, each) for each in queries[used : used + n_added])
+            own = tuple(parsed_query(each) for each in queries[used : used + n_added])
             record = parsed(Round, row, queries=own)
         except (KeyError, TypeError, ValueError):
             break

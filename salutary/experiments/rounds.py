@@ -13,12 +13,19 @@ from typing import Any, TypeVar
 from salutary.experiments.metrics import Metrics
 
 Record = TypeVar("Record")
+# Of these a file of queries has a column for each class, at its end, where there are distributions.
+SOFT_LABEL = "soft_label_"
+SOFT_WEIGHT = "soft_weight"
 VALIDATION_COLUMNS = ("loss", "accuracy", "objective", "figure")
 
 
 @dataclass(frozen=True)
 class Query:
-    """One queried point. ``sample_id``: row of the loaded table; labels are class names."""
+    """One queried point. ``sample_id``: row of the loaded table; labels are class names.
+
+    ``soft_label``: probability of each class that the point was added with, and ``soft_weight``: what it
+    weighs; empty and None for a point that has a class.
+    """
 
     round: int
     rank: int
@@ -27,6 +34,16 @@ class Query:
     true_label: str
     predicted_label: str
     influence: float | None
+    soft_weight: float | None = field(default=None, metadata={"columns": ()})
+    soft_label: Mapping[str, float] = field(default_factory=dict, metadata={"columns": ()})
+
+    @property
+    def soft_columns(self) -> dict[str, object]:
+        """What the file has more where points have distributions, by column."""
+        if not self.soft_label:
+            return {}
+        of_classes = {f"{SOFT_LABEL}{name}": value for name, value in self.soft_label.items()}
+        return {SOFT_WEIGHT: self.soft_weight, **of_classes}
 
 
 @dataclass(frozen=True)
@@ -120,6 +137,19 @@ def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Re
     return kind(
         **{name: Metrics.of(value) if isinstance(value, dict) else value for name, value in values.items()}
     )
+
+
+def parsed_query(texts: Mapping[str, str]) -> Query:
+    """The query of a file's row; raises what :func:`parsed` raises."""
+    if not texts.get(SOFT_WEIGHT):
+        return parsed(Query, texts)
+    soft_label = {
+        name.removeprefix(SOFT_LABEL): float(text)
+        for name, text in texts.items()
+        if name.startswith(SOFT_LABEL)
+    }
+    query, weight = parsed(Query, texts), float(texts[SOFT_WEIGHT])
+    return dataclasses.replace(query, soft_weight=weight, soft_label=soft_label)
 
 
 def _parts(nested: dataclasses.Field, kind: Any) -> list[dataclasses.Field]:

@@ -17,18 +17,16 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
-from salutary.integrations import remedied
+from salutary.integrations import labelled, remedied
 from salutary.integrations.arguments import aim_of, validation_rows
 from salutary.integrations.uncut import opened
 from salutary.integrations.words import own_words
 from salutary.labeling.judging import Judged, assigned
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.mapping import Mapping
-from salutary.labeling.pool import ArrayPool
 from salutary.labeling.stopping import Stopping
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.judgement import folds_of
-from salutary.strategies.salutary_greedy import SalutaryGreedy
 from salutary.strategies.track import Rows
 from salutary.system.device import one_thread
 from salutary.system.rules import Choice, Number, Worded, check
@@ -39,6 +37,7 @@ TUNED = Choice("cv", "validation")
 RULES = {
     "C": Worded(TUNED | Number(0, excluded=True), 'a positive number, "cv" or "validation"'),
     "features": Choice(*KINDS, AUTO),
+    "strategy": labelled.STRATEGY,
 }
 
 
@@ -86,12 +85,16 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         (:func:`salutary.tables.feature_maps.fitted_map`); ``"auto"``: by validation loss.
     objective: what the model is to be good at, one of :mod:`salutary.engine.objectives`, such as
         ``EqualOpportunity(positive="yes")``; None: the mean log-loss. All losses below then are its values.
+    strategy: ``"salutary_greedy"``, which gives classes, or ``"salutary_soft"``, which gives distributions
+        (:class:`salutary.strategies.salutary_soft.SalutarySoft`; without ``confidence`` and ``rerank``).
 
     Attributes
     ----------
     classes_: (C,). ``coef_``, ``intercept_``: as scikit-learn's LogisticRegression has them, of X and what
         ``map_`` makes of it. ``map_.kind``: the map in use; ``map_.losses``: what ``"auto"`` chose it by.
     indices_: (q,) rows of X_pool that were labelled, in that order. ``labels_``: (q,) what they were given.
+    label_distributions_: (q, C) the same as distributions, to which the model was fitted with the weights
+        ``label_weights_`` (q,); ``labels_`` are their likeliest classes.
     influence_: (q,) the fall of the mean validation loss for which each was chosen: that of a refit with it,
         or the predicted one with ``rerank=0``.
     rounds_: (q,) the round of each, from 1.
@@ -141,6 +144,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         combine: str = "average",
         features: str = "linear",
         objective: Criterion | None = None,
+        strategy: str = labelled.GREEDY,
     ):
         self.C = C
         self.fit_intercept = fit_intercept
@@ -159,6 +163,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         self.combine = combine
         self.features = features
         self.objective = objective
+        self.strategy = strategy
 
     @one_thread()
     @own_words()
@@ -208,7 +213,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
         pool = self._mapped(X_pool)
-        labeler = self._labeler(labeled, validation, pool, model, seed, aim.criterion)
+        labeler = labelled.labeler_of(self, labeled, validation, pool, model, seed, aim.criterion)
         return self._labelled(labeler, pool, case, started)
 
     def _labelled(
@@ -225,28 +230,6 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
             return self._remedied(case, case.judged(labeler.split, pool, given, seconds), added, labeler.stop)
         fitted = labeler.kept(rounds, kept).model
         return self._finish(fitted.to_sklearn(self.classes_), added, labeler.stop)
-
-    def _labeler(
-        self,
-        labeled: Rows,
-        validation: Rows,
-        pool: np.ndarray,
-        model: LogisticRegression,
-        seed: int,
-        criterion: Criterion | None,
-    ) -> Labeler:
-        return Labeler(
-            labeled,
-            validation,
-            ArrayPool(pool),
-            len(self.classes_),
-            model,
-            SalutaryGreedy(self.confidence, rerank=self.rerank),
-            budget=self.budget,
-            folds=self.folds,
-            seed=seed,
-            criterion=criterion,
-        )
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
@@ -293,16 +276,11 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _finish(self, model: ClassifierMixin, added: tuple[LabelRound, ...], stop: str) -> Self:
-        picks = [record.picks[0] for record in added]
-        no_rows = np.empty(0, np.int64)
         for name in ("coef_", "intercept_", *remedied.FITTED):  # of an earlier fit
             vars(self).pop(name, None)
         self.model_ = model
         if hasattr(model, "coef_"):
             self.coef_, self.intercept_ = model.coef_, model.intercept_
-        self.indices_ = np.concatenate([no_rows, *(each.rows for each in picks)])
-        self.labels_ = self.classes_[np.concatenate([no_rows, *(each.labels for each in picks)])]
-        self.influence_ = np.concatenate([np.empty(0), *(each.influence for each in picks)])
-        self.rounds_ = np.concatenate([no_rows, *(np.full(len(r.picks[0]), r.number) for r in added)])
+        vars(self).update(labelled.attributes(added, self.classes_))
         self.stop_ = stop
         return self

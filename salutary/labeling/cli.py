@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import yaml
 from hydra import compose, initialize_config_dir
 from hydra.utils import get_class
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -62,7 +63,7 @@ def label_or_audit(arguments: list[str]) -> None:
         raise SalutaryError(f"{flags[0]} is no setting: they are written name=value; see --help")
     with initialize_config_dir(config_dir(), version_base="1.3"):
         texts = [as_text(each) for each in arguments if each != "--cfg"]
-        cfg = compose("label", with_lists_quoted(texts, LISTS))
+        cfg = compose("label", _without_rerank(with_lists_quoted(texts, LISTS)))
     if shown:
         print(OmegaConf.to_yaml(cfg, resolve=True))
         return
@@ -82,6 +83,16 @@ def label_or_audit(arguments: list[str]) -> None:
     else:
         strategy, bases = build(cfg, "strategy"), candidates(_candidates(cfg))
         pipeline.label_pool(settings, device, model_of, strategy, bases, _aim(cfg), command)
+
+
+def _without_rerank(texts: list[str]) -> list[str]:
+    """With strategy.rerank taken away where the strategy's file has no such setting, and nobody asked."""
+    chosen = [text.partition("=")[2] for text in texts if text.startswith("strategy=")]
+    file = Path(config_dir()) / "strategy" / f"{chosen[-1] if chosen else ''}.yaml"
+    asked = any(text.lstrip("+~").startswith("strategy.rerank") for text in texts)
+    if asked or not file.is_file() or "rerank" in yaml.safe_load(file.read_text()):
+        return texts
+    return [*texts, "~strategy.rerank"]
 
 
 def _kind(cfg: DictConfig) -> type:

@@ -30,7 +30,10 @@ from salutary.tables.texts import each_to_text
 WRITTEN = (
     *("row", "label", "influence", "prediction", "probability", "round", "rank", "true_label"),
     *("harm", "standard_error", "suggested_label", "gain", "source", "wrong_probability", "likely_label"),
+    "soft_weight",
 )
+# Those of each class are called KIND_CLASS.
+KINDS = ("influence", "probability", "soft_label")
 
 
 @dataclass(frozen=True)
@@ -185,7 +188,7 @@ def _groups(
 
 def _check_id_name(name: str | None, classes: Classes) -> None:
     """Raises SalutaryError for the name of a column that is written beside the id."""
-    of_classes = [f"{kind}_{each}" for each in classes.names for kind in ("influence", "probability")]
+    of_classes = [f"{kind}_{each}" for each in classes.names for kind in KINDS]
     if name in (*WRITTEN, *of_classes):
         raise SalutaryError(
             f"id={shown(name)}: a column of the labels that are written has this name, rename it"

@@ -18,6 +18,7 @@ from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.stopping import Stopping
+from salutary.labeling.track import soft_labels_of
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, BaseModel, LabelledData, Part, Remedy
 from salutary.remedies.catalogue import all_remedies, named
@@ -110,7 +111,8 @@ def assigned(labeler: Labeler, rounds: tuple[LabelRound, ...], stopping: Stoppin
         rows = np.concatenate([np.empty(0, np.int64), *(each.rows for each in picks)])
         labels = np.concatenate([np.empty(0, np.int64), *(each.labels for each in picks)])
         X = np.array(labeler.pool.take(rows), np.float64).reshape(len(rows), labeler.pool.n_features)
-        found.append(Assigned(X, labels, labeler.tracks[place].model.l2_))
+        soft = soft_labels_of(picks, labeler.n_classes)
+        found.append(Assigned(X, labels, labeler.tracks[place].model.l2_, soft))
     return found
 
 

@@ -156,7 +156,10 @@ class Labeler:
 
     def _choose(self, number: int, size: int, shortlist: Shortlist) -> list[Picks]:
         directions = [track.direction() for track in self.tracks]
-        rows = shortlist.by_influence(self.tracks, directions, f"round {number}: scoring")
+        if n := self.strategy.n_sampled(size):
+            rows = shortlist.sampled(self.tracks, n, stream(self.seed, "soft_labels", number))
+        else:
+            rows = shortlist.by_influence(self.tracks, directions, f"round {number}: scoring")
         picks = [
             self._picks(track, S, near, size, number)
             for track, S, near in zip(self.tracks, directions, rows, strict=True)
@@ -186,12 +189,15 @@ class Labeler:
             raise SalutaryError("the strategy must give each point a label and an influence: nobody is asked")
         chosen = proposal.indices.numpy(force=True)
         labels, influence = (value.numpy(force=True) for value in (proposal.labels, proposal.influence))
-        return track.described(S, X[proposal.indices.to(X.device)], near[chosen], labels, influence)
+        soft = None if proposal.soft_labels is None else proposal.soft_labels.numpy(force=True)
+        picked = X[proposal.indices.to(X.device)], near[chosen]
+        return track.described(S, *picked, labels, influence, soft)
 
     def _grown(self, track: FittedTrack, picks: Picks) -> FittedTrack:
         if not len(picks):
             return track
-        return track.add(picks.rows, self._features(picks.rows), torch.as_tensor(picks.labels))
+        soft = None if picks.soft_labels is None else torch.as_tensor(picks.soft_labels)
+        return track.add(picks.rows, self._features(picks.rows), torch.as_tensor(picks.labels), soft)
 
     def _features(self, rows: np.ndarray) -> Tensor:
         return torch.as_tensor(np.array(self.pool.take(rows), np.float64)).to(self.labeled.X.device)
@@ -208,4 +214,6 @@ class Labeler:
 def check_kind(kind: type) -> None:
     """Raises SalutaryError for a class whose strategies do not label by influence over the labelled set."""
     if not getattr(kind, "labels_alone", False):
-        raise SalutaryError("only salutary_greedy and salutary label without a human, by influence")
+        raise SalutaryError(
+            "only salutary_greedy, salutary and salutary_soft label without a human, by influence"
+        )

@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.labeler import LabelRound
+from salutary.labeling.track import soft_labels_of, weights_and_distributions
 from salutary.models.logistic import LogisticRegression
 from salutary.system import files
 from salutary.system.files import write_atomic
@@ -28,17 +29,38 @@ from salutary.tables.saved_model import MAP, note_reading
 from salutary.tables.schema import Schema
 from salutary.tables.votes import single_threaded
 
+# Of labels that are distributions: what a row weighs, and before a class's name its probability.
+SOFT_WEIGHT, SOFT_LABEL = "soft_weight", "soft_label_"
 
-def label_table(rounds: tuple[LabelRound, ...], classes: Classes) -> pd.DataFrame:
+
+def label_table(rounds: tuple[LabelRound, ...], classes: Classes, soft: bool = False) -> pd.DataFrame:
     """A row per label, in the order they were given.
 
     ``row``: of the pool, from 0. ``influence``: the fall of the mean validation loss for which it was
     chosen, found by a refit, or predicted with ``strategy.rerank=0``. ``influence_<class>``: the predicted
     fall with every class, and ``prediction`` with its ``probability``: all before the first point of the
     ``round``; ``rank`` counts within it, from 0.
+
+    ``soft``: some of the labels are distributions; then also ``soft_weight``, what the row weighs where a
+    labelled row weighs 1, and ``soft_label_<class>``, its distribution; ``label`` is the likeliest class.
     """
     frames = [_round_table(record, classes) for record in rounds[1:]]
-    return pd.concat(frames, ignore_index=True) if frames else _no_labels(classes)
+    table = pd.concat(frames, ignore_index=True) if frames else _no_labels(classes)
+    return pd.concat([table, _soft_table(rounds, classes)], axis=1) if soft else table
+
+
+def has_distributions(rounds: tuple[LabelRound, ...]) -> bool:
+    """Whether some labels of the result are distributions."""
+    return any(record.picks[0].soft_labels is not None for record in rounds[1:])
+
+
+def _soft_table(rounds: tuple[LabelRound, ...], classes: Classes) -> pd.DataFrame:
+    picks = [record.picks[0] for record in rounds[1:]]
+    M = soft_labels_of(picks, len(classes.names))
+    M = np.empty((0, len(classes.names))) if M is None else M
+    weights, q = weights_and_distributions(M)
+    of_classes = {f"{SOFT_LABEL}{name}": q[:, place] for place, name in enumerate(classes.names)}
+    return pd.DataFrame({SOFT_WEIGHT: weights, **of_classes})
 
 
 def _round_table(record: LabelRound, classes: Classes) -> pd.DataFrame:

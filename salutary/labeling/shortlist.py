@@ -201,6 +201,15 @@ class Shortlist:
 
         return self._best(tracks, score, title)
 
+    def sampled(self, tracks: Sequence[Track], n: int, rng: np.random.Generator) -> list[np.ndarray]:
+        """``n`` rows at random, the same for all tracks as far as they have not taken them; all of a pool
+        that is no larger than the list.
+        """
+        if self.is_whole:
+            return [np.setdiff1d(np.arange(len(self.pool)), track.taken) for track in tracks]
+        order = rng.permutation(len(self.pool))
+        return [np.sort(order[~np.isin(order, track.taken)][:n]) for track in tracks]
+
     def _best(
         self,
         tracks: Sequence[Track],

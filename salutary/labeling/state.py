@@ -53,6 +53,7 @@ class State:
             f"{name}-{track}": array
             for track, picks in enumerate(record.picks)
             for name, array in zip(FIELDS, astuple(picks), strict=True)
+            if array is not None  # labels that are no distributions
         }
         if record.held_out:
             arrays["losses"], arrays["hits"] = record.held_out
@@ -82,7 +83,7 @@ class State:
 def _read(file: Path, number: int) -> LabelRound:
     with np.load(file, allow_pickle=False) as arrays:
         n_tracks = sum(name.startswith(f"{FIELDS[0]}-") for name in arrays.files)
-        picks = tuple(Picks(*(arrays[f"{name}-{i}"] for name in FIELDS)) for i in range(n_tracks))
+        picks = tuple(Picks(*(arrays.get(f"{name}-{i}") for name in FIELDS)) for i in range(n_tracks))
         held_out = (arrays["losses"], arrays["hits"]) if "losses" in arrays.files else None
         loss, accuracy = arrays["validation"].tolist()
         return LabelRound(number, picks, (loss, accuracy), held_out, float(arrays["seconds"]))

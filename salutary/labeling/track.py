@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -22,6 +23,7 @@ class Picks:
     (b,).
 
     ``influences`` (b, C): of every label, and ``probabilities`` (b, C): both before the round's first point.
+    ``soft_labels`` (b, C): the weight of each label, where they were given distributions; else None.
     """
 
     rows: np.ndarray
@@ -29,9 +31,25 @@ class Picks:
     influence: np.ndarray
     influences: np.ndarray
     probabilities: np.ndarray
+    soft_labels: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+
+def soft_labels_of(picks: Sequence[Picks], n_classes: int) -> np.ndarray | None:
+    """The weight of each label (q, C) of points that were picked, None where all have classes."""
+    if all(each.soft_labels is None for each in picks):
+        return None
+    return np.concatenate(
+        [np.eye(n_classes)[each.labels] if each.soft_labels is None else each.soft_labels for each in picks]
+    )
+
+
+def weights_and_distributions(M: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weights (q,), without what rounding leaves of a sum, and distributions (q, C) of soft labels (q, C)."""
+    totals = M.sum(1)
+    return totals.round(12), M / totals[:, None]
 
 
 @dataclass(frozen=True)
@@ -61,20 +79,28 @@ class FittedTrack(Track):
 
     @property
     def _optimum(self) -> engine.Optimum:
-        return engine.Optimum(
-            self.model.coef_, self.model.penalty_, self.labeled.X, self.objective, self.labeled.y
-        )
+        rows, soft = self.labeled, self.labeled.soft_labels
+        weights = None if soft is None else soft.sum(1)
+        of = self.model.coef_, self.model.penalty_, rows.X, self.objective
+        return engine.Optimum(*of, rows.y, weights)
 
-    def add(self, rows: np.ndarray, X: Tensor, labels: Tensor) -> Self:
+    def add(self, rows: np.ndarray, X: Tensor, labels: Tensor, soft_labels: Tensor | None = None) -> Self:
         """With these pool rows and labels added, and a copy of the model fitted to them all."""
-        grown = super().add(rows, X, labels)
-        model = copy.copy(self.model).update(grown.labeled.X, grown.labeled.y)
+        grown = super().add(rows, X, labels, soft_labels)
+        model = copy.copy(self.model).update(grown.labeled.X, grown.labeled.targets)
         return replace(grown, model=model)
 
     def described(
-        self, S: Tensor, X: Tensor, rows: np.ndarray, labels: np.ndarray, influence: np.ndarray
+        self,
+        S: Tensor,
+        X: Tensor,
+        rows: np.ndarray,
+        labels: np.ndarray,
+        influence: np.ndarray,
+        soft_labels: np.ndarray | None = None,
     ) -> Picks:
         """The picks with the influences and probabilities of all classes, by this track's model."""
         influences = engine.score_labels(self.model.coef_, S, X)
         probabilities = self.model.predict_proba(X)
-        return Picks(rows, labels, influence, influences.numpy(force=True), probabilities.numpy(force=True))
+        of_classes = influences.numpy(force=True), probabilities.numpy(force=True)
+        return Picks(rows, labels, influence, *of_classes, soft_labels)

@@ -48,7 +48,8 @@ class Writer:
 
     def write(self) -> None:
         """The folder first, then the predictions, then the table of labels."""
-        labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes)
+        soft = outputs.has_distributions(self.result.rounds)
+        labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes, soft)
         raw = self._raw_rows(labels)
         if self.settings.id:
             labels.insert(0, self.settings.id, raw[self.settings.id].to_numpy() if len(raw) else [])
@@ -158,6 +159,7 @@ class Writer:
             "stop": result.stop,
             "comparisons": [comparison.facts() for comparison in result.comparisons],
             **judged,
+            **({"distributions": True} if outputs.has_distributions(result.rounds) else {}),
             "objective": result.aim.about,
             "groups": list(self.inputs.groups),
             "seconds": result.seconds,

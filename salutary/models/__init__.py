@@ -6,6 +6,7 @@
 - ``features``: it is a :class:`NetworkModel`, whose features and classifier strategies work with instead of
   the model and its rows (:mod:`salutary.strategies.surrogate`),
 - ``states_``: several fitted states over whose metrics evaluations take the mean,
+- ``takes_distributions = True``: y of ``fit`` and ``update`` may be (n, C), the weight of each label,
 - ``fit_intercept``: whether it has an intercept, as far as it is linear,
 - ``checkpoint``: a path that the run sets, where a long training may keep its state.
 
@@ -101,6 +102,11 @@ def is_convex(model: object) -> TypeGuard[ConvexModel]:
 def warm_starts(model: object) -> TypeGuard[ConvexModel]:
     """Whether the model says that its ``update`` ends where ``fit`` does."""
     return is_convex(model) and getattr(model, "update_is_exact", False)
+
+
+def takes_distributions(model: object) -> bool:
+    """Whether the model says that it can be fitted to label distributions."""
+    return bool(getattr(model, "takes_distributions", False))
 
 
 def is_network(model: object) -> TypeGuard[NetworkModel]:

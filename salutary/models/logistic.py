@@ -14,6 +14,7 @@ from torch import Tensor
 
 from salutary import engine
 from salutary.engine.newton import Minimum, minimise
+from salutary.engine.soft_loss import SoftLoss, lacks_a_class
 from salutary.engine.solvers import cholesky, is_dense
 from salutary.engine.summed_loss import SummedLoss
 from salutary.errors import SalutaryError
@@ -59,6 +60,7 @@ class LogisticRegression:
 
     is_convex = True
     update_is_exact = True
+    takes_distributions = True
     RULES = {
         "fit_intercept": Flag(),
         "tol": Worded(Number(0, 1e-4, excluded=True), "in (0, 1e-4]"),
@@ -105,6 +107,9 @@ class LogisticRegression:
     def fit(self, X: Tensor, y: Tensor, unlabeled: Tensor | None = None) -> Self:
         """Fit to (X, y) by Newton's method from W = 0, in float64; ``unlabeled`` is not used.
 
+        y (n,) holds class numbers, or y (n, C) the weight of each label of a row: w q of a row of weight w
+        with the label distribution q (:class:`salutary.engine.soft_loss.SoftLoss`).
+
         Raises SalutaryError if the gradient at the end is not small: an influence taken away
         from the optimum means nothing.
         """
@@ -118,7 +123,8 @@ class LogisticRegression:
         if not hasattr(self, "l2_"):
             self.l2_ = self._given_l2()
         self.penalty_ = self._penalty(X, y)
-        loss = SummedLoss(X, y, len(self.penalty_), self.fit_intercept)
+        kind = SoftLoss if y.ndim == 2 else SummedLoss
+        loss = kind(X, y, len(self.penalty_), self.fit_intercept)
         return self._ended(minimise(loss, self.penalty_, start, self.tol, self.max_iter), X)
 
     def _ended(self, minimum: Minimum, X: Tensor) -> Self:
@@ -214,8 +220,3 @@ def _folds(X: Tensor, y: Tensor, rng: np.random.Generator) -> list[Fold]:
         folds = list(splitter.split(X.cpu(), y.cpu()))
     rows = ((torch.as_tensor(a, device=X.device), torch.as_tensor(b, device=X.device)) for a, b in folds)
     return [(X[fitted], y[fitted], X[held_out], y[held_out]) for fitted, held_out in rows]
-
-
-def lacks_a_class(y: Tensor, n_classes: int) -> bool:
-    """Whether some class number below ``n_classes`` does not occur in y."""
-    return len(y.unique()) < n_classes

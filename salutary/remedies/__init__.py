@@ -45,9 +45,25 @@ class Part:
 
 @dataclass(frozen=True)
 class Assigned(Part):
-    """Pool rows with the labels that they were given by V. ``l2``: penalty of the model that they help."""
+    """Pool rows with the labels that they were given by V. ``l2``: penalty of the model that they help.
+
+    ``soft_labels`` (n, C): the weight of each label of each row, if they are distributions, of which y are
+    the likeliest classes. None: each row weighs 1.
+    """
 
     l2: float
+    soft_labels: np.ndarray | None = None
+
+    @property
+    def weights(self) -> np.ndarray:
+        """(n,)."""
+        return np.ones(len(self)) if self.soft_labels is None else self.soft_labels.sum(1)
+
+    def distributions(self, n_classes: int) -> np.ndarray:
+        """(n, C)."""
+        if self.soft_labels is None:
+            return np.eye(n_classes)[self.y]
+        return self.soft_labels / self.weights[:, None]
 
 
 @dataclass(frozen=True)
@@ -121,15 +137,15 @@ class TrainingRows:
         L, V = data.labeled, data.validation
         weights = np.broadcast_to(np.asarray(use, float), (len(L),))
         q = data.one_hot(L.y) if labels is None else labels
-        pool = data.assigned if assigned and data.assigned else Part(L.X[:0], L.y[:0])
+        pool = data.assigned if assigned and data.assigned else Assigned(L.X[:0], L.y[:0], l2=0.0)
         parts = ("labeled", "validation", "pool")
         part = np.repeat(np.arange(3), [len(L), len(V), len(pool)])
-        every = np.concatenate([weights, np.broadcast_to(validation, (len(V),)), np.ones(len(pool))])
+        every = np.concatenate([weights, np.broadcast_to(validation, (len(V),)), pool.weights])
         kept = np.flatnonzero(every > 0)
         tuned = [parts.index(tuned_on)] if tuned_on != "all" else [0, 1]
         return cls(
             np.concatenate([L.X, V.X, pool.X])[kept],
-            np.concatenate([q, data.one_hot(V.y), data.one_hot(pool.y)])[kept],
+            np.concatenate([q, data.one_hot(V.y), pool.distributions(data.n_classes)])[kept],
             every[kept],
             np.flatnonzero(np.isin(part[kept], tuned)),
             weights / (np.mean(validation) or 1.0),

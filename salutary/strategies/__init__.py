@@ -24,7 +24,7 @@ from salutary.engine import Objective
 from salutary.engine.objectives import Criterion, objective_on
 from salutary.engine.selection import top
 from salutary.errors import SalutaryError
-from salutary.models import Model, Predictor, is_convex, is_network
+from salutary.models import Model, Predictor, is_convex, is_network, takes_distributions
 from salutary.system import moved, rules
 
 # Settings of what labels alone: whether a network judges trial runs of it first, and the penalties of their
@@ -46,7 +46,8 @@ class PoolView:
     ``validation_labels`` (v,): tensors on one device. The first ``n_initial`` labelled rows are
     the initial set, the others were queried, in the order of the queries. ``criterion``: what the model is
     to be good at, None for the mean log-loss; ``validation_groups`` (v,): numbers of the validation rows'
-    groups, if there are any. The groups of other rows are not in here.
+    groups, if there are any. The groups of other rows are not in here. ``soft_labels`` (l, C): the weight of
+    each label of each labelled row, where some have distributions, of which ``labels`` are the likeliest.
     """
 
     pool: Tensor
@@ -58,6 +59,12 @@ class PoolView:
     n_classes: int
     validation_groups: Tensor | None = None
     criterion: Criterion | None = None
+    soft_labels: Tensor | None = None
+
+    @property
+    def weights(self) -> Tensor | None:
+        """Of the labelled rows, (l,); None is 1 for each."""
+        return None if self.soft_labels is None else self.soft_labels.sum(1)
 
     @property
     def objective(self) -> Objective:
@@ -71,7 +78,9 @@ class Proposal:
     """Points to add, best first.
 
     ``indices`` (b,): positions in ``view.pool``. ``labels`` (b,): class numbers to assign, or None
-    to ask the oracle, which costs human labels. ``influence`` (b,): the predicted fall of the objective,
+    to ask the oracle, which costs human labels. ``distributions`` (b, C): label distributions instead, rows
+    that sum to 1, each point weighing ``weight`` where a labelled row weighs 1; ``labels``, if they are not
+    given, are then the likeliest classes. ``influence`` (b,): the predicted fall of the objective,
     mostly the mean validation loss, each point was chosen for, or None for strategies that estimate none.
     ``stop``: why fewer points than the budget, if so.
     """
@@ -80,9 +89,20 @@ class Proposal:
     labels: Tensor | None = None
     influence: Tensor | None = None
     stop: str | None = None
+    distributions: Tensor | None = None
+    weight: float = 1.0
+
+    @property
+    def soft_labels(self) -> Tensor | None:
+        """The weight of each label (b, C), None without distributions."""
+        return None if self.distributions is None else self.weight * self.distributions
 
     def __post_init__(self) -> None:
         """Raises SalutaryError for what is not whole numbers, or not a number."""
+        if self.distributions is not None:
+            object.__setattr__(self, "distributions", _distributions(self.distributions, self.weight))
+            if self.labels is None:
+                object.__setattr__(self, "labels", self.distributions.argmax(1))
         for name in ("indices", "labels", "influence"):
             value = getattr(self, name)
             if value is None and name != "indices":
@@ -99,6 +119,16 @@ class Proposal:
             object.__setattr__(self, name, tensor.long() if whole else tensor)
 
 
+def _distributions(values: object, weight: float) -> Tensor:
+    """In float64. Raises SalutaryError for what is none, and for a weight that is not positive."""
+    q = (values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values, float))).double()
+    if q.ndim != 2 or not bool((q >= 0).all() & ((q.sum(1) - 1).abs() < 1e-5).all()):
+        raise SalutaryError("a proposal's distributions must be rows of probabilities that sum to 1")
+    if not 0 < weight < float("inf"):
+        raise SalutaryError(f"a proposal's weight must be a number > 0, not {weight}")
+    return q / q.sum(1, keepdim=True)
+
+
 class Strategy(ABC, Generic[M]):
     """The contract. ``budget`` is at most the number of pool points.
 
@@ -107,7 +137,8 @@ class Strategy(ABC, Generic[M]):
     ``is_baseline``: whether ``baselines_use_validation=true`` adds the validation set to its
     training data. ``needs_convex``: whether it can only work with the optimum of a convex model; of a network
     it gets a surrogate. ``labels_alone``: whether it gives each point a label and an influence over the
-    labelled set, and asks nobody: what ``salutary-label`` takes. ``rerank``: candidates that the model is
+    labelled set, and asks nobody: what ``salutary-label`` takes. ``gives_distributions``: whether its labels
+    are distributions, so that the model has to take them. ``rerank``: candidates that the model is
     refitted with before one is picked. ``judge``: ``retrained`` if trial runs come first, one for each of the
     ``judge_penalties`` of the surrogate, and the networks that they end with say which is used.
     ``same_on_two_classes``: names of the strategies that it cannot differ from there.
@@ -116,6 +147,8 @@ class Strategy(ABC, Generic[M]):
     is_baseline = True
     needs_convex = False
     labels_alone = False
+    gives_distributions = False
+    samples = 0
     rerank = 0
     judge: str | None = None
     judge_penalties: Sequence[float] = JUDGE_PENALTIES
@@ -137,6 +170,11 @@ class Strategy(ABC, Generic[M]):
         if self.needs_convex and not is_network(model):
             check_convex(self, model)
         rules.check(self, self.RULES, "strategy.")
+        if self.gives_distributions and not takes_distributions(model):
+            name, of = type(self).__name__, type(model).__name__
+            raise SalutaryError(
+                f"{name} gives label distributions, which {of} cannot learn: model=logistic does"
+            )
         if self.judge and not self.labels_alone:
             raise SalutaryError("strategy.judge is for strategies that ask nobody, such as strategy=salutary")
         if self.judge and not is_network(model):
@@ -147,6 +185,10 @@ class Strategy(ABC, Generic[M]):
     def for_validation(self, n: int) -> Strategy:
         """The strategy as it chooses by ``n`` validation rows, also where a fold of them is kept from it."""
         return self
+
+    def n_sampled(self, budget: int) -> int:
+        """How many pool rows, drawn at random, it looks at; 0 for all."""
+        return 0
 
     def standard_errors(self, n_validation: int) -> float:
         """How many of its standard errors an influence has to exceed, for a point to be picked."""
@@ -187,6 +229,8 @@ def check_proposal(proposal: Proposal, n_pool: int, budget: int, n_classes: int)
         raise SalutaryError(f"the strategy proposed a point outside the pool of {n_pool} rows")
     if labels is not None and (labels.shape != (n,) or ((labels < 0) | (labels >= n_classes)).any()):
         raise SalutaryError(f"the strategy must give each point a class number below {n_classes}")
+    if proposal.distributions is not None and proposal.distributions.shape != (n, n_classes):
+        raise SalutaryError(f"the strategy must give each point a distribution over the {n_classes} classes")
     if proposal.influence is not None and proposal.influence.shape != (n,):
         raise SalutaryError("the strategy must give each point one influence, or none to all")
 

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from salutary.engine import Optimum
 from salutary.engine.refit import refitted_fall
+from salutary.errors import SalutaryError
 from salutary.models import ConvexModel
 from salutary.strategies import PoolView, Strategy
 from salutary.system import moved
@@ -49,7 +50,8 @@ def optimum_of(model: ConvexModel, view: PoolView, hessian: str = "labeled") -> 
     """
     if hessian == "pool":
         return Optimum(model.coef_, model.penalty_, view.pool, view.objective)
-    return Optimum(model.coef_, model.penalty_, view.labeled, view.objective, view.labels)
+    weights = view.weights
+    return Optimum(model.coef_, model.penalty_, view.labeled, view.objective, view.labels, weights)
 
 
 def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
@@ -63,5 +65,10 @@ def influence_rows(view: PoolView, X_hessian: Tensor) -> dict[str, Tensor]:
 
 
 def real_fall(model: ConvexModel, view: PoolView, X: Tensor, y: Tensor) -> Tensor:
-    """Fall of the view's objective by a refit with each row of X (m, d), labels y (m,), alone: (m,)."""
+    """Fall of the view's objective by a refit with each row of X (m, d), labels y (m,), alone: (m,).
+
+    Raises SalutaryError where labelled rows have distributions.
+    """
+    if view.soft_labels is not None:
+        raise SalutaryError("strategy.rerank refits classes only, and labelled rows have distributions")
     return refitted_fall(optimum_of(model, view), X, y)

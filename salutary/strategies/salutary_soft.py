@@ -20,7 +20,7 @@ Folds = list[tuple[np.ndarray, np.ndarray]]
 
 
 class SalutarySoft(Strategy[ConvexModel]):
-    """The points whose soft labels promise most, each with its likeliest class; no human.
+    """The points whose soft labels promise most, each with its label distribution; no human.
 
     Each round, a sample of the pool joins the labelled rows with label distributions q on a path
     (:mod:`salutary.engine.soft_labels`): all of them at once, so that a label is wanted given the others'.
@@ -29,41 +29,59 @@ class SalutarySoft(Strategy[ConvexModel]):
 
         sum over c of (q_c - p_c) I(x, c),
 
-    p and I being the prediction and the influence at the labelled rows' model, and labels them argmax q:
-    models of this program are fitted to classes. (Remedies are fitted to the distributions themselves:
-    ``salutary-label``, and ``reference=[salutary_soft_early]``.)
+    p and I being the prediction and the influence at the labelled rows' model. They join the labelled rows
+    with their q: the model is fitted to the distributions, and the next round's path starts from it. (What
+    one path over the whole sample makes are the remedies ``salutary_soft_early`` and its like.)
 
-    ``weight``: of the sample on the path, relative to all labelled rows. ``pool_rows``: its size at most, and
-    at least a round's budget. ``folds``: of the validation rows; with 0, and where these do not determine the
-    objective, the path is gone to its last step but one.
+    ``weight``: of the sample on the path, all its rows together, relative to all labelled rows together.
+    ``point_weight``: of each point that a round adds, where a row that was labelled from the start weighs 1.
+    ``pool_rows``: the size of the sample at most, and at least a round's budget. ``folds``: of the validation
+    rows; with 0, and where these do not determine the objective, the path is gone to its last step but one.
     """
 
     is_baseline = False
     needs_convex = True
-    RULES = {"weight": Number(0, excluded=True), "pool_rows": Whole(1), "folds": Whole(0)}
+    labels_alone = True
+    gives_distributions = True
+    RULES = {
+        **dict.fromkeys(("weight", "point_weight"), Number(0, 1e6, excluded=True)),
+        "pool_rows": Whole(1),
+        "folds": Whole(0),
+    }
 
-    def __init__(self, weight: float = 1.0, pool_rows: int = POOL_ROWS, folds: int = 5):
+    def __init__(
+        self,
+        weight: float = 1.0,
+        pool_rows: int = POOL_ROWS,
+        folds: int = 5,
+        point_weight: float = 1.0,
+    ):
         self.weight = weight
+        self.point_weight = point_weight
         self.pool_rows = pool_rows
         self.folds = folds
 
     def propose(self, model: ConvexModel, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
-        n = max(self.pool_rows, budget)
-        rows = np.sort(rng.permutation(len(view.pool))[:n])
+        rows = np.sort(rng.permutation(len(view.pool))[: self.n_sampled(budget)])
         validation = _Validation.of(view)
+        q_labeled, weights = _labels(view)
         labels = SoftLabels(
             view.labeled.double().numpy(force=True),
-            np.eye(view.n_classes)[view.labels.numpy(force=True)],
+            q_labeled,
             view.pool[rows].double().numpy(force=True),
             model.penalty_.numpy(force=True),
             validation.objective(),
             self.weight,
+            weights,
         )
         q = self._chosen(labels, validation, rng).q
         promise = ((q - labels.start.q) * labels.influence(labels.start)).sum(1)
         best = np.argsort(-promise, kind="stable")[:budget]
-        indices, classes, influence = (torch.from_numpy(each[best]) for each in (rows, q.argmax(1), promise))
-        return Proposal(indices, classes, influence)
+        indices, q_best, influence = (torch.from_numpy(each[best]) for each in (rows, q, promise))
+        return Proposal(indices, influence=influence, distributions=q_best, weight=float(self.point_weight))
+
+    def n_sampled(self, budget: int) -> int:
+        return max(self.pool_rows, budget)
 
     def _chosen(self, labels: SoftLabels, validation: _Validation, rng: np.random.Generator) -> SoftStep:
         """The step, after the start, of the least objective of held-out rows."""
@@ -78,6 +96,14 @@ class SalutarySoft(Strategy[ConvexModel]):
         except SalutaryError:  # a fold lacks what the objective is of, such as a group
             values = None
         return path[-2] if values is None else path[1 + int(values.argmin())]
+
+
+def _labels(view: PoolView) -> tuple[np.ndarray, np.ndarray | None]:
+    """Distributions (l, C) and weights (l,) of the labelled rows."""
+    if view.soft_labels is None or view.weights is None:
+        return np.eye(view.n_classes)[view.labels.numpy(force=True)], None
+    weights = view.weights.numpy(force=True)
+    return view.soft_labels.numpy(force=True) / weights[:, None], weights
 
 
 @dataclass(frozen=True)

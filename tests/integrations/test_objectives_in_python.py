@@ -43,6 +43,31 @@ def test_labels_by_an_objective_close_a_gap(parts):
     np.testing.assert_array_equal(again.indices_, fair.indices_)
 
 
+def test_soft_labels_are_shown_and_are_what_the_model_was_fitted_to(parts):
+    """By scikit-learn: each pool row once with each class, of the weight of that label."""
+    (X, y, _), (X_val, y_val, groups), (X_pool, _, _), test = parts
+    arguments = {"X_pool": X_pool, "X_val": X_val, "y_val": y_val, "groups_val": groups}
+    soft = SalutaryClassifier(objective=GAP, strategy="salutary_soft", random_state=0, rounds=4)
+    soft.fit(X, y, **arguments)
+    q, weights = soft.label_distributions_, soft.label_weights_
+    assert q.shape == (len(soft.indices_), 2) and q.min() > 0 and (weights == 1).all()
+    np.testing.assert_allclose(q.sum(1), 1, atol=1e-12)
+    np.testing.assert_array_equal(soft.classes_[q.argmax(1)], soft.labels_)
+    picked = X_pool[soft.indices_]
+    rows, labels = np.concatenate([X, picked, picked]), np.concatenate([y, np.repeat(["no", "yes"], len(q))])
+    reference = LogisticRegression(C=1, tol=1e-10).fit(
+        rows, labels, sample_weight=np.concatenate([np.ones(len(y)), q[:, 0], q[:, 1]])
+    )
+    np.testing.assert_allclose(soft.predict_proba(test[0]), reference.predict_proba(test[0]), atol=1e-6)
+    plain = SalutaryClassifier(random_state=0).fit(X, y)
+    assert gap(soft, test) < gap(plain, test)
+    assert len(plain.label_distributions_) == 0 and plain.label_distributions_.shape == (0, 2)
+    greedy = SalutaryClassifier(objective=GAP, random_state=0, rounds=1).fit(X, y, **arguments)
+    np.testing.assert_array_equal(greedy.label_distributions_.max(1), 1)
+    with pytest.raises(SalutaryError, match="strategy must be salutary_greedy or salutary_soft"):
+        SalutaryClassifier(strategy="soft").fit(X, y)
+
+
 def test_remedies_are_judged_by_it(parts):
     (X, y, _), (X_val, y_val, groups), (X_pool, _, _), _ = parts
     names = ["labeled", "salutary"]

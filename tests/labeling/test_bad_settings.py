@@ -42,9 +42,9 @@ SETTINGS = {
     "no such strategy": ({"strategy": "salutery"}, r"there is no strategy 'salutery', did you mean salutary"),
     "a human is asked": (
         {"strategy": "margin", "strategy.rerank": None},
-        r"only salutary_greedy and salutary label without a human",
+        r"only salutary_greedy, salutary and salutary_soft label without a human",
     ),
-    "true labels": ({"strategy": "salutary_gt"}, r"only salutary_greedy and salutary label without a human"),
+    "true labels": ({"strategy": "salutary_gt"}, r"salutary_soft label without a human"),
     "other Hessian": ({"strategy": "salutary", "strategy.hessian": "pool"}, r"strategy\.hessian=labeled"),
     "negative confidence": ({"strategy.confidence": "-1"}, r"strategy\.confidence must be auto or a nu"),
     "negative penalty": ({"model.l2": "-1"}, r"model\.l2 must be a positive number, cv or validation, not -"),

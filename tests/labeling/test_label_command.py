@@ -257,7 +257,7 @@ def test_a_strategy_of_the_users_own_proposes(salutary_label, files, tmp_path):
     assert salutary_label(*settings, "output=expected.csv")[0] == 0
     assert (tmp_path / "own.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
     status, _, err = salutary_label(*settings, "strategy._target_=own_strategy.Buyer", "output=not.csv")
-    assert status == 1 and "only salutary_greedy and salutary label without a human" in err
+    assert status == 1 and "only salutary_greedy, salutary and salutary_soft label without a human" in err
 
 
 @pytest.mark.parametrize(

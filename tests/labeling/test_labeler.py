@@ -219,5 +219,7 @@ def test_a_strategy_that_leaves_out_what_a_labelling_needs(missing):
 
 def test_strategies_that_ask_a_human_are_refused():
     for name in ("margin", "salutary_gt", "self_training", "random"):
-        with pytest.raises(SalutaryError, match="only salutary_greedy and salutary label without a human"):
+        with pytest.raises(
+            SalutaryError, match="only salutary_greedy, salutary and salutary_soft label without a human"
+        ):
             make(strategy=build(composed(f"strategy={name}"), "strategy"))

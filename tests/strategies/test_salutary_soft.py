@@ -1,4 +1,4 @@
-"""Labels by a path of soft labels: the rule written out, the folds, and groups that only V knows."""
+"""Labels by a path of soft labels: the rule written out, the folds, rounds, and groups that only V knows."""
 
 from dataclasses import replace
 
@@ -9,9 +9,11 @@ from situations import rng, situation
 
 from salutary.engine.objectives import DemographicParity, WorstGroup
 from salutary.engine.soft_labels import RHOS, SoftLabels
+from salutary.errors import SalutaryError
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import PoolView
 from salutary.strategies.salutary_soft import SalutarySoft, _Validation
+from salutary.strategies.track import Rows, Track
 
 PARITY = DemographicParity(1).resolved([0, 1])
 
@@ -34,6 +36,7 @@ def test_points_are_those_of_the_highest_promise(kind):
     promise = [sum((q[i, c] - p[i, c]) * influence[i, c] for c in range(view.n_classes)) for i in range(80)]
     best = sorted(range(80), key=lambda i: -promise[i])[:12]
     assert proposal.indices.tolist() == best
+    np.testing.assert_allclose(proposal.distributions, q[best], rtol=1e-9)
     assert proposal.labels.tolist() == [int(q[i].argmax()) for i in best]
     np.testing.assert_allclose(proposal.influence, np.array(promise)[best], rtol=1e-9)
     assert (proposal.influence > 0).all()
@@ -98,6 +101,51 @@ def test_groups_are_followed_where_there_is_an_objective_of_them():
     assert not torch.equal(plain.indices, fair.indices)
 
 
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_round_starts_from_the_distributions_of_the_ones_before(kind):
+    """As from the labelled rows and each soft row as one of each class, with its weight."""
+    model, view = situation(kind)
+    V = Rows(view.validation, view.validation_labels)
+    track = Track.start(Rows(view.labeled, view.labels), V, view.n_classes)
+    strategy = SalutarySoft(folds=0, point_weight=2.5)
+    first = strategy.propose(model, track.view(view.pool), 6, rng())
+    assert first.weight == 2.5
+    left = np.setdiff1d(np.arange(80), first.indices)
+    track = track.add(first.indices.numpy(), view.pool[first.indices], first.labels, first.soft_labels)
+    model.fit(track.labeled.X, track.labeled.targets)
+    second = strategy.propose(model, track.view(view.pool[left]), 6, rng())
+
+    C = view.n_classes
+    X = np.concatenate([view.labeled, view.pool[first.indices].numpy().repeat(C, 0)])
+    weights = np.concatenate([np.ones(len(view.labeled)), 2.5 * first.distributions.numpy().ravel()])
+    q = np.eye(C)[np.concatenate([view.labels, np.tile(np.arange(C), 6)])]
+    by_copies = SoftLabels(
+        X, q, view.pool[left].numpy(), model.penalty_.numpy(), view.objective, weights=weights
+    )
+    step = by_copies.path(RHOS)[-2]
+    promise = ((step.q - by_copies.start.q) * by_copies.influence(by_copies.start)).sum(1)
+    best = np.argsort(-promise)[:6]
+    assert second.indices.tolist() == best.tolist()
+    np.testing.assert_allclose(second.influence, promise[best], rtol=1e-5)
+    np.testing.assert_allclose(second.distributions, step.q[best], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize("name", ["weight", "point_weight"])
+@pytest.mark.parametrize("value", [0, -1, "much", None, float("inf")])
+def test_a_weight_that_is_none_is_one_line(name, value):
+    with pytest.raises(SalutaryError, match=rf"^strategy\.{name} must be a number in \(0, 1e\+06\], not .*$"):
+        SalutarySoft(**{name: value}).check(LogisticRegression(2))
+
+
+def test_models_of_classes_alone_are_refused():
+    class Own(LogisticRegression):
+        takes_distributions = False
+
+    SalutarySoft().check(LogisticRegression(2))
+    with pytest.raises(SalutaryError, match="SalutarySoft gives label distributions, which Own cannot learn"):
+        SalutarySoft().check(Own(2))
+
+
 def grouped(n, generator):
     """A feature tells of the group, which gets the label more often at the same merit."""
     g = generator.integers(0, 2, n)
@@ -117,8 +165,21 @@ def gaps(shuffled, seed):
     view = PoolView(pool, X, y, V, v, len(X), 2, g, PARITY)
     proposal = SalutarySoft().propose(model, view, 40, generator)
     before = PARITY.figure(model.predict_proba(T), t, h)
-    model.fit(torch.cat([X, pool[proposal.indices]]), torch.cat([y, proposal.labels]))
+    rows = Rows(X, y).joined(pool[proposal.indices], proposal.labels, proposal.soft_labels)
+    model.fit(rows.X, rows.targets)
     return before, PARITY.figure(model.predict_proba(T), t, h)
+
+
+def test_the_distributions_are_others_if_the_groups_of_v_are_shuffled():
+    generator = rng(1)
+    (X, y, _), (V, v, g) = grouped(60, generator), grouped(200, generator)
+    model, pool = LogisticRegression(2, 1.0).fit(X, y), grouped(100, generator)[0]
+    right, shuffled = (
+        SalutarySoft(folds=0).propose(model, PoolView(pool, X, y, V, v, 60, 2, h, PARITY), 100, rng())
+        for h in (g, g[generator.permutation(len(g))])
+    )
+    of_row = [each.distributions[each.indices.argsort()] for each in (right, shuffled)]
+    assert (of_row[0] - of_row[1]).abs().max() > 0.1
 
 
 def test_a_gap_closes_by_the_groups_of_v_and_far_less_if_they_are_shuffled():
