@@ -116,8 +116,15 @@ def test_no_model_by_labels_is_accurate_enough():
     assert text["best by labels"].iloc[0] == "none within 1% of accuracy"
     assert text["best by labels"].iloc[1].startswith("salutary: 0.0")
     assert text["labels against L + V"].iloc[0] == ""
-    counted = objectives.counts(objectives.verdicts(pd.concat([cell(models), cell(n=300)])))
-    assert counted.loc["demographic_parity", ["cells", "L + V"]].tolist() == ["2", "1 (1) : 0 (0)"]
+    counted = objectives.counts(pd.concat([cell(models), cell(n=300)]))[["cells", "L + V"]]
+    assert counted.loc["demographic parity, within 1%"].tolist() == ["2", "1 (1) : 0 (0)"]
+    assert counted.loc["demographic parity, within 2%"].tolist() == ["2", "2 (2) : 0 (0)"]
+    assert objectives.counts(cell(models))["L + V"].iloc[0] == "0 (0) : 0 (0)"
+
+
+def test_what_accuracy_may_be_lost():
+    (found,) = objectives.verdicts(cell(), allowed=0.031).to_dict("records")
+    assert (found["salutary"], found["others"]) == ("salutary_soft_late", "exponentiated_gradient_01")
 
 
 def test_where_higher_is_better_accuracy_is_no_bound():
@@ -132,7 +139,7 @@ def test_where_higher_is_better_accuracy_is_no_bound():
     gains = figures_of(rows, "salutary") - figures_of(rows, "class_weighted")
     assert found["others_mean"] == pytest.approx(gains.mean()) and found["others_high"] < 0
     assert found["plain_low"] > 0
-    counted = objectives.counts(pd.DataFrame([found])).loc["balanced"]
+    counted = objectives.counts(rows).loc["balanced"]
     assert counted.tolist() == ["1", "1 (1) : 0 (0)", "0 (0) : 1 (1)", "0 (0) : 1 (1)"]
     text = objectives.shown(pd.DataFrame([found]))
     assert text.index.tolist() == ["Bank, balanced, 100 validation rows"]
