@@ -74,6 +74,40 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
     ]
 
 
+class SeedTest(NamedTuple):
+    """Gains of one model over another, paired by seed: their mean, its 95% interval (Student's t), how many
+    are above and below 0, Wilcoxon's p-value, and that after Holm's correction of all that were tested.
+    """
+
+    mean: float
+    low: float
+    high: float
+    win: int
+    loss: int
+    p: float
+    p_holm: float
+
+
+def over_seeds(values: pd.DataFrame, baseline: str) -> dict[str, SeedTest]:
+    """Every other model against ``baseline``: a row of ``values`` per seed, a column per model, higher is
+    better. Each pair is compared in the seeds that have both; one that has none is left out.
+
+    Seeds are draws from one table: what holds of them need not hold of another table.
+    """
+    gains = {name: (values[name] - values[baseline]).dropna() for name in values if name != baseline}
+    gains = {name: gain.round(9) for name, gain in gains.items() if len(gain)}
+    if not gains:
+        return {}
+    p = pd.Series({name: paired_wilcoxon(gain) for name, gain in gains.items()})
+    corrected = holm(p)
+    return {name: _seed_test(gain, p[name], corrected[name]) for name, gain in gains.items()}
+
+
+def _seed_test(gain: pd.Series, p: float, p_holm: float) -> SeedTest:
+    mean, half = gain.mean(), stats.t.ppf(0.975, len(gain) - 1) * gain.sem()
+    return SeedTest(mean, mean - half, mean + half, int((gain > 0).sum()), int((gain < 0).sum()), p, p_holm)
+
+
 def paired_wilcoxon(gaps: pd.Series) -> float:
     """Two-sided p-value of Wilcoxon's signed-rank test; 1 where there is no difference at all."""
     gaps = gaps.round(9)

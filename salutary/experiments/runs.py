@@ -24,6 +24,8 @@ WHOLE_COLUMNS = [column.name for kind in (Identity, Round) for column in columns
 OF_THE_OBJECTIVE = tuple(column.name for column in columns(Round) if column.is_late)
 COLUMNS_OF_0_3 = ROUND_COLUMNS[: -len(OF_THE_OBJECTIVE)]
 HEADER_OF_0_1 = ",".join(COLUMNS_OF_0_3).removesuffix(",surrogate_agreement,surrogate_l2") + "\n"
+# What run.json says of the objective where there is none.
+MEAN_LOSS = {"name": "loss", "figure": "accuracy", "higher_is_better": True}
 # Settings at the top of the configuration that runs of one sweep may differ in.
 SETTINGS = ("rounds", "budget", "n_init", "n_validation", "n_pool", "label_noise", "baselines_use_validation")
 
@@ -117,8 +119,8 @@ def _text(file: Path) -> str:
 
 def read_facts(folders: list[Path]) -> pd.DataFrame:
     """One row per finished run, indexed by its path: names, seed, :data:`SETTINGS`, ``settings`` (all of
-    them), ``references`` (as in run.json), the names of its ``objective`` and ``figure``, ``seconds``,
-    ``versions``, ``platform``, ``device``, ``git_commit``.
+    them), ``references`` (as in run.json), the names of its ``objective`` and ``figure``, whether of that
+    ``higher_is_better``, ``seconds``, ``versions``, ``platform``, ``device``, ``git_commit``.
 
     Raises SalutaryError naming the file that is not as docs/records.md says.
     """
@@ -130,8 +132,9 @@ def read_facts(folders: list[Path]) -> pd.DataFrame:
             facts = json.loads(_text(file))
             row = {name: facts[name] for name in (*names, "versions", "platform", "device", "git_commit")}
             row["settings"] = _of_today(row["settings"])
-            objective = facts.get("objective") or {"name": "loss", "figure": "accuracy"}
+            objective = facts.get("objective") or MEAN_LOSS
             row |= {"objective": objective["name"], "figure": objective["figure"]}
+            row["higher_is_better"] = objective["higher_is_better"]
             row |= {name: row["settings"][name] for name in SETTINGS}
         except json.JSONDecodeError as error:
             raise SalutaryError(f"{file}, line {error.lineno}: {error.msg}") from error

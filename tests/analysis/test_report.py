@@ -65,7 +65,8 @@ SMALL = {
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic,random_forest] study.rivals=false",
     "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
-    "objective.positive=yes n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
+    "dataset.group_edges=[] objective=demographic_parity,equal_opportunity objective.positive=yes "
+    "n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
     "confidence": "dataset=breast_cancer protocol=standard strategy=salutary,salutary_greedy "
     "strategy.confidence=0,1,2 n_validation=40,null rounds=1 seed=0,1",
 }
@@ -338,6 +339,17 @@ def test_missing_runs_are_listed_with_their_command(outputs):
     assert "`salutary-run experiment=label_everything` makes them" in text
     noise = pd.DataFrame(expected("label_noise")).astype({"label_noise": float, "seed": int})
     assert missing(expected("label_noise"), noise) == []
+
+
+def test_lists_and_mappings_are_one_value():
+    jobs = expected("objectives")
+    edges = {job.get("dataset.group_edges") for job in jobs}
+    assert edges == {None, "[30,50]", "[2.875,5.25,7.625]"}
+    facts = pd.DataFrame(jobs).astype({"seed": int, "study.n_validation": int})
+    assert missing(jobs, facts) == []
+    by_contact = facts["dataset.group"] == "contact"
+    (lacking, *others) = missing(jobs, facts[~by_contact])
+    assert lacking["dataset.group"] == "contact" and len(others) + 1 == by_contact.sum()
 
 
 def test_other_settings_are_not_the_experiment():

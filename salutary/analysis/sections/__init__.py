@@ -26,7 +26,7 @@ from salutary.system.conf import config_dir
 # Settings of a group that runs of an experiment may differ in, beside those at the top.
 VARIED_IN_GROUPS = (
     *("strategy.confidence", "strategy.estimate", "strategy.judge", "model.surrogate_l2"),
-    *("study.situation", "study.n_validation", "objective._target_"),
+    *("study.situation", "study.n_validation", "objective._target_", "dataset.group"),
 )
 
 
@@ -122,7 +122,10 @@ def expected(name: str) -> list[dict[str, str]]:
 
 def _values(text: object) -> list[str]:
     counted = re.fullmatch(r"range\((\d+)\)", str(text))
-    return list(map(str, range(int(counted[1])))) if counted else str(text).split(",")
+    if counted:
+        return list(map(str, range(int(counted[1]))))
+    # One list or mapping, such as [30,50], is one value.
+    return [str(text)] if str(text)[0] in "[{" else str(text).split(",")
 
 
 def missing(jobs: list[dict[str, str]], facts: pd.DataFrame) -> list[dict[str, str]]:

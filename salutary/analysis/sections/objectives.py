@@ -1,73 +1,299 @@
-"""Objectives of groups: accuracy and the figure on test rows, of salutary labelling and the field."""
+"""Objectives of groups and classes: the figure and accuracy on test rows, of salutary labelling and the
+field, and where labelling pays.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from salutary.analysis.curves import panels
+from salutary.analysis import paper
+from salutary.analysis.curves import legend_below, panels
 from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.statistics import SeedTest, over_seeds
 from salutary.experiments.runs import read_table
-from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION
+from salutary.system.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
-TITLE = "Objectives of groups: accuracy beside the gap"
+TITLE = "Objectives of groups and classes: where labelling pays"
 INTRO = """\
-Some hundred labelled rows, validation rows V, a pool; models made of them, on test rows: the figure of the
-objective (a gap between groups: lower is better; the accuracy of the worst group: higher is) and accuracy,
-with standard errors over seeds. `group in`: whose group has to be known. A model whose decisions are drawn at
-random is measured at its exact expectation. `salutary`: labelling by V's objective."""
-VARIED = ("objective._target_", "study.n_validation")
+Some hundred labelled rows L, validation rows V, a pool; models made of them, on test rows: the figure of the
+objective (a gap between groups or a cost: lower is better; the accuracy of the worst group, or balanced:
+higher is) and accuracy. `group in`: whose group has to be known. A model whose decisions are drawn at random
+is measured at its exact expectation. `salutary`: labelling by V's objective."""
+CAVEAT = """\
+Differences are of figures on test rows, signed so that above 0 is better, paired by seed; in brackets 95%
+intervals (Student's t). p: Wilcoxon's signed-rank test over the seeds, corrected by Holm within a cell. All
+seeds draw from one table, test rows and pools of which overlap: intervals say how much the draw matters, not
+what another table would show."""
+VERDICT = """\
+**Where salutary labelling pays.** A cell is a table, its groups, an objective and a number of validation
+rows. In each the best model by salutary labels (figure / accuracy), and how much better it is than training
+on L + V, than the best of the others that know groups in V at most, and than the best of all others. For gaps
+only models within one point of the accuracy of L + V are looked at: at any price a gap can be closed. The
+best are so on the test rows, in hindsight, which favours labels against L + V, and the others, of whom there
+are more, against labels. ✓ and ✗: the interval is above or below 0."""
+FIGURES = """\
+Every cell. In the figures a mark is hollow where groups have to be known beyond V; bars are standard errors
+over seeds."""
+VARIED = ("objective._target_", "study.n_validation", "dataset.group")
 COLUMNS = (
     *("objective", "n_validation", "n_test", "model", "group_in", "test_objective", "test_figure"),
     *("test_accuracy", "weight", "held_out_objective", "held_out_figure", "held_out_accuracy"),
 )
-CELL = ["dataset", "objective", "n_validation"]
-COLORS = {"salutary": VERMILLION, "labeled": BLACK, "validation": BLACK, "weighted": BLACK}
+CELL = ["dataset", "group", "objective", "n_validation"]
+PLAIN = "labeled_and_validation"
+GAPS = ("demographic_parity", "equal_opportunity", "equalized_odds")
+# What a model may lose of the accuracy of plain training for a smaller gap: in the table, and to be counted.
+ALLOWED = 0.01
+COUNTED = (ALLOWED, 0.02, 0.03)
+# Of what does not ask for more groups than salutary labelling does.
+KNOWN_IN_V = ("nowhere", "in V")
+AGAINST = {"plain": "L + V", "alike": "others, groups in V at most", "others": "all others"}
+LOOKS = {
+    "labeled": ("L", BLACK, "o"),
+    PLAIN: ("L + V", BLACK, "s"),
+    "validation": ("V", BLACK, "D"),
+    "weighted_4": ("L + V, V fourfold", BLACK, "^"),
+    "salutary": ("salutary", VERMILLION, "o"),
+    "salutary_and_validation": ("salutary + V", VERMILLION, "s"),
+    "salutary_soft_early": ("salutary soft, early", VERMILLION, "D"),
+    "salutary_soft_middle": ("salutary soft, middle", VERMILLION, "^"),
+    "salutary_soft_late": ("salutary soft, late", VERMILLION, "v"),
+    "reweighed": ("reweighing", ORANGE, "P"),
+    "group_weighted": ("groups weighted", ORANGE, "P"),
+    "class_weighted": ("classes weighted", ORANGE, "P"),
+    "cost_weighted": ("weighted by cost", ORANGE, "P"),
+    "exponentiated_gradient_05": ("exp. gradient, L + V, .05", BLUE, "o"),
+    "exponentiated_gradient_01": ("exp. gradient, L + V, .01", BLUE, "s"),
+    "exponentiated_gradient_validation_05": ("exp. gradient, V, .05", BLUE, "D"),
+    "exponentiated_gradient_validation_01": ("exp. gradient, V, .01", BLUE, "^"),
+    "inferred_groups_10": ("OxonFair, L + V, .1", GREEN, "o"),
+    "inferred_groups_02": ("OxonFair, L + V, .02", GREEN, "s"),
+    "inferred_groups_labeled_10": ("OxonFair, L, .1", GREEN, "D"),
+    "inferred_groups_labeled_02": ("OxonFair, L, .02", GREEN, "^"),
+    "threshold_optimizer": ("threshold optimiser", PURPLE, "X"),
+}
 
 
 def section(records: Records) -> Section:
-    """A table for each dataset, objective and number of validation rows, and a figure of all."""
+    """Where labelling pays, then a table for each cell, and a figure for each table and its groups."""
     rows = measured(records)
-    text = [INTRO, "![Accuracy and figure of each model](objectives.png)"]
-    for (dataset, objective, n), cell in rows.groupby(CELL, sort=True):
-        seeds = cell["seed"].nunique()
-        text += [f"**{dataset}, {objective}, {n:g} validation rows** ({seeds} seeds):", _table(cell)]
-    return Section(TITLE, "\n\n".join(text), {"objectives": draw(rows)}, {"objectives": rows})
+    found, counted = verdicts(rows), markdown_table(counts(rows))
+    text = [INTRO, CAVEAT, VERDICT, counted, markdown_table(shown(found)), FIGURES]
+    figures = {}
+    for (dataset, group), of_table in rows.groupby(CELL[:2], sort=True):
+        name = "-".join(filter(None, ("objectives", dataset, group)))
+        figures[name] = draw(of_table)
+        text.append(f"![Accuracy and figure of each model, {_table_name(dataset, group)}]({name}.png)")
+        text += [each for key, cell in of_table.groupby(CELL, sort=True) for each in _cell(key, cell)]
+    return Section(TITLE, "\n\n".join(text), figures, {"objectives": rows, "objectives-verdicts": found})
 
 
 def measured(records: Records) -> pd.DataFrame:
-    """The study's rows, with the dataset and seed of their runs."""
+    """The study's rows, with dataset, ``group`` (its column, empty without), seed, figure's name and
+    ``higher_is_better`` of their runs; ``value``: the figure, signed so that higher is better.
+    """
     paths = map(Path, records.facts.index)
     rows = read_table(paths, "objectives", COLUMNS, ("objective", "model", "group_in"))
-    return rows.join(records.facts[["dataset", "seed"]], on="run")
+    facts = records.facts.assign(group=records.facts["dataset.group"].fillna(""))
+    rows = rows.join(facts[["dataset", "group", "seed", "figure", "higher_is_better"]], on="run")
+    return rows.assign(value=rows["test_figure"].where(rows["higher_is_better"], -rows["test_figure"]))
 
 
-def _table(cell: pd.DataFrame) -> str:
+# -- where labelling pays ----------------------------------------------------------------------------
+
+
+class _Best(NamedTuple):
+    """The best models of a cell: by salutary labels; of the others, knowing groups in V at most; of these
+    all.
+    """
+
+    salutary: str
+    alike: str
+    others: str
+
+
+def verdicts(rows: pd.DataFrame, allowed: float = ALLOWED) -> pd.DataFrame:
+    """A row for each cell: the best models (``salutary``, ``alike``, ``others``), their figures and
+    accuracies, and what the best by labels is better by: a :class:`SeedTest` against each of ``AGAINST``.
+    ``allowed``: of the accuracy of L + V, to be lost for a smaller gap; a cell where no model by labels keeps
+    to it has none of this.
+    """
+    return pd.DataFrame([_verdict(key, cell, allowed) for key, cell in rows.groupby(CELL, sort=True)])
+
+
+def _verdict(key: tuple, cell: pd.DataFrame, allowed: float) -> dict:
+    means = cell.groupby("model")[["test_figure", "test_accuracy"]].mean()
+    row = {**dict(zip(CELL, key, strict=True)), "n_seeds": cell["seed"].nunique(), "plain": PLAIN}
+    best = _best(cell, allowed if row["objective"] in GAPS else np.inf)
+    row |= best._asdict() if best else dict.fromkeys(_Best._fields)
+    for role in ("plain", *_Best._fields):
+        for name in means:
+            row[f"{role}_{name.removeprefix('test_')}"] = means[name].get(row[role], np.nan)
+    values = cell.pivot_table("value", "seed", "model")
+    for role, test in _tests(values, row).items():
+        row |= {f"{role}_{name}": value for name, value in test._asdict().items()}
+    return row
+
+
+def _best(cell: pd.DataFrame, allowed: float) -> _Best | None:
+    """None where no model by labels is accurate enough."""
+    means = cell.groupby("model")[["value", "test_accuracy"]].mean()
+    means = means[means["test_accuracy"] >= means["test_accuracy"][PLAIN] - allowed]
+    group_in = cell.groupby("model")["group_in"].first()[means.index]
+    by_labels = means.index.str.startswith("salutary")
+    if not by_labels.any():
+        return None
+    of = (by_labels, ~by_labels & group_in.isin(KNOWN_IN_V), ~by_labels)
+    return _Best(*(str(means["value"][some].idxmax()) for some in of))
+
+
+def _tests(values: pd.DataFrame, row: dict) -> dict[str, SeedTest]:
+    """The best by labels against each of ``AGAINST``, Holm's family; those without a model are left out."""
+    if row["salutary"] is None:
+        return {}
+    of_roles = pd.DataFrame({role: values[row[role]] for role in ("salutary", *AGAINST)})
+    return over_seeds(-of_roles, "salutary")  # so that it is what labels gain, not the others
+
+
+def counts(rows: pd.DataFrame) -> pd.DataFrame:
+    """By objective, in how many cells labels are better (surely so: the interval is above 0) and worse; for
+    gaps with as much accuracy lost as each of ``COUNTED``.
+    """
+    texts = {}
+    for objective, cells in rows.groupby("objective", sort=True):
+        for allowed in COUNTED if objective in GAPS else (np.inf,):
+            found = verdicts(cells, allowed)
+            name = str(objective).replace("_", " ") + (f", within {allowed:.0%}" if allowed < 1 else "")
+            texts[name] = {"cells": str(len(found))} | {
+                AGAINST[role]: _count(found, role) for role in AGAINST
+            }
+    return pd.DataFrame(texts).T.rename_axis(index="better (surely) : worse (surely) than", columns="")
+
+
+def _count(cells: pd.DataFrame, role: str) -> str:
+    if f"{role}_mean" not in cells:
+        return "0 (0) : 0 (0)"
+    mean, low, high = (cells[f"{role}_{name}"] for name in ("mean", "low", "high"))
+    return f"{(mean > 0).sum()} ({(low > 0).sum()}) : {(mean < 0).sum()} ({(high < 0).sum()})"
+
+
+def shown(found: pd.DataFrame) -> pd.DataFrame:
+    """:func:`verdicts` as texts."""
+    texts = {"cell": [_title(*row) for row in found[CELL].itertuples(index=False)]}
+    for role, heading in (("plain", "L + V"), ("salutary", "best by labels"), ("alike", "best, groups in V")):
+        texts[heading] = [_named(row, role) for _, row in found.iterrows()]
+    for role, heading in AGAINST.items():
+        texts[f"labels against {heading}"] = [_gain(row, role) for _, row in found.iterrows()]
+    return pd.DataFrame(texts).set_index("cell").rename_axis(index="", columns="")
+
+
+def _named(row: pd.Series, role: str) -> str:
+    if not isinstance(row[role], str):
+        return f"none within {ALLOWED:.0%} of accuracy"
+    name = "" if role == "plain" else f"{label(row[role])}: "
+    return f"{name}{row[f'{role}_figure']:.3f} / {row[f'{role}_accuracy']:.3f}"
+
+
+def _gain(row: pd.Series, role: str) -> str:
+    if f"{role}_mean" not in row or np.isnan(row[f"{role}_mean"]):
+        return ""
+    sure = " ✓" if row[f"{role}_low"] > 0 else " ✗" if row[f"{role}_high"] < 0 else ""
+    test = SeedTest(*(row[f"{role}_{name}"] for name in SeedTest._fields))
+    against = f"{label(row[role])}: " if role == "others" else ""
+    return f"{against}{interval(test)}, p {test.p_holm:.2g}{sure}"
+
+
+# -- every cell --------------------------------------------------------------------------------------
+
+
+def _cell(key: Sequence, cell: pd.DataFrame) -> Iterator[str]:
+    seeds = cell["seed"].nunique()
+    yield f"**{_title(*key)}** ({seeds} seeds):"
+    yield markdown_table(table(cell))
+
+
+def table(cell: pd.DataFrame) -> pd.DataFrame:
+    """A row per model: figure, accuracy and objective with standard errors, and gains over L + V."""
     models = cell.groupby("model", sort=False)
+    tests = over_seeds(cell.pivot_table("value", "seed", "model"), PLAIN)
     texts = {"group in": models["group_in"].first()}
     for name in ("test_figure", "test_accuracy", "test_objective"):
         mean, error = models[name].mean(), models[name].sem()
         texts[name.removeprefix("test_")] = [
             f"{m:.3f}" if np.isnan(e) else f"{m:.3f} ± {e:.3f}" for m, e in zip(mean, error, strict=True)
         ]
-    return markdown_table(pd.DataFrame(texts).rename_axis(index="", columns=""))
+    given = [tests.get(str(name)) for name in texts["group in"].index]
+    texts["figure against L + V"] = [interval(test) if test else "" for test in given]
+    texts["seeds better : worse"] = [f"{test.win} : {test.loss}" if test else "" for test in given]
+    texts["p"] = [f"{test.p_holm:.2g}" if test else "" for test in given]
+    return pd.DataFrame(texts).rename(index=label).rename_axis(index="", columns="")
+
+
+def interval(test: SeedTest) -> str:
+    """The mean, and its 95% interval where there are seeds for one."""
+    return f"{test.mean:+.3f}" + ("" if np.isnan(test.low) else f" ({test.low:+.3f} to {test.high:+.3f})")
+
+
+def label(model: str) -> str:
+    """A model as readers see it."""
+    return LOOKS[model][0] if model in LOOKS else model
+
+
+def _title(dataset: str, group: str, objective: str, n_validation: float) -> str:
+    return f"{_table_name(dataset, group)}, {objective.replace('_', ' ')}, {n_validation:g} validation rows"
+
+
+def _table_name(dataset: str, group: str) -> str:
+    name = paper.DATASETS.get(dataset, dataset)
+    return f"{name} by {group}" if group else name
+
+
+# -- figures -----------------------------------------------------------------------------------------
 
 
 def draw(rows: pd.DataFrame) -> Figure:
-    """A panel for each cell, a mark for each model: salutary labelling, plain training, and others."""
+    """A panel for each cell of a table and its groups, a mark for each model, with standard errors; hollow
+    where groups have to be known beyond V.
+    """
     cells = [*rows.groupby(CELL, sort=True)]
-    figure, axes = panels(len(cells), 3, 3.4, 2.9)
-    for axis, ((dataset, objective, n), cell) in zip(axes, cells, strict=False):
-        means = cell.groupby("model")[["test_figure", "test_accuracy"]].mean()
-        for name, (gap, accuracy) in means.iterrows():
-            color = COLORS.get(str(name).split("_")[0], BLUE)
-            axis.plot(gap, accuracy, "o", color=color, markersize=4)
-            axis.annotate(str(name), (gap, accuracy), fontsize=4, color=GREY)
-        axis.set_title(f"{dataset}, {objective}, n_V = {n:g}", fontsize=7)
-        axis.set_xlabel("figure", fontsize=7)
-        axis.set_ylabel("accuracy", fontsize=7)
-        axis.tick_params(labelsize=6)
+    figure, axes = panels(len(cells), 3, 3.4, 2.7)
+    marks = _marks(rows)
+    for axis, (key, cell) in zip(axes, cells, strict=False):
+        _panel(axis, cell, marks)
+        axis.set_title(f"{key[2].replace('_', ' ')}, n_V = {key[3]:g}", fontsize=8)
+    handles = [Line2D([], [], label=label(name), **mark) for name, mark in marks.items()]
+    legend_below(figure, axes, len(axes), handles)
     return figure
+
+
+def _panel(axis: Axes, cell: pd.DataFrame, marks: dict[str, dict]) -> None:
+    models = cell.groupby("model")[["test_figure", "test_accuracy"]]
+    means, errors = models.mean(), models.sem().fillna(0)
+    for name in means.index:
+        (x, y), (across, up) = means.loc[name], errors.loc[name]
+        axis.errorbar(x, y, up, across, elinewidth=0.5, **marks[str(name)])
+    better = "higher" if cell["higher_is_better"].iloc[0] else "lower"
+    axis.set_xlabel(f"{cell['figure'].iloc[0].replace('_', ' ')} ({better} is better)", fontsize=7)
+    axis.set_ylabel("accuracy", fontsize=7)
+    axis.tick_params(labelsize=6)
+
+
+def _marks(rows: pd.DataFrame) -> dict[str, dict]:
+    """How each model is drawn, in the order of the legend."""
+    group_in = rows.groupby("model")["group_in"].first()
+    looks = {name: look for name, look in LOOKS.items() if name in group_in}
+    looks |= {name: (name, GREY, "x") for name in group_in.index if name not in looks}
+    marks = {}
+    for name, (_, color, marker) in looks.items():
+        filled = color if group_in[name] in KNOWN_IN_V else "white"
+        of = {"color": color, "marker": marker, "markerfacecolor": filled}
+        marks[name] = {**of, "markersize": 5, "linestyle": ""}
+    return marks

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from salutary.engine.objectives import Criterion
 from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
 from salutary.experiments.problem import Problem
 from salutary.experiments.studies import Study, require_labels
 from salutary.experiments.studies.remedies import FOLDS, assigned
-from salutary.experiments.studies.situations import Sizes, draw
+from salutary.experiments.studies.situations import Sizes, draw, frequent
 from salutary.models import Model
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies import Assigned, LabelledData, Part
@@ -48,7 +49,8 @@ class Objectives(Study):
     Parts are drawn anew from the whole table: ``n_labeled`` labelled rows, ``n_validation`` validation rows,
     a pool and test rows of 5,000 at most. ``remedies``: besides those of the objective. Of V the groups are
     known; ``groups_of_labeled``: of L too, for what asks for them. ``judged``: whether all are refitted in
-    folds of V, for what is held out and for their average; it takes six times as long.
+    folds of V, for what is held out and for their average; it takes six times as long. Classes of less than
+    1% of the rows are left out.
     """
 
     RULES = {
@@ -103,19 +105,19 @@ class Objectives(Study):
 
     def _drawn(self, problem: Problem, seed: int) -> tuple[LabelledData, np.ndarray, Part]:
         """L and V, features of the pool, and test rows."""
-        X, y = problem.X.double().numpy(force=True), problem.y.numpy(force=True)
-        groups = None if problem.groups is None else problem.groups.numpy(force=True)
+        every, criterion = _frequent(problem)
+        X, y = every.X, every.y
         most = max(min(MOST_VALIDATION, len(y) // 4), self.n_validation)
         sizes = Sizes(labeled=self.n_labeled, validation=most, pool=5000)
         drawn = draw(X, y, "clean", self.n_validation, stream(seed, "study"), sizes)
-        every = Part(X, y, groups=groups)
         L, V, test = every[drawn.labeled], every[drawn.validation], every[drawn.test]
         L = L if self.groups_of_labeled else Part(L.X, L.y)
-        if len(np.unique(L.y)) < problem.n_classes:
+        n_classes = int(y.max()) + 1
+        if len(np.unique(L.y)) < n_classes:
             raise SalutaryError("study=objectives: a class has no labelled row; too few rows are drawn")
         X_pool = X[drawn.pool]
-        of = {"seed": seed, "criterion": problem.criterion, "pool": X_pool[:POOL_ROWS]}
-        return LabelledData(L, V, problem.n_classes, **of), X_pool, test
+        of = {"seed": seed, "criterion": criterion, "pool": X_pool[:POOL_ROWS]}
+        return LabelledData(L, V, n_classes, **of), X_pool, test
 
     def _judged(
         self, judge: Judge, data: LabelledData, folds: list[Fold], given: list[Assigned], test: Part
@@ -158,6 +160,20 @@ class Objectives(Study):
             "test_accuracy": float(told.hits(test.y).mean()),
             "weight": weight,
         }
+
+
+def _frequent(problem: Problem) -> tuple[Part, Criterion]:
+    """The rows of classes with 1% of them or more, numbered anew, and the criterion for these classes.
+
+    Raises SalutaryError for a criterion that names another class.
+    """
+    assert problem.criterion is not None
+    y = problem.y.numpy(force=True)
+    rows, numbers = frequent(np.arange(len(y)), y)
+    groups = None if problem.groups is None else problem.groups.numpy(force=True)[rows]
+    names = [problem.class_names[number] for number in np.unique(y[rows])]
+    part = Part(problem.X.double().numpy(force=True)[rows], numbers, groups=groups)
+    return part, problem.criterion.resolved(names)
 
 
 def _of_average(data: LabelledData) -> str:

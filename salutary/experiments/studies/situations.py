@@ -77,7 +77,7 @@ def draw(
 
 
 def frequent(X: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The rows X (n, d) and y (n,) of classes with ``RARE`` of them or more, numbered anew."""
+    """The rows X (n, ..) and y (n,) of classes with ``RARE`` of them or more, numbered anew."""
     classes = np.flatnonzero(np.bincount(y) >= RARE * len(y))
     kept = np.isin(y, classes)
     return X[kept], np.searchsorted(classes, y[kept])
