@@ -38,12 +38,12 @@ FILES = {
     "a workbook of Excel": (
         raw("a.xlsx", "x"),
         {"labeled": "a.xlsx"},
-        "a.xlsx is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: save its sheet as .csv",
+        "a.xlsx is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet: save its sheet as .csv",
     ),
     "a name without a suffix": (
         raw("table", "x"),
         {"validation": "table"},
-        "table is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet",
+        "table is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet",
     ),
     "an empty .csv": (raw("val.csv", ""), {}, "val.csv is empty"),
     "nothing but blank lines": (raw("val.csv", "\n\n\r\n"), {}, "val.csv is empty"),
@@ -103,17 +103,17 @@ FILES = {
     "a matrix of NumPy": (
         raw("a.npy", "x"),
         {"labeled": "a.npy"},
-        "a.npy is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: save it as .npz, by names of columns",
+        "a.npy is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet: save it as .npz, by names of columns",
     ),
     "a zip": (
         raw("a.csv.zip", "x"),
         {"pool": "a.csv.zip"},
-        "a.csv.zip is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: unpack it",
+        "a.csv.zip is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet: unpack it",
     ),
     "JSON": (
         raw("a.json", "{}"),
         {"pool": "a.json"},
-        "a.json is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet",
+        "a.json is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet",
     ),
     "one file for two tasks": (
         nothing,
