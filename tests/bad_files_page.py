@@ -4,6 +4,7 @@ from pathlib import Path
 
 import bad_columns
 import bad_files
+import bad_formats
 import told_files
 
 PAGE = Path(__file__).parents[1] / "docs" / "bad_files.md"
@@ -12,6 +13,10 @@ REFUSED = {
     "CSV": bad_files.CSV,
     "Parquet": bad_files.PARQUET,
     "NPZ": bad_files.NPZ,
+    "Excel": bad_formats.EXCEL,
+    "JSON": bad_formats.JSON,
+    "Embeddings": bad_formats.EMBEDDINGS,
+    "Databases": bad_formats.SQL,
     "Columns": bad_columns.COLUMNS,
     "Values": bad_columns.VALUES,
     "Classes": bad_columns.CLASSES,

@@ -54,6 +54,9 @@ class ArrowFiles(TableFile):
         columns = [*self._files[0].columns]
         for file in self._files:
             columns += [name for name in file.columns if name not in columns]
+        if len(set(columns)) == len(columns):  # in the order of the first file, though that may be empty
+            order = dict.fromkeys(name for file in files for name in file.columns)
+            columns.sort(key={name: place for place, name in enumerate(order)}.__getitem__)
         widths = {name: width for name in columns if (width := self._width(name))}
         self.vectors = Vectors(widths)
         for name in columns:

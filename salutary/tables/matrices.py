@@ -51,7 +51,11 @@ class NpyMatrix(Matrix):
         try:
             whole = np.load(file, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            said = "it holds objects, which are not read" if "allow_pickle" in str(error) else one_line(error)
+            said = (
+                "it holds objects, which are not read"
+                if "objects" in str(error) or "allow_pickle" in str(error)
+                else one_line(error)
+            )
             raise SalutaryError(f"{name} is not a whole .npy file of plain numbers: {said}") from None
         if not isinstance(whole, np.ndarray):
             whole.close()

@@ -49,6 +49,9 @@ def is_duckdb(file: Path) -> bool:
 
 def checked_query(file: Path, query: str | None, name: str) -> str:
     """Raises SalutaryError unless it is a query whose rows are in an order that it says."""
+    with file.open("rb") as opened:
+        if not opened.read(len(SQLITE)).startswith(SQLITE) and not is_duckdb(file):
+            raise SalutaryError(f"{name} is no database of SQLite's or DuckDB's")
     if not query:
         tables = f"; its tables are {listed(found, 20)}" if (found := _tables(file)) else ""
         raise SalutaryError(f"{name} is a database: add a query, #SELECT ... FROM ... ORDER BY ...{tables}")
@@ -151,6 +154,8 @@ class DuckQuery:
 
         try:
             with duckdb.connect(str(self._file), read_only=True, config=CLOSED) as connection:
+                with contextlib.suppress(duckdb.Error):  # of one without time zones
+                    connection.execute("SET TimeZone = 'UTC'")
                 yield connection
         except duckdb.Error as error:
             raise SalutaryError(f"{self._name}: {one_line(error)}") from error
