@@ -336,14 +336,20 @@ def python_value(value):
 
 
 def as_workbook(columns, path, rng):
-    """In the first of two sheets, or the second; with empty rows, and empty cells behind the last column."""
+    """In the first of two sheets, or the second; with empty rows, and empty cells behind the last column.
+
+    Excel has no time zones, and numbers of 15 digits.
+    """
     import openpyxl
 
     path, book = path.with_suffix(".xlsx"), openpyxl.Workbook()
     sheet, other = book.active, book.create_sheet("another one")
     values = [
         python_values(
-            column, column.kind is not KINDS["zoned"] and rng.random() < 0.5, rng.integers(2), column.gap
+            column,
+            column.kind not in (KINDS["zoned"], KINDS["large"]) and rng.random() < 0.5,
+            rng.integers(2),
+            column.gap,
         )
         for column in columns
     ]

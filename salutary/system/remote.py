@@ -27,8 +27,8 @@ def is_remote(name: str) -> bool:
 
 
 @functools.cache
-def fetched(url: str, cache_dir: str | None = None) -> Path:
-    """A copy of the file, or of the folder of Parquet files, in ``cache_dir``/remote, or the user's cache.
+def fetched(url: str) -> Path:
+    """A copy of the file, or of the folder of Parquet files, in the user's cache.
 
     What is there stays if it is still the same by its size and what the protocol tells of its version; else,
     and if it tells nothing, the file is copied again. A process looks once. It is a copy, and no stream,
@@ -42,7 +42,7 @@ def fetched(url: str, cache_dir: str | None = None) -> Path:
         raise needs("fsspec", "remote") from error
     try:
         system, path = url_to_fs(url)
-        folder = directory(cache_dir) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
+        folder = directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
         about = system.info(path)
         if about.get("type") == "directory":
             return _folder(system, path, folder)
@@ -102,6 +102,7 @@ def _problem(url: str, error: BaseException) -> str:
     status = getattr(cause, "status", None) or getattr(error, "status", None)
     if isinstance(error, PermissionError) or status in (401, 403):
         return f"{url} may not be read: {said}"
-    if isinstance(error, FileNotFoundError) and status in (None, 404):
+    no_answer = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    if isinstance(error, FileNotFoundError) and status in (None, 404) and not no_answer:
         return f"there is no {url}"
-    return f"{url} cannot be read: {said}"
+    return f"{url} cannot be read: {' '.join(str(cause).split()) or said}"
