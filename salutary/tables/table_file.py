@@ -87,8 +87,9 @@ def joined(blocks: list[pd.DataFrame]) -> pd.DataFrame:
     """The blocks, one below the other; no value changes, whatever types a column has in them."""
     if len(blocks) < 2:
         return blocks[0]
-    different = [name for name in blocks[0] if len({frame[name].dtype for frame in blocks}) > 1]
-    return pd.concat([_as_objects(frame, different) for frame in blocks])
+    types = zip(blocks[0], *(frame.dtypes for frame in blocks), strict=True)
+    different = [name for name, *each in types if len(set(each)) > 1]
+    return pd.concat([_as_objects(frame, different) if different else frame for frame in blocks])
 
 
 def _as_objects(frame: pd.DataFrame, columns: list) -> pd.DataFrame:
