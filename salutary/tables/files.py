@@ -14,7 +14,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from salutary.errors import SalutaryError
-from salutary.tables.arrow_files import ARROW, ArrowFiles
+from salutary.tables.arrow_files import ArrowFiles
+from salutary.tables.arrow_forms import ARROW
 from salutary.tables.csv_file import CsvFile
 from salutary.tables.json_lines import JsonLines
 from salutary.tables.matrices import WithMatrices, open_matrix

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.tables import table_file
 from salutary.tables.messages import one_line, quoted
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
@@ -92,7 +93,7 @@ class JsonLines(TableFile):
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         needed, rows, start = self.vectors.needed(columns), self._rows(), 0
-        size = rows_of_block(len(columns) if self.vectors else 1)
+        size = rows_of_block(len(columns) if self.vectors else 1, table_file.BLOCK_ROWS)
         while block := [row for _, row in itertools.islice(rows, size)]:
             found = {key: self._values(key, [row.get(key) for row in block], start) for key in needed}
             yield self.vectors.frame(columns, found)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError, needs
+from salutary.tables import table_file
 from salutary.tables.messages import listed, one_line, quoted
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
@@ -134,7 +135,7 @@ class WithMatrices(TableFile):
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         needed = self.vectors.needed(columns)
-        size, start = rows_of_block(len(columns)), 0
+        size, start = rows_of_block(len(columns), table_file.BLOCK_ROWS), 0
         for block in self._blocks([name for name in needed if name not in self._named]):
             for first in range(0, len(block), size):
                 piece = block.iloc[first : first + size].reset_index(drop=True)
@@ -150,7 +151,7 @@ class WithMatrices(TableFile):
 
     def _blocks(self, names: list[str]) -> Iterator[pd.DataFrame]:
         if self._table is None:
-            n, size = self._matrices[0].n_rows, rows_of_block(self._matrices[0].width)
+            n, size = self._matrices[0].n_rows, rows_of_block(self._matrices[0].width, table_file.BLOCK_ROWS)
             return (pd.DataFrame(index=range(min(size, n - start))) for start in range(0, n, size))
         return self._table.blocks(names or [self._table.columns[0]])
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.tables import table_file
 from salutary.tables.messages import where
 
 # Values of one block of a table that has vectors.
@@ -54,9 +53,9 @@ class Vectors:
         return frame if list(frame) == columns else frame[columns]
 
 
-def rows_of_block(n_columns: int) -> int:
-    """How many rows of so many columns are read at a time."""
-    return max(1, min(table_file.BLOCK_ROWS, BLOCK_VALUES // max(n_columns, 1)))
+def rows_of_block(n_columns: int, most: int) -> int:
+    """How many rows of so many columns are read at a time, at ``most``."""
+    return max(1, min(most, BLOCK_VALUES // max(n_columns, 1)))
 
 
 def checked(matrix: np.ndarray, path: str | Path, name: str | None, start: int) -> np.ndarray:
