@@ -35,15 +35,10 @@ FILES = {
         {"labeled": "d.csv"},
         "d.csv holds no .parquet file",
     ),
-    "a workbook of Excel": (
-        raw("a.xlsx", "x"),
-        {"labeled": "a.xlsx"},
-        "a.xlsx is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: save its sheet as .csv",
-    ),
     "a name without a suffix": (
         raw("table", "x"),
         {"validation": "table"},
-        "table is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet",
+        "table is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet",
     ),
     "an empty .csv": (raw("val.csv", ""), {}, "val.csv is empty"),
     "nothing but blank lines": (raw("val.csv", "\n\n\r\n"), {}, "val.csv is empty"),
@@ -100,20 +95,10 @@ FILES = {
         {"labeled": "a.feather"},
         "a.feather is not a whole Feather file: ...",
     ),
-    "a matrix of NumPy": (
-        raw("a.npy", "x"),
-        {"labeled": "a.npy"},
-        "a.npy is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: save it as .npz, by names of columns",
-    ),
     "a zip": (
         raw("a.csv.zip", "x"),
         {"pool": "a.csv.zip"},
-        "a.csv.zip is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet: unpack it",
-    ),
-    "JSON": (
-        raw("a.json", "{}"),
-        {"pool": "a.json"},
-        "a.json is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet",
+        "a.csv.zip is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, nor a folder of .parquet: unpack it",
     ),
     "one file for two tasks": (
         nothing,

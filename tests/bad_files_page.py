@@ -4,6 +4,7 @@ from pathlib import Path
 
 import bad_columns
 import bad_files
+import bad_formats
 import told_files
 
 PAGE = Path(__file__).parents[1] / "docs" / "bad_files.md"
@@ -12,6 +13,10 @@ REFUSED = {
     "CSV": bad_files.CSV,
     "Parquet": bad_files.PARQUET,
     "NPZ": bad_files.NPZ,
+    "Excel": bad_formats.EXCEL,
+    "JSON": bad_formats.JSON,
+    "Embeddings": bad_formats.EMBEDDINGS,
+    "Databases": bad_formats.SQL,
     "Columns": bad_columns.COLUMNS,
     "Values": bad_columns.VALUES,
     "Classes": bad_columns.CLASSES,
@@ -39,14 +44,15 @@ QUIET = "\n## Read as they are\n\n"
 TAIL = """
 ## One table in other files
 
-The same values in CSV (plain, packed, with tabs, semicolons or decimal commas), Parquet (of pandas, PyArrow, Spark), Feather and
-NPZ, of any type that holds them, are the same columns, values, classes, labels and lines: a test
+The same values in CSV (plain, packed, with tabs, semicolons or decimal commas), Excel, JSON, Parquet (of pandas, PyArrow, Spark),
+Feather, streams of Arrow, NPZ, SQLite and DuckDB, of any type that holds them, are the same columns, values, classes, labels and lines: a test
 ([`test_one_table_many_files.py`](../tests/tables/test_one_table_many_files.py)) writes random tables in all of them. What a form
 itself decides:
 
-- CSV has no null, so `NA` in a column of numbers is none, and among categories and classes it is told.
+- CSV has no null, and a cell of Excel holds what is typed, so `NA` in a column of numbers is none, and among categories and classes it is told.
 - A number of single precision has more digits in CSV or as a float64 than in its own 32 bits: columns of numbers agree within that
   precision. Categories and classes are the same text.
+- Excel keeps 15 digits of a number, and has no time zones; SQLite has neither truth values nor times: they are 0 and 1, and texts.
 - Below a folder `city=Ulm` values are texts, and the column comes last.
 - An id is written as it stands in the pool: `1000`, or `1000.0` of a column of floats. Both are one id.
 """

@@ -38,12 +38,14 @@ def data_dir() -> Path:
 def own_cache(tmp_path_factory):
     """No test reads or fills the user's cache: neither by the configuration nor by default."""
     from salutary.datasets import kept
+    from salutary.system import remote
     from salutary.system.files import directory
 
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SALUTARY_CACHE_DIR", str(cache))
-        patch.setattr(kept, "directory", lambda folder: directory(folder or cache))
+        for module in (kept, remote):
+            patch.setattr(module, "directory", lambda folder: directory(folder or cache))
         yield
 
 

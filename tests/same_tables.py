@@ -1,12 +1,16 @@
 """One table in files of every form, in any types that hold the same values; and what is the same of them."""
 
+import contextlib
 import csv
 import gzip
 import itertools
+import json
+import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from importlib.util import find_spec
 from urllib.parse import quote
 
 import numpy as np
@@ -23,7 +27,7 @@ START = datetime(2024, 1, 31, 10, 30)
 class Kind:
     """``draw``: n values of a generator; ``texts``: ways to write one in a CSV file; ``arrow``: families of
     types that hold the values; ``numpy``: types of an archive's arrays. ``text`` stands for ``texts[0]``.
-    ``gaps``: whether there may be some.
+    ``gaps``: whether there may be some; ``json``: whether JSON has such values.
     """
 
     draw: Callable[[np.random.Generator, int], list]
@@ -32,6 +36,10 @@ class Kind:
     numpy: tuple[str, ...] = ()
     gaps: bool = True
     is_number: bool = False
+
+    @property
+    def json(self):
+        return self.is_number or "?" in self.numpy
 
 
 def some(values, least=()):
@@ -309,6 +317,100 @@ def as_spark_would(columns, path, rng):
     return path
 
 
+def as_stream(columns, path, rng):
+    path, table = path.with_suffix(rng.choice([".arrow", ".arrows"])), arrow_table(columns, rng)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as stream:
+        stream.write_table(table, max_chunksize=int(rng.integers(1, 30)))
+    return path
+
+
+def python_values(column, as_values, way, gap=None):
+    """Numbers, truth values and times of Python, or texts."""
+    if not as_values:
+        return [text or None for text in column.texts(way, gap or "")]
+    return [gap if value is None else python_value(value) for value in column.values]
+
+
+def python_value(value):
+    return float(str(value)) if isinstance(value, (np.float32, Decimal)) else value
+
+
+def as_workbook(columns, path, rng):
+    """In the first of two sheets, or the second; with empty rows, and empty cells behind the last column.
+
+    Excel has no time zones, and numbers of 15 digits.
+    """
+    import openpyxl
+
+    path, book = path.with_suffix(".xlsx"), openpyxl.Workbook()
+    sheet, other = book.active, book.create_sheet("another one")
+    values = [
+        python_values(
+            column,
+            column.kind not in (KINDS["zoned"], KINDS["large"]) and rng.random() < 0.5,
+            rng.integers(2),
+            column.gap,
+        )
+        for column in columns
+    ]
+    rows = [[column.name for column in columns], *zip(*values, strict=True)]
+    at = rng.choice(["first", "second"])
+    for number, row in enumerate(rows):
+        (sheet if at == "first" else other).append([*row, *([""] if number % 5 else [])])
+        if number == 2:
+            (sheet if at == "first" else other).append([])
+    book.save(path)
+    return path if at == "first" else f"{path}#another one"
+
+
+def as_json_lines(columns, path, rng):
+    """Gaps are null, or are not there; text in the escapes of ASCII, or as it is."""
+    path = path.with_suffix(rng.choice([".jsonl", ".ndjson", ".jsonl.gz"]))
+    opened = gzip.open if path.suffix == ".gz" else open
+    values = [
+        python_values(column, column.kind.json and rng.random() < 0.5, rng.integers(2)) for column in columns
+    ]
+    names, is_ascii = [column.name for column in columns], bool(rng.integers(2))
+    with opened(path, "wt", encoding="utf-8") as file:
+        for number, row in enumerate(zip(*values, strict=True)):
+            found = dict(zip(names, row, strict=True))
+            if number and rng.random() < 0.5:  # the first line names the columns, in their order
+                found = {name: value for name, value in found.items() if value is not None}
+            file.write(json.dumps(found, ensure_ascii=is_ascii) + rng.choice(["\n", "\r\n", "\n\n"]))
+    return path
+
+
+IN_ORDER = "#SELECT * FROM rows ORDER BY rowid"
+
+
+def as_sqlite(columns, path, rng):
+    path = path.with_suffix(rng.choice([".db", ".sqlite"]))
+    names = ", ".join('"' + column.name.replace('"', '""') + '"' for column in columns)
+    values = [
+        python_values(column, column.kind.is_number and rng.random() < 0.5, rng.integers(2))
+        for column in columns
+    ]
+    with contextlib.closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(f"CREATE TABLE rows ({names})")
+        marks = ", ".join("?" * len(columns))
+        connection.executemany(f"INSERT INTO rows VALUES ({marks})", zip(*values, strict=True))
+    return f"{path}{IN_ORDER}"
+
+
+def as_duckdb(columns, path, rng):
+    import duckdb
+
+    path = path.with_suffix(rng.choice([".db", ".duckdb"]))
+    arrays = {}
+    for column, (family, way) in zip(columns, ways_of(columns, rng), strict=True):
+        kind = column.kind.arrow[family % len(column.kind.arrow)][0]
+        arrays[column.name] = arrow_array(column, kind, way)
+    with duckdb.connect(str(path)) as connection:
+        connection.register("found", pa.table(arrays))
+        connection.execute("CREATE TABLE rows AS SELECT * FROM found")
+    return f"{path}{IN_ORDER}"
+
+
 FORMS = {
     "csv": delimited(".csv"),
     "csv.gz": delimited(".csv.gz"),
@@ -318,5 +420,12 @@ FORMS = {
     "spark": as_spark_would,
     "feather": as_feather,
     "npz": as_npz,
+    "stream": as_stream,
+    "json lines": as_json_lines,
+    "sqlite": as_sqlite,
 }
-TEXT_FORMS = ("csv", "csv.gz", "tsv")
+if find_spec("openpyxl"):
+    FORMS["workbook"] = as_workbook
+if find_spec("duckdb"):
+    FORMS["duckdb"] = as_duckdb
+TEXT_FORMS = ("csv", "csv.gz", "tsv", "workbook")

@@ -165,7 +165,7 @@ def unpacked(about: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Tabl
             values[name] = pd.Series(named[codes], dtype=object)
         frame, parts, start = pd.DataFrame(values), [], 0
         for path, n in told["parts"]:
-            parts.append((Path(path), frame.iloc[start : start + n].reset_index(drop=True)))
+            parts.append((path, frame.iloc[start : start + n].reset_index(drop=True)))
             start += n
         columns = Columns(schema, parts, tuple(told["findings"]))
     groups = Groups(arrays["groups"], tuple(about["groups"])) if "groups" in arrays else None

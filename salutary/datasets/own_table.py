@@ -13,7 +13,6 @@ from salutary.datasets import ROLES, Table
 from salutary.datasets.grouped import Grouping
 from salutary.datasets.kept import TableCache
 from salutary.errors import SalutaryError
-from salutary.system.files import as_path, files_in
 from salutary.system.rules import Character, Quoted, Texts, Unless, check
 from salutary.tables import UNLABELED
 from salutary.tables.columns import Columns
@@ -23,6 +22,7 @@ from salutary.tables.findings import Findings, class_findings, column_findings, 
 from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, where
+from salutary.tables.places import files_of, with_sheet
 from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema, require_apart
 from salutary.tables.texts import to_texts
@@ -39,17 +39,19 @@ RULES = {
     "categorical": COLUMNS,
     "ignore": COLUMNS,
     "separator": Character(),
+    "sheet": Unless(None, TEXT),
 }
 log = logging.getLogger(__name__)
 
 
 class OwnTable:
-    """Rows of a .csv, .tsv, .parquet, .feather or .npz file, or a folder of .parquet files.
+    """Rows of a file of any form that :func:`salutary.tables.files.open_table` opens.
 
     ``target``: the column of labels; rows without one form the pool. ``split``: a column that gives each row
     to one of train, pool, validation and test; or ``validation`` and ``test``: files of their own. Neither
     leaves the parts to the protocol. ``numeric``, ``categorical``, ``ignore``: what columns hold, where it is
     not to be told from their values (:mod:`salutary.tables.schema`). ``separator``: of a .csv file.
+    ``sheet``: of a workbook, else the first.
     ``decimal``, ``thousands``, ``units``, ``missing``: what texts mean (:mod:`salutary.tables.reading`).
     ``group``, ``group_edges``, ``group_is_feature``: of whom objectives of groups compare the predictions
     (:class:`salutary.datasets.grouped.Grouping`); a file of training rows need not have the column if others
@@ -71,6 +73,7 @@ class OwnTable:
         categorical: Sequence[str] = (),
         ignore: Sequence[str] = (),
         separator: str = ",",
+        sheet: str | None = None,
         decimal: str = ".",
         thousands: str | None = None,
         units: Sequence[str] = (),
@@ -89,6 +92,7 @@ class OwnTable:
         self.categorical = categorical
         self.ignore = ignore
         self.separator = separator
+        self.sheet = sheet
         self.decimal = decimal
         self.thousands = thousands
         self.units = units
@@ -102,7 +106,7 @@ class OwnTable:
         """Raises SalutaryError, naming file, column and row, for settings and files that are wrong."""
         fixed = [column for column in self._fixed().values() if column]
         files = self._files()
-        raw = [path for file in files.values() for path in files_in(file.path)]
+        raw = [path for paths in self.files().values() for path in paths]
         table = TableCache(self.cache_dir).table(self, raw, lambda: self._read(files, fixed))
         for line in table.columns.findings:
             log.info("%s", line)
@@ -111,7 +115,7 @@ class OwnTable:
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them."""
         paths = {name: getattr(self, name) for name in ("path", "validation", "test")}
-        return {name: files_in(as_path(path)) for name, path in paths.items() if path}
+        return {name: files_of(path) for name, path in paths.items() if path}
 
     def _read(self, files: dict[str, TableFile], fixed: list[str]) -> Table:
         main = files["train"]
@@ -218,7 +222,8 @@ class OwnTable:
             )
         paths = {"train": self.path, "validation": self.validation, "test": self.test}
         reading = Reading.of(self, "dataset.")
-        return {name: open_table(path, self.separator, reading) for name, path in paths.items() if path}
+        named = {name: with_sheet(path, self.sheet) for name, path in paths.items() if path}
+        return {name: open_table(path, self.separator, reading) for name, path in named.items()}
 
     def _roles(self, parts: dict[str, pd.DataFrame], path: Path, y: np.ndarray) -> np.ndarray | None:
         """The part of each row, if the files say so; raises SalutaryError, naming the row, if it is none."""

@@ -19,6 +19,7 @@ from salutary.system.files import as_path, files_in
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
 from salutary.tables.findings import class_findings
+from salutary.tables.places import files_of
 from salutary.tables.texts import as_text, to_texts
 
 log = logging.getLogger(__name__)
@@ -114,7 +115,7 @@ class TextData(ABC):
 
 
 class TextFile(TextData):
-    """Your own texts: a CSV file (UTF-8, commas, a header), or a Parquet file, whose name ends in .parquet.
+    """Your own texts, in a file of any form that :func:`salutary.tables.files.open_table` opens.
 
     ``text``: its column of texts; ``second``: that of second texts, for pairs; ``label``: that of labels. The
     classes are the distinct labels, sorted as text; rows without one form the pool. Messages count rows from
@@ -138,17 +139,15 @@ class TextFile(TextData):
         self.second = second
 
     def files(self) -> dict[str, list[Path]]:
-        own = {"path": files_in(as_path(self.path))} if self.path else {}
+        own = {"path": files_of(self.path)} if self.path else {}
         return {**super().files(), **own}
 
     def read(self) -> Texts:
         if not (self.path and self.text and self.label):
-            raise SalutaryError(
-                "set dataset.path, a CSV or Parquet file, dataset.text and dataset.label, columns of it"
-            )
-        path = as_path(self.path)
+            raise SalutaryError("set dataset.path, a file, dataset.text and dataset.label, columns of it")
         used = [self.text, self.label, *([self.second] if self.second else [])]
-        table = open_table(path)
+        table = open_table(self.path)
+        path = table.path
         frame = table.read(used)
         columns = {name: [as_text(each) for each in frame[name]] for name in used}
         labels = to_texts(frame[self.label]).fillna("").tolist()

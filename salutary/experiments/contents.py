@@ -15,6 +15,7 @@ from hydra.utils import get_class
 from salutary.errors import SalutaryError
 from salutary.system.commands import build
 from salutary.system.files import as_path, checksum
+from salutary.tables.places import Place
 
 # Settings of data sets that may be there, but are no files of the user's.
 OTHERS = {"_target_", "data_dir", "cache_dir", "device"}
@@ -62,13 +63,17 @@ def _built(dataset: str) -> Any:
 
 
 def _is_there(value: object) -> bool:
-    return isinstance(value, str) and os.path.exists(as_path(value))
+    return isinstance(value, str) and any(
+        each.is_remote or each.path.exists() for each in Place.of(value).all
+    )
 
 
 def _content(setting: object, files: list[Path]) -> str:
-    root = as_path(str(setting))
+    place = Place.of(str(setting))
+    part = "" if place.part is None else f"#{place.part}"
+    root = as_path(place.file)
     if not root.is_dir() and len(files) == 1:
-        return f"sha256:{checksum(files[0])}{_ending(files[0])}"
+        return f"sha256:{checksum(files[0])}{_ending(files[0])}{part}"
     digest = hashlib.sha256()
     for name, file in sorted((os.path.relpath(file, root), file) for file in files):
         digest.update(f"{name} {checksum(file)}\n".encode(errors="backslashreplace"))

@@ -62,6 +62,8 @@ def what_matters(config: dict) -> dict:
     if config["dataset"].get("group") is None:
         for name in ("group", "group_edges", "group_is_feature"):
             config["dataset"].pop(name, None)
+    if config["dataset"].get("sheet") is None:
+        config["dataset"].pop("sheet", None)
     for name in ("data_dir", "cache_dir", "output_dir", "force"):
         config.pop(name, None)
     for name in ("name", "threads", "turns"):

@@ -11,7 +11,19 @@ from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Texts,
 
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
 TEXTS_OF_DATA = (
-    *("path", "validation", "test", "target", "split", "separator", "text", "second", "label", "labels"),
+    *(
+        "path",
+        "validation",
+        "test",
+        "target",
+        "split",
+        "separator",
+        "sheet",
+        "text",
+        "second",
+        "label",
+        "labels",
+    ),
     *("decimal", "thousands", "unlabeled", "encoder", "weights", "data_dir", "cache_dir"),
 )
 TEXTS = frozenset(

@@ -38,7 +38,7 @@ Settings (name=value):
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
     *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions"),
-    *("combine", "separator", "decimal", "thousands"),
+    *("combine", "separator", "sheet", "decimal", "thousands"),
 )
 
 # Settings that are lists of such texts.

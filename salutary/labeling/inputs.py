@@ -42,7 +42,7 @@ class LabelledFile:
 
     rows: Rows
     ids: np.ndarray | None
-    path: Path
+    path: str | Path
 
     @property
     def counts(self) -> Counter:
@@ -195,7 +195,7 @@ def _check_id_name(name: str | None, classes: Classes) -> None:
         )
 
 
-def checked_ids(values: pd.Series, path: Path) -> np.ndarray:
+def checked_ids(values: pd.Series, path: str | Path) -> np.ndarray:
     """Ids as text; raises SalutaryError, naming the row, for one that is missing or there twice."""
     ids = each_to_text(values)
     if ids.isna().any():
@@ -217,7 +217,7 @@ def _check_classes(inputs: Inputs, target: str) -> None:
 
 def _check_apart(inputs: Inputs, column: str | None) -> None:
     """Raises SalutaryError for an id that is in two of the files."""
-    seen: dict[str, Path] = {}
+    seen: dict[str, str | Path] = {}
     for part in inputs.parts.values():
         if part.ids is None:
             continue

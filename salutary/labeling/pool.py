@@ -246,7 +246,7 @@ def _write_header(file: IO[bytes], n: int, width: int) -> None:
     np.lib.format.write_array_header_1_0(file, shape)
 
 
-def _hashes(values: pd.Series, path: Path) -> np.ndarray:
+def _hashes(values: pd.Series, path: str | Path) -> np.ndarray:
     """64 bits of each id: millions of texts would not fit into little memory."""
     ids = each_to_text(values)
     if ids.isna().any():

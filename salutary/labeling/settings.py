@@ -12,6 +12,7 @@ from salutary.system.files import as_path
 from salutary.system.rules import Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
 from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.groups import EDGES
+from salutary.tables.places import files_of, identity, local_paths, ordered_by, with_sheet
 from salutary.tables.reading import Reading
 
 FORMATS = (".parquet", ".csv")
@@ -43,6 +44,7 @@ RULES = {
     "categorical": COLUMNS,
     "ignore": COLUMNS,
     "separator": Character(),
+    "sheet": Unless(None, Text("the sheet of a workbook")),
     "budget": Whole(1),
     "folds": Whole(0),
     "seed": Whole(0),
@@ -67,6 +69,7 @@ class LabelSettings:
     categorical: list[str]
     ignore: list[str]
     separator: str
+    sheet: str | None
     decimal: str
     thousands: str | None
     missing: list[str | float]
@@ -116,15 +119,15 @@ class LabelSettings:
 
     def _check_places(self) -> None:
         """Raises SalutaryError if a file is to serve twice, or is where something is written."""
-        roles: dict[Path, str] = {}
-        for name, path in self.files.items():
-            first = roles.setdefault(path.resolve(), name)
+        roles: dict[str, str] = {}
+        for name, file in self.files.items():
+            first = roles.setdefault(identity(file), name)
             if first != name:
-                raise SalutaryError(f"{name}={path} is {first}, too: no row may serve twice")
+                raise SalutaryError(f"{name}={file} is {first}, too: no row may serve twice")
         places = [self.path.resolve(), self.folder.resolve(), self.partial.resolve()]
-        for name, path in self.files.items():
-            if any(path.resolve().is_relative_to(each) for each in places):
-                raise SalutaryError(f"{name}={path} is where output={self.path} writes: write elsewhere")
+        for name, file in self.files.items():
+            if any(path.is_relative_to(each) for path in local_paths(file) for each in places):
+                raise SalutaryError(f"{name}={file} is where output={self.path} writes: write elsewhere")
 
     def _check_predictions(self) -> None:
         """Raises SalutaryError if there is nothing to predict, or another file where it would be written."""
@@ -133,10 +136,10 @@ class LabelSettings:
         if self.audit or not self.pool:
             why = "there is none with audit=true" if self.audit else f"set pool: {FILES['pool']}"
             raise SalutaryError(f"predictions={self.predicted} are of the rows of a pool: {why}")
-        for name, path in self.files.items():
-            if _overlap(path, self.predicted):
+        for name, file in self.files.items():
+            if any(_overlap(path, self.predicted) for path in local_paths(file)):
                 raise SalutaryError(
-                    f"predictions={self.predicted} is where {name}={path} is: write elsewhere"
+                    f"predictions={self.predicted} is where {name}={file} is: write elsewhere"
                 )
         if any(_overlap(path, self.predicted) for path in (self.path, self.folder, self.partial)):
             place = f"where output={self.path} writes: write elsewhere"
@@ -167,15 +170,17 @@ class LabelSettings:
         return [column for columns in self.lists.values() for column in columns]
 
     @property
-    def files(self) -> dict[str, Path]:
-        """What is read, by setting."""
+    def files(self) -> dict[str, str]:
+        """What is read, by setting, as :class:`salutary.tables.places.Place` has it."""
         named = {"labeled": self.labeled, "validation": self.validation, "test": self.test, "pool": self.pool}
-        return {name: as_path(value) for name, value in named.items() if value}
+        return {
+            name: ordered_by(with_sheet(value, self.sheet), self.id) for name, value in named.items() if value
+        }
 
     @property
     def chosen_by(self) -> list[Path]:
         """The files that the labels depend on."""
-        return [path for name, path in self.files.items() if name != "test"]
+        return [path for name, file in self.files.items() if name != "test" for path in files_of(file)]
 
     def check_free(self) -> None:
         """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""

@@ -42,7 +42,7 @@ class Sources:
         """Rows of each source, (S,)."""
         return self.numbers.bincount(minlength=len(self.names)).numpy(force=True)
 
-    def findings(self, path: Path, column: str) -> list[str]:
+    def findings(self, path: str | Path, column: str) -> list[str]:
         """A line if they can tell nothing, or hardly anything, of the labels."""
         place, rows, n = where(path, column), f"{len(self.numbers):,} rows", len(self.names)
         if n == 1:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pandas as pd
 import pyarrow
 from pyarrow import float64, string, types
+
+from salutary.errors import SalutaryError
+from salutary.tables.messages import where
+from salutary.tables.vectors import checked
 
 # Decimal digits that a float64 holds.
 FLOAT_DIGITS = 15
@@ -39,6 +46,37 @@ def form(kind: pyarrow.DataType) -> str | None:
     if types.is_temporal(kind) and not types.is_interval(kind) and _has_known_zone(kind):
         return "times"
     return "nothing" if types.is_null(kind) else None
+
+
+def vector_width(kind: pyarrow.DataType) -> int | None:
+    """Of the vectors of a type; None where each may have another, 0 for what is none."""
+    if types.is_fixed_size_list(kind) and _is_number(kind.value_type):
+        return int(kind.list_size)
+    is_list = types.is_list(kind) or types.is_large_list(kind)
+    return None if is_list and types.is_floating(kind.value_type) else 0
+
+
+def to_matrix(column: pyarrow.Array, width: int, path: str | Path, name: str, start: int) -> np.ndarray:
+    """The vectors (n, width) of rows from number ``start`` on. Raises SalutaryError, naming the row, for one
+    that is missing, has another length or lacks a number.
+    """
+    wrong = column.value_lengths().fill_null(-1).to_numpy(zero_copy_only=False) != width
+    if wrong.any():
+        row = int(wrong.argmax())
+        length = column.value_lengths()[row].as_py()
+        problem = (
+            "there is no vector" if length is None else f"the vector has {length} numbers, and not {width}"
+        )
+        raise SalutaryError(f"{where(path, name, start + row)}: {problem}")
+    numbers = column.flatten()
+    if numbers.null_count:
+        numbers = numbers.cast(float64())
+    matrix = numbers.to_numpy(zero_copy_only=False).reshape(len(column), width)
+    return checked(matrix, path, name, start)
+
+
+def _is_number(kind: pyarrow.DataType) -> bool:
+    return types.is_integer(kind) or types.is_floating(kind)
 
 
 def _nullable(kind: pyarrow.DataType) -> pd.api.extensions.ExtensionDtype | None:

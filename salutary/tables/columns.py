@@ -20,7 +20,7 @@ class Columns:
     """
 
     schema: Schema
-    parts: list[tuple[Path, pd.DataFrame]]
+    parts: list[tuple[str | Path, pd.DataFrame]]
     findings: tuple[str, ...] = ()
 
     @cached_property

@@ -43,8 +43,10 @@ class CsvFile(TableFile):
     Raises SalutaryError for a separator that cannot be one.
     """
 
-    def __init__(self, path: Path, separator: str = ",", reading: Reading | None = None):
-        super().__init__(path, reading)
+    def __init__(
+        self, path: Path, separator: str = ",", reading: Reading | None = None, name: str | None = None
+    ):
+        super().__init__(path, reading, name)
         if not isinstance(separator, str) or len(separator) != 1 or separator in '"\r\n\0':
             raise SalutaryError(f"separator must be one character, such as ; and no quote, not {separator!r}")
         self.separator = separator
@@ -71,7 +73,7 @@ class CsvFile(TableFile):
             raise SalutaryError(
                 f"{self.path} has the single column {quoted(header[0])}: is it separated by {advice}"
             )
-        return _names(header)
+        return named(header)
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         lines = self._lines()
@@ -136,9 +138,9 @@ class CsvFile(TableFile):
 
     @contextlib.contextmanager
     def _opened(self, *arguments: str, **settings: str) -> Iterator[IO]:
-        opened: Callable[..., IO] = gzip.open if self.path.suffix.lower() == ".gz" else open
+        opened: Callable[..., IO] = gzip.open if self.file.suffix.lower() == ".gz" else open
         try:
-            with opened(self.path, *arguments, **settings) as file:
+            with opened(self.file, *arguments, **settings) as file:
                 yield file
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise SalutaryError(f"{self.path} is truncated or corrupt: {error}") from error
@@ -146,7 +148,7 @@ class CsvFile(TableFile):
             raise SalutaryError(f"{self.path} cannot be read: {error.strerror}") from error
 
 
-def _names(header: list[str]) -> list[str]:
+def named(header: list[str]) -> list[str]:
     """The names of columns; those without one are told apart."""
     names = [name.strip() for name in header]
     numbers = itertools.count(2)

@@ -1,4 +1,4 @@
-"""Files of rows and columns, read in blocks: CSV, Parquet, Feather and NPZ.
+"""Files of rows and columns, read in blocks: CSV, Excel, JSON, Parquet, Arrow, NPZ, databases, embeddings.
 
     table = open_table("rows.parquet")
     table.columns, table.n_rows
@@ -14,46 +14,77 @@ from __future__ import annotations
 from pathlib import Path
 
 from salutary.errors import SalutaryError
-from salutary.system.files import as_path
 from salutary.tables.arrow_files import ArrowFiles
+from salutary.tables.arrow_forms import ARROW
 from salutary.tables.csv_file import CsvFile
+from salutary.tables.json_lines import JsonLines
+from salutary.tables.matrices import WithMatrices, open_matrix
 from salutary.tables.npz_file import NpzFile
 from salutary.tables.parquet_folder import PARQUET
+from salutary.tables.places import DATABASES, MATRICES, WORKBOOKS, Place
 from salutary.tables.reading import Reading
+from salutary.tables.sql import SqliteQuery, checked_query, is_duckdb
 from salutary.tables.table_file import TableFile, check_columns
+from salutary.tables.workbook import Workbook
 
+TEXTS = (".csv", ".tsv", ".txt")
+LINES = (".jsonl", ".ndjson")
 # What to do with files of other forms.
-_UNPACK, _SAVE = ": unpack it", ": save its sheet as .csv"
+_UNPACK, _SAVE = ": unpack it", ": save it as .xlsx, or its sheet as .csv"
 OTHERS = {
     **dict.fromkeys((".zip", ".bz2", ".xz", ".zst"), _UNPACK),
-    **dict.fromkeys((".xlsx", ".xls", ".ods"), _SAVE),
-    ".npy": ": save it as .npz, by names of columns",
+    **dict.fromkeys((".xls", ".xlsb", ".ods"), _SAVE),
+    ".json": ": write an object a line, as .jsonl",
 }
 
 __all__ = ["TableFile", "check_columns", "open_table"]
 
 
 def open_table(path: str | Path, separator: str = ",", reading: Reading | None = None) -> TableFile:
-    """The table in a .csv, .tsv, .parquet, .feather or .npz file, or in a folder of .parquet files.
+    """The table in a file of any form, in a folder of .parquet files, or in another place
+    (:class:`salutary.tables.places.Place`).
 
     ``separator``: of the values in a .csv file; ``reading``: what texts mean. A file that has nulls has no
-    markers beside them. Raises SalutaryError if it is none of these, or is not there.
+    markers beside them; those of a workbook's sheet count all the same, since people type them there. Raises
+    SalutaryError if it is none of these, or is not there.
     """
-    reading = reading or Reading()
-    path = as_path(path)
+    reading, place = reading or Reading(), Place.of(path)
+    matrices = [each for each in place.all if each.form in MATRICES]
+    if not matrices:
+        return _open(place, separator, reading)
+    table = None if place.form in MATRICES else _open(place, separator, reading)
+    read = [open_matrix(each.path, each.form, each.part, each.shown) for each in matrices]
+    return WithMatrices(place.path, table, read, place.text, reading.with_nulls)
+
+
+def _open(place: Place, separator: str, reading: Reading) -> TableFile:
+    path, name, form = place.path, place.shown, place.form
     if not path.exists():
-        raise SalutaryError(f"there is no {path}")
+        raise SalutaryError(f"there is no {place.file}")
     if path.is_file() and not path.stat().st_size:
-        raise SalutaryError(f"{path} is empty")
-    suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() != ".gz"][-1:]
-    form = suffixes[0] if suffixes else ""
-    if path.is_dir() or form in (*PARQUET, ".feather", ".arrow"):
-        return ArrowFiles(path, reading.with_nulls)
-    if form in (".csv", ".tsv", ".txt"):
-        return CsvFile(path, "\t" if form == ".tsv" else separator, reading)
+        raise SalutaryError(f"{place.file} is empty")
+    if path.is_dir() or form in (*PARQUET, *ARROW):
+        return ArrowFiles(path, reading.with_nulls, name)
+    if form in TEXTS:
+        return CsvFile(path, "\t" if form == ".tsv" else separator, reading, name)
+    if form in WORKBOOKS:
+        return Workbook(path, reading, name, place.part)
+    if form in LINES:
+        return JsonLines(path, reading.with_nulls, name)
     if form == ".npz":
-        return NpzFile(path, reading.with_nulls)
-    advice = OTHERS.get(form, "")
+        return NpzFile(path, reading.with_nulls, name)
+    if form in DATABASES:
+        return _query(place, reading.with_nulls)
+    forms = "nor a folder of .parquet"
     raise SalutaryError(
-        f"{path} is none of .csv, .tsv, .parquet, .feather, .npz, nor a folder of .parquet{advice}"
+        f"{place.file} is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, {forms}"
+        f"{OTHERS.get(form, '')}"
     )
+
+
+def _query(place: Place, reading: Reading) -> TableFile:
+    path, name = place.path, place.shown
+    query = checked_query(path, place.part, name)
+    if is_duckdb(path):
+        return ArrowFiles(path, reading, name, query)
+    return SqliteQuery(path, query, reading, name)

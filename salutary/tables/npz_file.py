@@ -29,14 +29,14 @@ class NpzFile(TableFile):
     names a column twice.
     """
 
-    def __init__(self, path: Path, reading: Reading | None = None):
-        super().__init__(path, reading)
+    def __init__(self, path: Path, reading: Reading | None = None, name: str | None = None):
+        super().__init__(path, reading, name)
         self._values: dict[str, np.ndarray | None] = {}
-        for name, array in _arrays(path).items():
-            columns, why = _columns(name, array)
+        for array_name, array in _arrays(path, self.path).items():
+            columns, why = _columns(array_name, array)
             for column, values in columns.items():
                 if column in self._values:
-                    raise SalutaryError(f"{path} has more than one column {quoted(column)}")
+                    raise SalutaryError(f"{self.path} has more than one column {quoted(column)}")
                 self._values[column] = values
                 if why := why or _no_unicode(values):
                     self.unusable[column] = why
@@ -61,7 +61,7 @@ class NpzFile(TableFile):
             yield pd.DataFrame({column: used[column][rows] for column in columns})
 
 
-def _different(path: Path, lengths: dict[str, int], reading: Reading) -> str:
+def _different(path: str | Path, lengths: dict[str, int], reading: Reading) -> str:
     """What is wrong with columns that have more or fewer values than most."""
     usual = Counter(lengths.values()).most_common(1)[0][0]
     names = [name for name, n in lengths.items() if n != usual]
@@ -70,11 +70,11 @@ def _different(path: Path, lengths: dict[str, int], reading: Reading) -> str:
     return f"{where(path, names[0])}: {problem}; {reading.setting('ignore', names)} does without"
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray | bytes | None]:
+def _arrays(file: Path, path: str | Path) -> dict[str, np.ndarray | bytes | None]:
     """The arrays of an archive by name, None for one of objects: they are not unpickled."""
     try:
-        with path.open("rb") as file:  # which NumPy leaves open if it is damaged
-            archive = np.load(file, allow_pickle=False)
+        with file.open("rb") as opened:  # which NumPy leaves open if it is damaged
+            archive = np.load(opened, allow_pickle=False)
             if isinstance(archive, np.lib.npyio.NpzFile):
                 return {name: _array(archive, name) for name in archive.files}
     except DAMAGED as error:

@@ -30,7 +30,8 @@ MAP = "map"
 # What meant no value in every column before 0.4.0.
 MISSING_BEFORE = ("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None")
 
-# scikit-learn sets warnings aside for a while as it predicts, which is of the whole process.
+# scikit-learn and pandas set warnings aside for a while, in the whole process: two threads that do so at once
+# undo it for each other.
 _ONE_AT_A_TIME = threading.Lock()
 
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
@@ -98,12 +99,13 @@ class SavedModel:
         Warns of a column that holds many categories which the labelled rows lack. Raises SalutaryError for a
         column that is missing or there twice, and, naming the row, for a number that is none.
         """
-        source = _File(rows, self._reading) if isinstance(rows, (str, Path)) else _Frame(rows, self._reading)
         features = self._features.fresh()
         parts = [np.empty((0, len(self.classes_)))]
-        for frame in source.blocks(self.columns):
-            converted = as_trained(features.schema.convert(frame, source.name, source.reading), features)
-            with _ONE_AT_A_TIME:
+        with _ONE_AT_A_TIME:
+            read = self._reading
+            source = _File(rows, read) if isinstance(rows, (str, Path)) else _Frame(rows, read)
+            for frame in source.blocks(self.columns):
+                converted = as_trained(features.schema.convert(frame, source.name, source.reading), features)
                 X = features.transform(converted, source.name)
                 parts.append(self.pipeline[-1].predict_proba(X))
         for line in features.findings(source.name, strict=False):

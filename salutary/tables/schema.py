@@ -18,7 +18,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables.messages import listed, quoted, shown, where
-from salutary.tables.numbers import not_a_number, to_numbers
+from salutary.tables.numbers import not_a_number, plain_numbers, to_numbers
 from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import MISSING as MISSING  # where 0.3.0 had it
 from salutary.tables.reading import Reading
@@ -106,9 +106,12 @@ class Schema:
         column and row, for a number that is none, or is infinite.
         """
         reading = reading or Reading()
-        columns = {name: to_numbers(frame[name], path, reading) for name in self.numeric}
+        quick = plain_numbers(frame, self.numeric, reading)
+        rest = [name for name in self.numeric if name not in quick]
+        columns = {name: to_numbers(frame[name], path, reading) for name in rest}
         columns |= {name: reading.categories(frame[name]) for name in self.categorical}
-        return pd.DataFrame(columns, index=frame.index)
+        found = pd.DataFrame(columns, index=frame.index)
+        return pd.concat([quick, found], axis=1)[self.used] if len(quick.columns) else found
 
 
 def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:

@@ -13,6 +13,7 @@ from salutary.errors import SalutaryError
 from salutary.tables.messages import listed, quoted, where
 from salutary.tables.reading import Reading
 from salutary.tables.texts import as_objects
+from salutary.tables.vectors import Vectors
 
 # Rows of one block.
 BLOCK_ROWS = 32_768
@@ -22,13 +23,16 @@ class TableFile(ABC):
     """Rows and named columns in a file. ``n_rows`` is None where only reading all of it would tell.
 
     ``reading``: what its texts mean. ``unusable``: columns that hold what there are no features of, and why;
-    they are in nobody's way unless they are asked for.
+    they are in nobody's way unless they are asked for. ``vectors``: what several columns are together.
+    ``file``: what is read; ``path``: what messages call it, and :func:`.files.open_table` opens.
     """
 
     n_rows: int | None = None
 
-    def __init__(self, path: Path, reading: Reading | None = None):
-        self.path = path
+    def __init__(self, path: Path, reading: Reading | None = None, name: str | None = None):
+        self.file = path
+        self.path: str | Path = name or path
+        self.vectors: Vectors = Vectors({})
         self.reading = reading or Reading()
         self.unusable: dict[str, str] = {}
 
@@ -65,7 +69,7 @@ class TableFile(ABC):
         """All rows without some columns, which are to be there all the same, and without unusable ones that
         are not ``named``.
         """
-        ignored, named = list(ignored), list(named)
+        ignored, named = self.vectors.expanded(ignored), list(named)
         check_columns(self.path, self.columns, ignored, may_be_twice=True)
         self.check(named)
         return self.read([each for each in self.columns if each not in {*ignored, *self.unusable}])
@@ -83,8 +87,9 @@ def joined(blocks: list[pd.DataFrame]) -> pd.DataFrame:
     """The blocks, one below the other; no value changes, whatever types a column has in them."""
     if len(blocks) < 2:
         return blocks[0]
-    different = [name for name in blocks[0] if len({frame[name].dtype for frame in blocks}) > 1]
-    return pd.concat([_as_objects(frame, different) for frame in blocks])
+    types = zip(blocks[0], *(frame.dtypes for frame in blocks), strict=True)
+    different = [name for name, *each in types if len(set(each)) > 1]
+    return pd.concat([_as_objects(frame, different) if different else frame for frame in blocks])
 
 
 def _as_objects(frame: pd.DataFrame, columns: list) -> pd.DataFrame:

@@ -133,7 +133,7 @@ def test_files_that_cannot_be_read(name, tmp_path):
 @pytest.mark.parametrize("name", ["path", "text", "label"])
 def test_settings_that_are_missing(name):
     settings = {"path": "reviews.csv", "text": "review", "label": "rating", name: None}
-    with pytest.raises(SalutaryError, match=r"set dataset\.path, a CSV or Parquet file, dataset\.text and"):
+    with pytest.raises(SalutaryError, match=r"set dataset\.path, a file, dataset\.text and"):
         TextFile(**settings).read()
 
 

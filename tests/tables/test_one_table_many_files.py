@@ -12,7 +12,7 @@ import pytest
 import skops.io
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from same_tables import FORMS, KINDS, MARKERS, TARGETS, TEXT_FORMS, Column, plainly, separator_of
+from same_tables import FORMS, IN_ORDER, KINDS, MARKERS, TARGETS, TEXT_FORMS, Column, plainly, separator_of
 
 from salutary.datasets import kept
 from salutary.datasets.own_table import OwnTable
@@ -86,7 +86,8 @@ def load(paths, settings, **more):
 
 def plain(line):
     """A line of messages, the places of files aside."""
-    return re.sub(r"\S*/(train|validation|test|pool|labeled)(\.\w+)*(?=[,: ]|$)", r"\1", line)
+    part = rf"(?:{re.escape(IN_ORDER)}|#another one)?"
+    return re.sub(rf"\S*/(train|validation|test|pool|labeled)(\.\w+)*{part}(?=[,: ]|$)", r"\1", line)
 
 
 def check(columns, settings, forms, rng):

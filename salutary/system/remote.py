@@ -1,0 +1,108 @@
+"""Files elsewhere, such as s3://bucket/pool.parquet: copied here once, as long as they stay as they are."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from salutary.errors import SalutaryError, needs
+from salutary.system.files import checksum, directory, whole_file, write_atomic
+
+REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# The extra with the package of a protocol; that of others says what it needs.
+EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "text"}
+# What says that a file is another one, where a protocol tells it.
+VERSION = ("ETag", "etag", "LastModified", "last_modified", "mtime", "md5Hash", "created", "blob_id")
+TABLES = (".parquet", ".parq", ".pq")
+
+
+def is_remote(name: str) -> bool:
+    return bool(REMOTE.match(name))
+
+
+@functools.cache
+def fetched(url: str) -> Path:
+    """A copy of the file, or of the folder of Parquet files, in the user's cache.
+
+    What is there stays if it is still the same by its size and what the protocol tells of its version; else,
+    and if it tells nothing, the file is copied again. A process looks once. It is a copy, and no stream,
+    since every form of file is read more than once, and most of them from their end.
+
+    Raises SalutaryError for what is not there, or may not be read, and for a package that is missing.
+    """
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError as error:
+        raise needs("fsspec", "remote") from error
+    try:
+        system, path = url_to_fs(url)
+        folder = directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
+        about = system.info(path)
+        if about.get("type") == "directory":
+            return _folder(system, path, folder)
+        return _file(system, path, about, folder / _name(url))
+    except Exception as error:  # each protocol has errors of its own
+        raise SalutaryError(_problem(url, error)) from error
+
+
+def _folder(system: Any, path: str, folder: Path) -> Path:
+    """The Parquet files below a path, and nothing that was there before."""
+    found = dict(system.find(path, detail=True))
+    root, kept = system._strip_protocol(path).rstrip("/"), folder / "files"
+    names = {name: name.removeprefix(root).lstrip("/") for name in found}
+    names = {name: below for name, below in names.items() if below.lower().endswith(TABLES)}
+    for old in kept.rglob("*"):
+        if old.is_file() and old.relative_to(kept).as_posix() not in names.values():
+            old.unlink()
+    for name, below in names.items():
+        _file(system, name, found[name], kept / below)
+    kept.mkdir(parents=True, exist_ok=True)
+    return kept
+
+
+def _file(system: Any, path: str, about: dict, place: Path) -> Path:
+    version = {name: str(about[name]) for name in VERSION if about.get(name) is not None}
+    version["size"] = str(about.get("size"))
+    mark = place.with_name(f".{place.name}.version")
+    told = json.dumps(version, sort_keys=True)
+    if place.exists() and len(version) > 1 and mark.exists() and mark.read_text() == told:
+        return place
+    with whole_file(place.with_name(f".{place.name}.new")) as building:
+        system.get_file(path, str(building))
+    new = place.with_name(f".{place.name}.new")
+    if place.exists() and checksum(place) == checksum(new):
+        new.unlink()  # the time of the old one stays: what was begun goes on
+    else:
+        shutil.move(new, place)
+    write_atomic(mark, told.encode())
+    return place
+
+
+def _name(url: str) -> str:
+    """The last part, with the ending that says what it is."""
+    parts = urlsplit(url)
+    return Path(parts.path).name or parts.netloc or "file"
+
+
+def _problem(url: str, error: BaseException) -> str:
+    """One line on what went wrong."""
+    protocol, cause = url.partition("://")[0], error.__cause__ or error
+    said = " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, ImportError):
+        extra = EXTRAS.get(protocol, "remote")
+        return f"{url}: a package is not installed: pip install 'salutary[{extra}]' ({said})"
+    if "Protocol not known" in said:
+        return f"{url}: nothing here reads {protocol}://"
+    status = getattr(cause, "status", None) or getattr(error, "status", None)
+    if isinstance(error, PermissionError) or status in (401, 403):
+        return f"{url} may not be read: {said}"
+    no_answer = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
+    if isinstance(error, FileNotFoundError) and status in (None, 404) and not no_answer:
+        return f"there is no {url}"
+    return f"{url} cannot be read: {' '.join(str(cause).split()) or said}"

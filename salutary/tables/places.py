@@ -1,0 +1,133 @@
+"""What a setting names: a file here or elsewhere, a part of it, and matrices that stand beside its rows.
+
+    people.csv                                        a file, or a folder of Parquet files
+    people.xlsx#May                                   a sheet of a workbook; without one, the first
+    people.db#SELECT age, city FROM people ORDER BY id    what a query finds in a database
+    people.csv+people.npy                             embeddings of the rows of people.csv, in its order
+    people.csv+people.safetensors#text                a tensor of several
+    s3://bucket/people.parquet                        a file elsewhere (:mod:`salutary.system.remote`)
+
+A file whose name is the whole text is that file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from salutary.errors import SalutaryError
+from salutary.system.files import as_path, files_in
+from salutary.system.remote import fetched, is_remote
+
+WORKBOOKS = (".xlsx", ".xlsm")
+DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb")
+MATRICES = (".npy", ".safetensors")
+HAVE_PARTS = (*WORKBOOKS, *DATABASES, ".safetensors")
+_ENDINGS = "|".join(re.escape(each[1:]) for each in HAVE_PARTS)
+_PART = re.compile(rf"(?P<file>.*?\.(?:{_ENDINGS}))#(?P<part>.*)", re.IGNORECASE | re.DOTALL)
+_BESIDE = re.compile(
+    r"(?P<rest>.+)\+(?P<last>[^+]+?\.(?:npy|safetensors(?:#[^+]*)?))", re.IGNORECASE | re.DOTALL
+)
+# Quoted texts and names of SQL, and comments: what is in them is no word of the query.
+_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Place:
+    """``text``: as messages name it; ``file``: its path or URL; ``part``: of it; ``beside``: matrices."""
+
+    text: str
+    file: str
+    part: str | None = None
+    beside: tuple[Place, ...] = ()
+
+    @classmethod
+    def of(cls, name: str | Path) -> Place:
+        """Raises SalutaryError for a query that is longer than a line."""
+        text = str(name) if is_remote(str(name)) else os.path.expanduser(name)
+        if os.path.lexists(text):
+            return cls(text, text)
+        if match := _BESIDE.fullmatch(text):
+            rest, last = cls.of(match["rest"]), cls.of(match["last"])
+            return cls(text, rest.file, rest.part, (*rest.beside, last))
+        if match := _PART.fullmatch(text):
+            if not match["part"].isprintable():
+                raise SalutaryError(f"{match['file']}#{match['part']!r}: write it on one line")
+            return cls(text, match["file"], match["part"])
+        return cls(text, text)
+
+    @property
+    def is_remote(self) -> bool:
+        return is_remote(self.file)
+
+    @property
+    def form(self) -> str:
+        """The suffix that says what the file is, of .csv.gz the first: ``.csv``."""
+        name = self.file.partition("?")[0] if self.is_remote else self.file
+        suffixes = [suffix.lower() for suffix in Path(name).suffixes if suffix.lower() != ".gz"]
+        return suffixes[-1] if suffixes else ""
+
+    @property
+    def path(self) -> Path:
+        """Of the file here; what is elsewhere is copied. Raises SalutaryError for what cannot be."""
+        return fetched(self.file) if self.is_remote else as_path(self.file)
+
+    @property
+    def all(self) -> tuple[Place, ...]:
+        """The place itself, and those beside it."""
+        return (self, *self.beside)
+
+    @property
+    def shown(self) -> str:
+        """What messages call the table, without what is beside it."""
+        return self.file if self.part is None else f"{self.file}#{self.part}"
+
+
+def files_of(name: str | Path) -> list[Path]:
+    """All files that are read, those of a folder one by one."""
+    return [file for each in Place.of(name).all for file in files_in(each.path)]
+
+
+def local_paths(name: str | Path) -> list[Path]:
+    """The files and folders here that are named."""
+    return [each.path.resolve() for each in Place.of(name).all if not each.is_remote]
+
+
+def identity(name: str | Path) -> str:
+    """The same for two names of the same rows."""
+    place = Place.of(name)
+    file = place.file if place.is_remote else str(place.path.resolve())
+    return file if place.part is None else f"{file}#{place.part}"
+
+
+def with_sheet(name: str, sheet: str | None) -> str:
+    """The name, with a sheet to read of a workbook unless it says one."""
+    place = Place.of(name)
+    if sheet is None or place.part is not None or place.form not in WORKBOOKS:
+        return name
+    return "+".join([f"{place.file}#{sheet}", *(each.text for each in place.beside)])
+
+
+def ordered_by(name: str, column: str | None) -> str:
+    """The name, with what a query finds in the order of a column unless it says one."""
+    place = Place.of(name)
+    if column is None or place.part is None or place.form not in DATABASES or has_order(place.part):
+        return name
+    quoted = column.replace('"', '""')
+    query = f'{place.file}#SELECT * FROM ({without_end(place.part)}) ORDER BY "{quoted}"'
+    return "+".join([query, *(each.text for each in place.beside)])
+
+
+def has_order(query: str) -> bool:
+    """Whether the rows of a query are in an order that it says."""
+    text, before = _QUOTED.sub(" ", query), ""
+    while text != before:
+        text, before = re.sub(r"\([^()]*\)", " ", text), text
+    return bool(re.search(r"\border\s+by\b", text, re.IGNORECASE))
+
+
+def without_end(query: str) -> str:
+    """A query without the semicolon that ends it."""
+    return query.rstrip().rstrip(";").rstrip()

@@ -1,0 +1,237 @@
+"""Files elsewhere: in fsspec's memory, on an HTTP server here, and in S3 as moto plays it."""
+
+import http.server
+import sys
+import threading
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from spoilt_tables import LABEL, PARTS, part, with_changes
+
+from salutary.datasets.own_table import OwnTable
+from salutary.errors import SalutaryError
+from salutary.experiments.contents import contents
+from salutary.labeling import cli
+from salutary.system import remote
+from salutary.tables.files import open_table
+from salutary.tables.places import files_of
+
+fsspec = pytest.importorskip("fsspec")
+
+
+@pytest.fixture(autouse=True)
+def forgetful():
+    """A process looks once for each file: here several play one after the other."""
+    remote.fetched.cache_clear()
+    yield
+    remote.fetched.cache_clear()
+
+
+@pytest.fixture
+def memory():
+    system = fsspec.filesystem("memory")
+    yield system
+    for path in system.ls("/", detail=False):
+        system.rm(path, recursive=True)
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    asked: list = []
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        if "secret" in self.path:
+            self.send_error(403)
+        elif "broken" in self.path:
+            self.send_error(500)
+        else:
+            super().do_GET()
+
+    do_HEAD = do_GET
+
+    def send_head(self):
+        self.path = self.path.partition("?")[0]
+        return super().send_head()
+
+
+@pytest.fixture
+def server(tmp_path):
+    pytest.importorskip("aiohttp")
+    folder = tmp_path / "served"
+    folder.mkdir()
+    Handler.asked.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=folder)) as found:
+        thread = threading.Thread(target=found.serve_forever)
+        thread.start()
+        yield folder, f"http://127.0.0.1:{found.server_port}"
+        found.shutdown()
+        thread.join()
+
+
+def again(url):
+    remote.fetched.cache_clear()
+    return open_table(url).read()
+
+
+def test_a_file_in_memory(memory, tmp_path):
+    frame = part(0)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.csv.gz", index=False)
+    frame.to_parquet(tmp_path / "a.parquet", index=False)
+    frame.to_json(tmp_path / "a.jsonl", orient="records", lines=True)
+    for name in ("a.csv", "a.csv.gz", "a.parquet", "a.jsonl"):
+        memory.put_file(str(tmp_path / name), f"/x/{name}")
+        table = open_table(f"memory://x/{name}")
+        assert table.path == f"memory://x/{name}"
+        found = table.read()
+        assert found["city"].tolist() == frame["city"].tolist()
+        assert found["age"].astype(float).tolist() == frame["age"].tolist()
+
+
+def test_the_copy_stays_as_long_as_the_file_does(memory):
+    memory.pipe_file("/x/a.csv", b"a,b\n1,2\n")
+    (first,) = files_of("memory://x/a.csv")
+    before = first.stat().st_mtime_ns
+    assert again("memory://x/a.csv")["a"].tolist() == ["1"] and first.stat().st_mtime_ns == before
+    memory.pipe_file("/x/a.csv", b"a,b\n1,2\n")  # another file, which holds the same
+    assert again("memory://x/a.csv")["a"].tolist() == ["1"] and first.stat().st_mtime_ns == before
+    memory.pipe_file("/x/a.csv", b"a,b\n7,2\n")
+    assert again("memory://x/a.csv")["a"].tolist() == ["7"] and first.stat().st_mtime_ns > before
+    assert {each.name for each in first.parent.iterdir()} == {"a.csv", ".a.csv.version"}
+
+
+def test_a_folder(memory):
+    whole = part(0)
+    for number, rows in enumerate((slice(0, 10), slice(10, 24))):
+        with memory.open(f"/pool/city={number}/part.parquet", "wb") as file:
+            whole[rows].drop(columns="city").to_parquet(file)
+    memory.pipe_file("/pool/_SUCCESS", b"")
+    memory.pipe_file("/pool/notes.txt", b"what this is")
+    found = again("memory://pool")
+    assert found["key"].tolist() == whole["key"].tolist()
+    assert found["city"].tolist() == ["0"] * 10 + ["1"] * 14
+    memory.rm("/pool/city=0/part.parquet")
+    assert again("memory://pool")["key"].tolist() == whole["key"].tolist()[10:]
+
+
+def test_parts_of_files_elsewhere(memory, tmp_path):
+    pytest.importorskip("openpyxl")
+    frame, E = part(0), np.arange(48, dtype=np.float32).reshape(24, 2)
+    with pd.ExcelWriter(tmp_path / "a.xlsx") as book:
+        frame[:3].to_excel(book, sheet_name="one", index=False)
+        frame.to_excel(book, sheet_name="two", index=False)
+    np.save(tmp_path / "a.npy", E)
+    for name in ("a.xlsx", "a.npy"):
+        memory.pipe_file(f"/{name}", (tmp_path / name).read_bytes())
+    found = open_table(f"memory://a.xlsx#two+{tmp_path / 'a.npy'}").read()
+    assert (
+        found["key"].tolist() == frame["key"].tolist() and found["embedding_1"].tolist() == E[:, 1].tolist()
+    )
+    assert open_table("memory://a.xlsx+memory://a.npy").columns[-1] == "embedding_1"
+
+
+def served(server):
+    folder, url = server
+    for name, frame in PARTS.items():
+        frame.to_csv(folder / name, index=False)
+    return url
+
+
+def test_the_same_labels(server, salutary, tmp_path):
+    url = served(server)
+    found = {}
+    for name, place in (("here", "{}"), ("there", f"{url}/{{}}?sig=abc")):
+        files = {key: place.format(f"{key}.csv") for key in ("validation", "pool")}
+        names = {
+            "labeled": place.format("train.csv"),
+            "validation": place.format("val.csv"),
+            "pool": files["pool"],
+        }
+        arguments = with_changes(LABEL | {"id": "key", "output": f"{name}.csv"}, names)
+        status, _, err = salutary(cli.main, "salutary-label", *arguments)
+        assert status == 0, err
+        found[name] = pd.read_csv(tmp_path / f"{name}.csv")
+    pd.testing.assert_frame_equal(found["here"], found["there"])
+
+
+def test_a_run_is_known_by_what_the_files_hold(memory, tmp_path):
+    part(0).to_csv(tmp_path / "a.csv", index=False)
+    memory.pipe_file("/a.csv", (tmp_path / "a.csv").read_bytes())
+    target = f"{OwnTable.__module__}.{OwnTable.__qualname__}"
+    settings = {"_target_": target, "target": "outcome"}
+    here = contents(settings | {"path": str(tmp_path / "a.csv")})
+    assert here == contents(settings | {"path": "memory://a.csv"}) and here["path"].startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("place", "line"),
+    [
+        ("gone.csv", "there is no {url}"),
+        ("secret.csv", "{url} may not be read: "),
+        ("broken.csv", "{url} cannot be read: "),
+    ],
+)
+def test_what_a_server_refuses(place, line, server):
+    url = f"{server[1]}/{place}"
+    with pytest.raises(SalutaryError) as told:
+        open_table(url)
+    assert str(told.value).startswith(line.format(url=url)) and "\n" not in str(told.value)
+
+
+def test_what_is_nowhere(memory):
+    with pytest.raises(SalutaryError, match=r"^there is no memory://x/gone\.csv$"):
+        open_table("memory://x/gone.csv")
+    with pytest.raises(SalutaryError, match=r"^nowhere://a\.csv: nothing here reads nowhere://$"):
+        open_table("nowhere://a.csv")
+    with pytest.raises(SalutaryError, match=r"^http://127\.0\.0\.1:9/a\.csv cannot be read: "):
+        pytest.importorskip("aiohttp")
+        open_table("http://127.0.0.1:9/a.csv")
+
+
+@pytest.mark.parametrize(("url", "extra"), [("gs://b/a.csv", "gs"), ("s3://b/a.csv", "s3")])
+def test_the_extra_is_named(url, extra, monkeypatch):
+    from fsspec.registry import _registry
+
+    for package in ("gcsfs", "s3fs"):
+        monkeypatch.setitem(sys.modules, package, None)
+    monkeypatch.delitem(_registry, extra, raising=False)  # where another test has used it
+    with pytest.raises(
+        SalutaryError, match=rf"a package is not installed: pip install 'salutary\[{extra}\]'"
+    ):
+        open_table(url)
+
+
+@pytest.fixture
+def bucket(monkeypatch):
+    pytest.importorskip("s3fs")
+    moto = pytest.importorskip("moto.server")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "for-moto")
+    played = moto.ThreadedMotoServer(port=0)
+    played.start()
+    host, port = played.get_host_and_port()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    system = fsspec.filesystem("s3", skip_instance_cache=True)
+    system.mkdir("bucket")
+    yield system
+    played.stop()
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_s3(bucket, tmp_path):
+    frame = part(0)
+    frame.to_parquet(tmp_path / "a.parquet")
+    bucket.put_file(str(tmp_path / "a.parquet"), "bucket/deep/a.parquet")
+    bucket.put_file(str(tmp_path / "a.parquet"), "bucket/pool/b.parquet")
+    for url in ("s3://bucket/deep/a.parquet", "s3://bucket/pool"):
+        assert again(url)["key"].tolist() == frame["key"].tolist()
+    with pytest.raises(SalutaryError, match=r"^there is no s3://bucket/gone\.csv$"):
+        open_table("s3://bucket/gone.csv")
+    with pytest.raises(SalutaryError, match=r"^there is no s3://no-bucket/gone\.csv$"):
+        open_table("s3://no-bucket/gone.csv")
