@@ -13,6 +13,7 @@ import numpy as np
 
 from salutary.datasets import Table
 from salutary.encoders import FeatureCache
+from salutary.encoders.pairs import AUTO, are_separate, compared, distinct
 from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
@@ -54,8 +55,9 @@ class TextData(ABC):
 
     ``encoder``: ``minilm`` (its weights come with a package), or the name on the Hugging Face Hub, or the
     folder, of any other, such as ``roberta-base`` (the paper's). ``max_length``: tokens after which a text,
-    or a pair, is cut. ``cache_dir``: where features are kept, by default the user's cache. ``device``: of the
-    encoder.
+    or a pair that is encoded together, is cut. ``pairs``: ``joint``, encoded together; ``separate``, one by
+    one, and :func:`compared`; or ``auto``, as the encoder was trained to. ``cache_dir``: where features are
+    kept, by default the user's cache. ``device``: of the encoder.
     """
 
     name: str
@@ -64,12 +66,14 @@ class TextData(ABC):
         self,
         encoder: str = "roberta-base",
         max_length: int = 128,
+        pairs: str = AUTO,
         data_dir: str | None = None,
         cache_dir: str | None = None,
         device: str = "auto",
     ):
         self.encoder = encoder
         self.max_length = max_length
+        self.pairs = pairs
         self.data_dir = data_dir
         self.cache_dir = cache_dir
         self.device = device
@@ -87,8 +91,19 @@ class TextData(ABC):
     def load(self) -> Table:
         """Raises SalutaryError for settings, files, weights or packages that are missing or wrong."""
         encoder = self._encoder()
+        separate = are_separate(self.pairs, encoder)
         texts = self.read()
-        return Table(self._features(encoder, texts.pairs), texts.y, texts.class_names, encoder.fingerprint)
+        if texts.second is None or not separate:
+            features, way = self._features(encoder, texts.pairs), ""
+        else:
+            features, way = self._compared(encoder, texts.first, texts.second), ", pairs compared"
+        return Table(features, texts.y, texts.class_names, f"{encoder.fingerprint}{way}")
+
+    def _compared(self, encoder, first: list[str], second: list[str]) -> np.ndarray:
+        """Features (n, 2 width + 1) of pairs; each distinct text is encoded once."""
+        different, places = distinct([*first, *second])
+        u = self._features(encoder, [(text, None) for text in different])
+        return compared(u[places[: len(first)]], u[places[len(first) :]])
 
     def _features(self, encoder, pairs: list[tuple[str, str | None]]) -> np.ndarray:
         """Features (n, width) in the order of the pairs, encoded in that of their lengths: less padding.

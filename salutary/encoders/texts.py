@@ -33,10 +33,12 @@ class TextEncoder(Encoder):
 
     ``n_cut``: how many of the items encoded so far had more tokens. Neighbours should be of like length,
     since a batch is padded to its longest item; the features are the same without the padding.
+    ``is_of_sentences``: whether it was trained to encode one text at a time, and not pairs together.
     """
 
     batch_size = 32
     pooling: str
+    is_of_sentences = False
 
     def __init__(self, max_length: int = 128):
         require_whole("dataset.max_length", max_length, 8)
@@ -128,6 +130,7 @@ class MiniLM(TextEncoder):
 
     name = "minilm"
     pooling = "mean"
+    is_of_sentences = True
 
     @property
     def weights_fingerprint(self) -> str:
