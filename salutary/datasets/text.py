@@ -13,13 +13,14 @@ import numpy as np
 
 from salutary.datasets import Table
 from salutary.encoders import FeatureCache
-from salutary.encoders.pairs import AUTO, are_separate, compared, distinct
+from salutary.encoders.pairs import AUTO, are_separate
 from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
 from salutary.tables.findings import class_findings
+from salutary.tables.text_features import compared, distinct
 from salutary.tables.texts import as_text, to_texts
 
 log = logging.getLogger(__name__)

