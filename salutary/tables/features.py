@@ -118,6 +118,14 @@ class Features:
         return len(self.names) if self.map is None else len(self.map.get_feature_names_out())
 
     @property
+    def n_comparable(self) -> int:
+        """The first features, which rows that are alike have alike: all of them, but those of texts that the
+        encoder has learned by heart, since it is fitted to them.
+        """
+        learned = self._text_widths if self.encoder and self.encoder.learns else {}
+        return len(self.names) - sum(learned.values())
+
+    @property
     def column_groups(self) -> dict[str, list[int]]:
         """The features of each column, as places in :attr:`names`: its number, and what says that it is
         missing; or its categories; or what an encoder made of it.

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import Normalizer
 
 from salutary.errors import SalutaryError
 from salutary.tables.messages import shown
@@ -23,11 +24,13 @@ Texts = Sequence[Sequence[str]]
 class TextEncoder(Protocol):
     """What makes numbers of texts. It is handed in: networks stand above tables.
 
-    ``name``: as people call it; ``about``: what it is, for the model card.
+    ``name``: as people call it; ``about``: what it is, for the model card; ``learns``: whether it is fitted
+    to the labelled rows, so that the texts of other rows look otherwise to it.
     """
 
     name: str
     about: str
+    learns: bool
 
     def fit(self, texts: Mapping[str, Texts]) -> Self:
         """One that has seen the texts of the labelled rows, by name of the column or pair."""
@@ -41,13 +44,14 @@ class TextEncoder(Protocol):
 
 class Tfidf:
     """Words by how often they are in a text and how rare elsewhere (TF-IDF, logarithmic counts), projected
-    onto at most 256 directions of the labelled rows' texts: latent semantic analysis (Deerwester et al.,
-    "Indexing by latent semantic analysis", JASIS 1990). Pairs are :func:`compared`.
+    onto at most 256 directions of the labelled rows' texts and normalised: latent semantic analysis
+    (Deerwester et al., "Indexing by latent semantic analysis", JASIS 1990). Pairs are :func:`compared`.
 
     ``fitted``: the pipeline of each column or pair.
     """
 
     name = "tfidf"
+    learns = True
 
     def __init__(self, fitted: Mapping[str, Pipeline] | None = None):
         self.fitted = dict(fitted or {})
@@ -70,7 +74,7 @@ class Tfidf:
         return {"name": self.name, "fitted": self.fitted}
 
     def _width(self, name: str) -> int:
-        return len(self.fitted[name][-1].components_)
+        return len(self.fitted[name][1].components_)
 
 
 def compared(u: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -110,4 +114,4 @@ def _fitted(name: str, columns: Texts) -> Pipeline:
     svd = TruncatedSVD(min(COMPONENTS, *counts.shape), random_state=0)
     with warnings.catch_warnings(), np.errstate(invalid="ignore"):  # of texts that are all the same
         warnings.simplefilter("ignore", RuntimeWarning)
-        return make_pipeline(words, svd.fit(counts))
+        return make_pipeline(words, svd.fit(counts), Normalizer())
