@@ -173,7 +173,8 @@ def features_of(model: Pipeline | ColumnTransformer, encoder_of: EncoderOf | Non
     if not named or not named.keys() <= {"numbers", "categories", "texts"}:
         raise SalutaryError("model must be one that salutary-label or salutary-run has saved")
     noted = getattr(model, "salutary_", {}).get("texts")
-    units, encoder = (), None
+    units: tuple[tuple[str, ...], ...] = ()
+    encoder = None
     if "texts" in named:
         if noted is None:
             raise SalutaryError("it reads texts, but does not say by which encoder")

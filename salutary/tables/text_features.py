@@ -28,9 +28,13 @@ class TextEncoder(Protocol):
     to the labelled rows, so that the texts of other rows look otherwise to it.
     """
 
-    name: str
-    about: str
     learns: bool
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def about(self) -> str: ...
 
     def fit(self, texts: Mapping[str, Texts]) -> Self:
         """One that has seen the texts of the labelled rows, by name of the column or pair."""
