@@ -13,8 +13,9 @@ import numpy as np
 
 from salutary.datasets import Table
 from salutary.encoders import FeatureCache
+from salutary.encoders.columns import MINILM, frozen
 from salutary.encoders.pairs import AUTO, are_separate
-from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
+from salutary.encoders.texts import TextEncoder
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
 from salutary.tables import UNLABELED
@@ -86,7 +87,7 @@ class TextData(ABC):
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them: an encoder's, where it is a folder."""
         folder = as_path(self.encoder)
-        is_own = self.encoder != "minilm" and folder.is_dir()
+        is_own = self.encoder != MINILM and folder.is_dir()
         return {"encoder": files_in(folder)} if is_own else {}
 
     def load(self) -> Table:
@@ -124,9 +125,7 @@ class TextData(ABC):
         return X
 
     def _encoder(self) -> TextEncoder:
-        if self.encoder == "minilm":
-            return MiniLM(self.max_length)
-        return HuggingFace(self.encoder, self.max_length)
+        return frozen(self.encoder, self.max_length, "dataset.")
 
 
 class TextFile(TextData):
