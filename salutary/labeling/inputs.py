@@ -99,7 +99,9 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     tables = {name: open_table(path, settings.separator, settings.reading) for name, path in files.items()}
     labeled = tables["labeled"]
     require_apart(settings.fixed, settings.lists)
-    encoder = texts.encoder_of(settings, device)
+    encoder = None
+    if settings.text or settings.pair:
+        encoder = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
     frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])

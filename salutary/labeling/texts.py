@@ -6,7 +6,6 @@ from importlib.util import find_spec
 
 from salutary.encoders import FeatureCache
 from salutary.encoders.columns import MINILM, FrozenTexts, frozen
-from salutary.labeling.settings import LabelSettings
 from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.text_features import TextEncoder, Tfidf
@@ -23,16 +22,14 @@ def chosen(asked: str) -> str:
     return MINILM if all(map(find_spec, PACKAGES)) else Tfidf.name
 
 
-def encoder_of(settings: LabelSettings, device: Device) -> TextEncoder | None:
-    """None without columns of texts. Raises SalutaryError for one that is not here; no row is read yet."""
-    if not settings.text and not settings.pair:
-        return None
-    name = chosen(settings.encoder)
+def encoder_of(asked: str, max_length: int, cache_dir: str | None, device: Device) -> TextEncoder:
+    """Not fitted yet. Raises SalutaryError for one that is not here, before any row is read."""
+    name = chosen(asked)
     if name == Tfidf.name:
         return Tfidf()
-    encoder = frozen(name, settings.max_length)
+    encoder = frozen(name, max_length)
     _ = encoder.folder(), encoder.fingerprint
-    return FrozenTexts(encoder, name, FeatureCache(settings.cache_dir, device.name), device.name)
+    return FrozenTexts(encoder, name, FeatureCache(cache_dir, device.name), device.name)
 
 
 def findings(features: Features, asked: str) -> list[str]:
