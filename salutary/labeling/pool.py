@@ -19,14 +19,12 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from salutary.encoders import CHUNK
 from salutary.errors import SalutaryError
 from salutary.labeling import texts
 from salutary.labeling.inputs import Inputs
 from salutary.system.files import write_atomic
 from salutary.system.progress import counting_bar
 from salutary.tables.arrow_files import ArrowFiles
-from salutary.tables.features import Features
 from salutary.tables.files import TableFile
 from salutary.tables.findings import Findings
 from salutary.tables.messages import first_row, quoted, where
@@ -223,7 +221,7 @@ def _write(
     doing, unit = ("encoding the pool", "rows") if schema.texts else ("reading the pool", "")
     with matrix.open("wb") as file, counting_bar(doing, table.n_rows, progress, unit) as advance:
         _write_header(file, 0, width)
-        for block in _pieces(table.blocks(columns), features):
+        for block in texts.pieces(table.blocks(columns), features):
             converted = schema.convert(block, table.path, table.reading)
             file.write(features.transform(converted, table.path, np.float32).data)
             found.add(block, converted, schema)
@@ -242,13 +240,6 @@ def _write(
     findings = [*found.lines(), *features.findings(table.path), *texts.pace(features.encoder)]
     about = {"rows": n, "unseen": dict(features.unseen), "findings": findings}
     write_atomic(facts, json.dumps(about).encode())
-
-
-def _pieces(blocks: Iterator[pd.DataFrame], features: Features) -> Iterator[pd.DataFrame]:
-    """The blocks as they are, or smaller ones of texts: what an interruption loses at most."""
-    for block in blocks:
-        n = CHUNK if features.encoder else len(block)
-        yield from (block.iloc[start : start + n] for start in range(0, len(block), n))
 
 
 def _write_header(file: IO[bytes], n: int, width: int) -> None:

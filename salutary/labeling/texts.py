@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.util import find_spec
 
-from salutary.encoders import FeatureCache
+import pandas as pd
+
+from salutary.encoders import CHUNK, FeatureCache
 from salutary.encoders.columns import MINILM, FrozenTexts, frozen
 from salutary.system.device import Device
 from salutary.tables.features import Features
@@ -43,6 +46,13 @@ def findings(features: Features, asked: str) -> list[str]:
     why = "; minilm tells more: pip install 'salutary[text]'" if light else ""
     untold = "" if not encoder.learns else "; whether texts of other rows differ is not tested"
     return [f"encoder={encoder.name} reads {read}{why}{untold}"]
+
+
+def pieces(blocks: Iterator[pd.DataFrame], features: Features) -> Iterator[pd.DataFrame]:
+    """The blocks as they are, or smaller ones of texts: what an interruption loses at most."""
+    for block in blocks:
+        n = CHUNK if features.encoder else len(block)
+        yield from (block.iloc[start : start + n] for start in range(0, len(block), n))
 
 
 def pace(encoder: TextEncoder | None) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from text_files import BAD, GOOD
 
-from salutary import encoders, load_model
+from salutary import encoders, load_model, read_rows
 from salutary.encoders.columns import FrozenTexts
 from salutary.errors import SalutaryError
 from salutary.labeling import pipeline, texts
@@ -85,6 +85,13 @@ def test_texts_mixed_with_other_columns(name, columns, review_files, salutary_la
     )
     if name == "tfidf" and not is_pair:
         assert reported["accuracy"] > 0.95
+
+
+def test_rows_for_the_plain_pipeline_are_not_made_of_texts(review_files, salutary_label):
+    assert salutary_label(*QUICK, "text=[body]", "encoder=tfidf")[0] == 0
+    model = load_model(review_files / "labels")
+    with pytest.raises(SalutaryError, match=r"reads texts, which salutary\.load_model encodes"):
+        read_rows(review_files / "test.csv", model.pipeline)
 
 
 def test_everything_at_once(review_files, salutary_label):
@@ -163,7 +170,7 @@ def test_a_text_is_what_the_encoder_makes_of_it(tiny, review_files, monkeypatch)
 
 
 def test_texts_are_encoded_once_and_an_interruption_goes_on(tiny, review_files, salutary_label, monkeypatch):
-    monkeypatch.setattr("salutary.labeling.pool.CHUNK", 16)
+    monkeypatch.setattr("salutary.labeling.texts.CHUNK", 16)
     encode, counted = encoders.texts.HuggingFace.encode, []
 
     def counting(self, items):
