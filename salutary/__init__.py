@@ -13,16 +13,16 @@ from salutary.system import __version__, moved
 if TYPE_CHECKING:
     from salutary.integrations.classifier import SalutaryClassifier
     from salutary.integrations.fitted import influence
+    from salutary.integrations.loaded import load_model
     from salutary.integrations.uncut import Uncut
     from salutary.tables.rows import read_rows
-    from salutary.tables.saved_model import load_model
 
 __all__ = ["SalutaryClassifier", "Uncut", "__version__", "influence", "load_model", "read_rows"]
 _HOMES = {
     "SalutaryClassifier": "integrations.classifier",
     "Uncut": "integrations.uncut",
     "influence": "integrations.fitted",
-    "load_model": "tables.saved_model",
+    "load_model": "integrations.loaded",
     "read_rows": "tables.rows",
 }
 

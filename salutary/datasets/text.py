@@ -13,13 +13,16 @@ import numpy as np
 
 from salutary.datasets import Table
 from salutary.encoders import FeatureCache
-from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
+from salutary.encoders.columns import MINILM, frozen
+from salutary.encoders.pairs import AUTO, are_separate
+from salutary.encoders.texts import TextEncoder
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
 from salutary.tables import UNLABELED
 from salutary.tables.files import open_table
 from salutary.tables.findings import class_findings
 from salutary.tables.places import files_of
+from salutary.tables.text_features import compared, distinct
 from salutary.tables.texts import as_text, to_texts
 
 log = logging.getLogger(__name__)
@@ -55,8 +58,9 @@ class TextData(ABC):
 
     ``encoder``: ``minilm`` (its weights come with a package), or the name on the Hugging Face Hub, or the
     folder, of any other, such as ``roberta-base`` (the paper's). ``max_length``: tokens after which a text,
-    or a pair, is cut. ``cache_dir``: where features are kept, by default the user's cache. ``device``: of the
-    encoder.
+    or a pair that is encoded together, is cut. ``pairs``: ``joint``, encoded together; ``separate``, one by
+    one, and :func:`compared`; or ``auto``, as the encoder was trained to. ``cache_dir``: where features are
+    kept, by default the user's cache. ``device``: of the encoder.
     """
 
     name: str
@@ -65,12 +69,14 @@ class TextData(ABC):
         self,
         encoder: str = "roberta-base",
         max_length: int = 128,
+        pairs: str = AUTO,
         data_dir: str | None = None,
         cache_dir: str | None = None,
         device: str = "auto",
     ):
         self.encoder = encoder
         self.max_length = max_length
+        self.pairs = pairs
         self.data_dir = data_dir
         self.cache_dir = cache_dir
         self.device = device
@@ -82,14 +88,25 @@ class TextData(ABC):
     def files(self) -> dict[str, list[Path]]:
         """The files that are read, by the setting that names them: an encoder's, where it is a folder."""
         folder = as_path(self.encoder)
-        is_own = self.encoder != "minilm" and folder.is_dir()
+        is_own = self.encoder != MINILM and folder.is_dir()
         return {"encoder": files_in(folder)} if is_own else {}
 
     def load(self) -> Table:
         """Raises SalutaryError for settings, files, weights or packages that are missing or wrong."""
         encoder = self._encoder()
+        separate = are_separate(self.pairs, encoder)
         texts = self.read()
-        return Table(self._features(encoder, texts.pairs), texts.y, texts.class_names, encoder.fingerprint)
+        if texts.second is None or not separate:
+            features, way = self._features(encoder, texts.pairs), ""
+        else:
+            features, way = self._compared(encoder, texts.first, texts.second), ", pairs compared"
+        return Table(features, texts.y, texts.class_names, f"{encoder.fingerprint}{way}")
+
+    def _compared(self, encoder, first: list[str], second: list[str]) -> np.ndarray:
+        """Features (n, 2 width + 1) of pairs; each distinct text is encoded once."""
+        different, places = distinct([*first, *second])
+        u = self._features(encoder, [(text, None) for text in different])
+        return compared(u[places[: len(first)]], u[places[len(first) :]])
 
     def _features(self, encoder, pairs: list[tuple[str, str | None]]) -> np.ndarray:
         """Features (n, width) in the order of the pairs, encoded in that of their lengths: less padding.
@@ -109,9 +126,7 @@ class TextData(ABC):
         return X
 
     def _encoder(self) -> TextEncoder:
-        if self.encoder == "minilm":
-            return MiniLM(self.max_length)
-        return HuggingFace(self.encoder, self.max_length)
+        return frozen(self.encoder, self.max_length, "dataset.")
 
 
 class TextFile(TextData):

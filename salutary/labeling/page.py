@@ -15,6 +15,8 @@ from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
 SHOWN = 20
+# Of a text that is shown, so many characters.
+LONGEST = 300
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
 
 
@@ -150,6 +152,7 @@ def as_table(frame: pd.DataFrame) -> dict:
 
 def _cell(value: object) -> str:
     text = as_text(value)
+    text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f"{value:.4g}" if text and isinstance(value, (float, np.floating)) else text
 
 

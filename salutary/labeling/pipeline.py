@@ -65,7 +65,9 @@ def label_pool(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
     with outputs.locked(settings.path):
-        state = State(settings.partial, command, settings.chosen_by)
+        encoder = inputs.features.encoder
+        made_by = {"encoder_is": encoder.about} if encoder else {}
+        state = State(settings.partial, command | made_by, settings.chosen_by)
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.labeling import texts
 from salutary.labeling.inputs import Inputs
 from salutary.system.files import write_atomic
 from salutary.system.progress import counting_bar
@@ -217,9 +218,10 @@ def _write(
     table.check(columns)
     features, found = inputs.features.fresh(), Findings(table.path, table.reading)
     width, n, hashes = features.n_features, 0, []
-    with matrix.open("wb") as file, counting_bar("reading the pool", table.n_rows, progress) as advance:
+    doing, unit = ("encoding the pool", "rows") if schema.texts else ("reading the pool", "")
+    with matrix.open("wb") as file, counting_bar(doing, table.n_rows, progress, unit) as advance:
         _write_header(file, 0, width)
-        for block in table.blocks(columns):
+        for block in texts.pieces(table.blocks(columns), features):
             converted = schema.convert(block, table.path, table.reading)
             file.write(features.transform(converted, table.path, np.float32).data)
             found.add(block, converted, schema)
@@ -235,7 +237,7 @@ def _write(
         os.fsync(file.fileno())
     if id_column:
         _check_ids(np.concatenate(hashes), table, inputs, id_column)
-    findings = [*found.lines(), *features.findings(table.path)]
+    findings = [*found.lines(), *features.findings(table.path), *texts.pace(features.encoder)]
     about = {"rows": n, "unseen": dict(features.unseen), "findings": findings}
     write_atomic(facts, json.dumps(about).encode())
 

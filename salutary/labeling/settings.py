@@ -43,6 +43,11 @@ RULES = {
     "numeric": COLUMNS,
     "categorical": COLUMNS,
     "ignore": COLUMNS,
+    "text": COLUMNS,
+    "pair": COLUMNS,
+    "encoder": Text("auto, minilm, tfidf, or a folder or Hub name of a model"),
+    "max_length": Whole(8),
+    "cache_dir": Unless(None, Text("a folder")),
     "separator": Character(),
     "sheet": Unless(None, Text("the sheet of a workbook")),
     "budget": Whole(1),
@@ -68,6 +73,11 @@ class LabelSettings:
     numeric: list[str]
     categorical: list[str]
     ignore: list[str]
+    text: list[str]
+    pair: list[str]
+    encoder: str
+    max_length: int
+    cache_dir: str | None
     separator: str
     sheet: str | None
     decimal: str
@@ -162,7 +172,8 @@ class LabelSettings:
     @property
     def lists(self) -> dict[str, list[str]]:
         """The columns whose values are said to be of a kind, by setting."""
-        return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore}
+        texts = {"text": self.text, "pair": self.pair}
+        return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore, **texts}
 
     @property
     def named(self) -> list[str]:

@@ -80,12 +80,18 @@ class Writer:
         if self.table is None:
             return pd.DataFrame()
         asked = self.settings
-        named = [asked.id, asked.target, asked.group, *self.inputs.features.schema.used[:SHOWN_COLUMNS]]
+        named = [asked.id, asked.target, asked.group, *self._shown]
         columns = [name for name in dict.fromkeys(named) if name in self.table.columns]
         columns = [name for name in columns if name not in self.table.unusable]
         if not len(labels):
             return pd.DataFrame(columns=columns)
         return rows_of(self.table, columns, labels["row"].to_numpy(np.int64))
+
+    @property
+    def _shown(self) -> list[str]:
+        """The columns that the page shows, texts first."""
+        schema = self.inputs.features.schema
+        return [*schema.text, *schema.plain][:SHOWN_COLUMNS]
 
     def _truth(self, raw: pd.DataFrame) -> np.ndarray | None:
         """The labels that a pool has after all, as text; nothing but the page looks at them."""
@@ -106,7 +112,7 @@ class Writer:
         if not self.pool:
             return {**files, "audit.html": page.page_without_pool(facts).encode()}
         curves = outputs.curves(self.result.rounds)
-        columns = [name for name in self.inputs.features.schema.used if name in raw][:SHOWN_COLUMNS]
+        columns = [name for name in self._shown if name in raw]
         group = [self.settings.group] if self.settings.group in raw and len(raw) else []
         shown = raw[[*dict.fromkeys([*group, *columns])]].reset_index(drop=True)
         files["curves.csv"] = curves.to_csv(index=False).encode()
@@ -192,6 +198,7 @@ class Writer:
             "target": self.settings.target,
             **outputs.columns(features.schema),
             "features": features.n_features,
+            "encoder": features.encoder.about if features.encoder else None,
             "map": self.inputs.mapping.facts(),
             "unseen_categories": unseen,
             "findings": [*self.inputs.findings, *(pool.findings if pool else ())],

@@ -180,9 +180,13 @@ def diagnose(
     classes: Sequence[str],
     columns: Mapping[str, Sequence[int]],
     sample: Callable[[int, np.random.Generator], np.ndarray] | None = None,
+    n_comparable: int | None = None,
 ) -> Diagnosis:
-    """``columns``: the features of each. ``sample``: gives so many rows of the pool, None without one."""
-    rng, plain = stream(data.seed, "remedies", 1), slice(data.n_plain)
+    """``columns``: the features of each. ``sample``: gives so many rows of the pool, None without one.
+    ``n_comparable``: of the features, the first ones, which rows that are alike have alike; None: all.
+    """
+    n_tested = data.n_plain if n_comparable is None else n_comparable
+    rng, plain = stream(data.seed, "remedies", 1), slice(n_tested)
     rows = {"labelled rows": data.labeled.X[:, plain], "validation rows": data.validation.X[:, plain]}
     if sample:
         rows["pool rows"] = sample(MOST_ROWS, rng)[:, plain]

@@ -98,7 +98,8 @@ def two_samples(
     votes on the other half are compared by the rank test of Mann and Whitney; and the other way round.
     ``groups``: the features of each column, as :attr:`Features.column_groups` has them; those of two
     values are taken for categories (chi-squared), others for numbers (Kolmogorov-Smirnov). Of more than
-    2,000 rows so many are drawn by ``rng``. Fewer than five rows on a side tell nothing: the p value is 1.
+    2,000 rows so many are drawn by ``rng``. Fewer than five rows on a side, or no features, tell nothing: the
+    p value is 1.
 
     Lopez-Paz and Oquab, "Revisiting classifier two-sample tests", ICLR 2017. Out-of-bag votes would depend
     on each other: 8% of random splits of the bank table were called different at a level of 5%.
@@ -112,7 +113,7 @@ def two_samples(
     for X, name in ((A, names[0]), (B, names[1])):
         if not np.isfinite(X).all():
             raise SalutaryError(f"a feature of {name} is not finite (row {_first_bad(X)}, counted from 0)")
-    if min(len(A), len(B)) < FEWEST_ROWS:
+    if min(len(A), len(B)) < FEWEST_ROWS or not A.shape[1]:
         return TwoSamples(0.5, 1.0, (), names)
     A, B = _some(A, rng), _some(B, rng)
     auc, p_value = _told_apart(A, B, rng)

@@ -48,16 +48,25 @@ def progress_bar(shown: bool = True) -> Progress:
 
 
 @contextlib.contextmanager
-def counting_bar(description: str, total: int | None, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """A :func:`progress_bar` of one task, or lines now and then; gives a function that advances it."""
+def counting_bar(
+    description: str, total: int | None, shown: bool = True, unit: str = ""
+) -> Iterator[Callable[[int], None]]:
+    """A :func:`progress_bar` of one task, or lines now and then; gives a function that advances it.
+
+    ``unit``: of what is counted, if it is to say how many there were a second.
+    """
     with progress_bar(shown) as bar:
-        task, pace = bar.add_task(description, total=total), Pace()
+        task, pace, started = bar.add_task(description, total=total), Pace(), time.monotonic()
 
         def advance(n: int) -> None:
             bar.advance(task, n)
+            done = bar.tasks[0].completed
+            rate = f"{done / max(time.monotonic() - started, 1e-3):.0f} {unit} a second" if unit else ""
+            if rate:
+                bar.update(task, description=f"{description}, {rate}")
             if shown and bar.disable and n and pace.is_due():
                 of_total = "" if total is None else f" of {total}"
-                print(f"{description}: {bar.tasks[0].completed:g}{of_total}", flush=True)
+                print(f"{description}: {done:g}{of_total}{rate and f', {rate}'}", flush=True)
 
         yield advance
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from salutary.errors import SalutaryError
 from salutary.tables.feature_maps import mapped
 from salutary.tables.messages import as_setting, listed, quoted, where
 from salutary.tables.schema import Schema
+from salutary.tables.text_features import TextEncoder
 from salutary.tables.texts import LARGEST
 
 # Categories of a column beyond this many share one feature, the rarest ones.
@@ -30,10 +32,11 @@ ENOUGH_ROWS = 20
 MANY_UNSEEN = 0.1
 
 
-def preprocessor(schema: Schema) -> ColumnTransformer:
+def preprocessor(schema: Schema, encoded: Sequence[str] = ()) -> ColumnTransformer:
     """Numbers: median for what is missing, and a feature that says so, standardised. Categories: one-hot,
     what is missing being one of its own, rare ones taken together, unseen ones with the rare (or none of
-    them), with a warning, since a column that was read another way has nothing but such.
+    them), with a warning, since a column that was read another way has nothing but such. ``encoded``: columns
+    that an encoder made of texts, centred and scaled.
     """
     numbers = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
@@ -42,6 +45,7 @@ def preprocessor(schema: Schema) -> ColumnTransformer:
     filled = SimpleImputer(strategy="constant", fill_value=NO_VALUE, keep_empty_features=True)
     categories = make_pipeline(filled, one_hot)
     parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
+    parts.append(("texts", StandardScaler(), list(encoded)))
     return ColumnTransformer([part for part in parts if part[2]])
 
 
@@ -50,8 +54,9 @@ class Features:
     """A fitted preprocessor.
 
     Of the ``n_rows`` that were transformed so far, by column: ``values``, those with a value; ``unseen``,
-    those with a category that the training rows lack, the first of which is in ``examples``. ``map``: what
-    puts further features behind them (:mod:`salutary.tables.feature_maps`), which have no names.
+    those with a category that the training rows lack, the first of which is in ``examples``; ``empty``, those
+    with an empty text, and ``first_empty``, the row of the first. ``map``: what puts further features behind
+    them (:mod:`salutary.tables.feature_maps`), which have no names. ``encoder``: of the texts, fitted.
     """
 
     schema: Schema
@@ -61,15 +66,44 @@ class Features:
     examples: dict[str, str] = field(default_factory=dict)
     n_rows: int = 0
     map: ColumnTransformer | None = None
+    encoder: TextEncoder | None = None
+    empty: Counter = field(default_factory=Counter)
+    first_empty: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, schema: Schema, frame: pd.DataFrame) -> Features:
-        """Fit on training rows, as :meth:`Schema.convert` gives them."""
-        transformer = preprocessor(schema).fit(frame)
+    def fit(cls, schema: Schema, frame: pd.DataFrame, encoder: TextEncoder | None = None) -> Features:
+        """Fit on training rows, as :meth:`Schema.convert` gives them; ``encoder``: of texts, if there are
+        any. Raises SalutaryError for texts that it makes nothing of.
+        """
+        if schema.texts:
+            assert encoder is not None
+            return cls._fit_texts(schema, frame, encoder.fit(texts_of(schema, frame)))
+        return cls(schema, cls._fit(preprocessor(schema), schema, frame))
+
+    @classmethod
+    def _fit_texts(cls, schema: Schema, frame: pd.DataFrame, encoder: TextEncoder) -> Features:
+        """Features of a text have one scale, since how far they vary tells how much they mean; each varies as
+        much as a number does, on average.
+        """
+        made = {name: encoder.encode(name, texts) for name, texts in texts_of(schema, frame).items()}
+        names = [f"{name} [{place}]" for name, X in made.items() for place in range(X.shape[1])]
+        encoded = pd.DataFrame(np.hstack([*made.values()]).astype(float), frame.index, names)
+        both = pd.concat([frame[schema.plain], encoded], axis=1)
+        transformer = cls._fit(preprocessor(schema, names), schema, both)
+        scaler, start = transformer.named_transformers_["texts"], 0
+        for X in made.values():
+            places = slice(start, start + X.shape[1])
+            scaler.scale_[places] = np.sqrt(scaler.var_[places].mean()) or 1.0
+            start += X.shape[1]
+        return cls(schema, transformer, encoder=encoder)
+
+    @staticmethod
+    def _fit(transformer: ColumnTransformer, schema: Schema, frame: pd.DataFrame) -> ColumnTransformer:
+        transformer.fit(frame)
         if schema.numeric:
             scaler = transformer.named_transformers_["numbers"][-1]
             scaler.scale_ = np.maximum(scaler.scale_, ROUNDING * np.abs(scaler.mean_))
-        return cls(schema, transformer)
+        return transformer
 
     @property
     def names(self) -> list[str]:
@@ -84,9 +118,17 @@ class Features:
         return len(self.names) if self.map is None else len(self.map.get_feature_names_out())
 
     @property
+    def n_comparable(self) -> int:
+        """The first features, which rows that are alike have alike: all of them, but those of texts that the
+        encoder has learned by heart, since it is fitted to them.
+        """
+        learned = self._text_widths if self.encoder and self.encoder.learns else {}
+        return len(self.names) - sum(learned.values())
+
+    @property
     def column_groups(self) -> dict[str, list[int]]:
         """The features of each column, as places in :attr:`names`: its number, and what says that it is
-        missing; or its categories.
+        missing; or its categories; or what an encoder made of it.
         """
         groups = {name: [place] for place, name in enumerate(self.schema.numeric)}
         indicated = self._indicated if self.schema.numeric else []
@@ -98,21 +140,24 @@ class Features:
             for column, width in zip(self.schema.categorical, widths, strict=True):
                 groups[column] = [*range(end, end + width)]
                 end += width
+        for name, width in self._text_widths.items():
+            groups[name] = [*range(end, end + width)]
+            end += width
         return groups
 
     def fresh(self) -> Features:
         """The same preprocessor, which has seen no rows yet."""
-        return Features(self.schema, self.transformer, map=self.map)
+        return Features(self.schema, self.transformer, map=self.map, encoder=self.encoder)
 
     def findings(self, path: str | Path, strict: bool = True, prefix: str = "") -> list[str]:
         """A line for every column of which more than a tenth is unseen, or has no value though all training
-        rows have one.
+        rows have one, or a text is empty.
 
         If this is ``strict``, raises SalutaryError for a column of which all values are unseen, if there are
         enough to tell: it was read otherwise, or means something else. ``prefix``: of settings' names.
         """
-        lines = []
-        for name in [*self.schema.numeric, *self.schema.categorical] if self.n_rows else ():
+        lines = [self._told_empty(where(path, name, row), name) for name, row in self.first_empty.items()]
+        for name in self.schema.plain if self.n_rows else ():
             place, n = where(path, name), self.n_rows
             if strict and self.unseen[name] == self.values[name] > 0 and n >= ENOUGH_ROWS:
                 raise SalutaryError(f"{place}: {self._all_unseen(name, prefix)}")
@@ -147,6 +192,9 @@ class Features:
         indicator = self.transformer.named_transformers_["numbers"][0].indicator_
         return [self.schema.numeric[place] for place in indicator.features_]
 
+    def _told_empty(self, place: str, name: str) -> str:
+        return f"{place}: the text is empty, and taken as such ({self.empty[name]:,} of {self.n_rows:,} rows)"
+
     def _all_unseen(self, name: str, prefix: str) -> str:
         known = listed([*self.categories[name]], 5)
         return (
@@ -167,13 +215,15 @@ class Features:
         X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
         start = 0
         self.n_rows += len(frame)
-        self.values.update(frame[self.schema.used].notna().sum().to_dict())
+        self.values.update(frame[self.schema.plain].notna().sum().to_dict())
         if self.schema.numeric:
             numbers = self._numbers(frame, path)
             start = numbers.shape[1]
             X[:, :start] = numbers
         if self.schema.categorical:
-            self._one_hot(frame, X[:, start:])
+            start += self._one_hot(frame, X[:, start:])
+        if self.schema.texts:
+            X[:, start:] = self._texts(frame)
         return X
 
     def dumps(self) -> bytes:
@@ -192,9 +242,29 @@ class Features:
             )
         return X
 
-    def _one_hot(self, frame: pd.DataFrame, X: np.ndarray) -> None:
+    def _texts(self, frame: pd.DataFrame) -> np.ndarray:
+        """What the encoder makes of the texts, scaled; notes the empty ones."""
+        assert self.encoder is not None
+        for name in self.schema.text:
+            empty = np.flatnonzero(frame[name].to_numpy() == "")
+            self.empty[name] += len(empty)
+            if len(empty):
+                self.first_empty.setdefault(name, int(frame.index[empty[0]]))
+        made = [self.encoder.encode(name, texts) for name, texts in texts_of(self.schema, frame).items()]
+        scaler = self.transformer.named_transformers_["texts"]
+        return (np.hstack(made) - scaler.mean_) / scaler.scale_
+
+    @property
+    def _text_widths(self) -> dict[str, int]:
+        """Features of each column of texts, or pair."""
+        if not self.schema.texts:
+            return {}
+        made = self.transformer.transformers_[-1][2]
+        return Counter(name.rpartition(" [")[0] for name in made)
+
+    def _one_hot(self, frame: pd.DataFrame, X: np.ndarray) -> int:
         """Write the features of the categories into X (n, k), and count what is not known. Each of a column's
-        different values is encoded once.
+        different values is encoded once. Gives the number of these features.
         """
         pipeline: Pipeline = self.transformer.named_transformers_["categories"]
         columns = {name: pd.factorize(frame[name], use_na_sentinel=False) for name in self.schema.categorical}
@@ -213,6 +283,12 @@ class Features:
             if unseen.any():
                 self.unseen[name] += int(unseen[codes].sum())
                 self.examples.setdefault(name, texts[unseen].iloc[0])
+        return start
+
+
+def texts_of(schema: Schema, frame: pd.DataFrame) -> dict[str, list[list[str]]]:
+    """The texts of each column, or pair of columns, by its name."""
+    return {" + ".join(columns): [frame[name].tolist() for name in columns] for columns in schema.texts}
 
 
 def _widths(encoder: OneHotEncoder) -> list[int]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.messages import as_setting, first_row, quoted, shown, where
 from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import Reading
 from salutary.tables.schema import FREE_TEXT, Schema, are_codes
@@ -16,6 +16,8 @@ from salutary.tables.texts import as_text, is_text
 
 # Columns that a line names.
 NAMED = 6
+# Free text has so many words on average; ids have fewer.
+WORDS = 3
 # A column is taken for one of numbers, written otherwise, above this share of its different values.
 HALF = 0.5
 
@@ -116,6 +118,25 @@ def left_out_findings(schema: Schema, path: str | Path, asked: Iterable[str] = (
         if name not in set(asked):
             reasons.setdefault(why, []).append(shown(name))
     return [f"{path}: left out {', '.join(names)} ({why})" for why, names in reasons.items()]
+
+
+def text_findings(frame: pd.DataFrame, schema: Schema, path: str | Path, encoder: str) -> list[str]:
+    """A line for the columns that are left out as free text, and are texts indeed: ``encoder`` reads them."""
+    names = [
+        name
+        for name, why in schema.left_out.items()
+        if why.startswith(FREE_TEXT) and _words(frame[name]).mean() >= WORDS
+    ]
+    if not names:
+        return []
+    which = "them" if len(names) > 1 else "it"
+    return [f"{path}: {as_setting('text', names)} reads {which}, by encoder={encoder}"]
+
+
+def _words(values: pd.Series) -> pd.Series:
+    """How many there are in each text."""
+    texts = pd.Series(values.dropna().map(as_text).unique(), dtype=object)
+    return texts.str.split().map(len)
 
 
 def _places(met: dict[str, _Met]) -> str:

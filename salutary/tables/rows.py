@@ -8,6 +8,7 @@ import pandas as pd
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import Pipeline
 
+from salutary.errors import SalutaryError
 from salutary.tables.files import open_table
 from salutary.tables.saved_model import as_trained, features_of, reading_of
 
@@ -23,7 +24,7 @@ def read_rows(
     of a .csv file, by default that of the training rows.
 
     :func:`salutary.load_model` does all that, for rows in memory, too. Raises SalutaryError, naming file,
-    column and row, for what is wrong in the file, and for another model.
+    column and row, for what is wrong in the file, and for another model or one of texts.
 
     >>> import tempfile
     >>> from salutary.tables.features import preprocessor
@@ -37,5 +38,7 @@ def read_rows(
     1   NaN   12
     """
     features, (usual, reading) = features_of(model), reading_of(model)
+    if features.encoder is not None:
+        raise SalutaryError("the model reads texts, which salutary.load_model encodes: use that")
     table, schema = open_table(path, separator or usual, reading), features.schema
     return as_trained(schema.convert(table.read(schema.used), table.path, table.reading), features)

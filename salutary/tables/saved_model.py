@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from salutary.tables.messages import one_line
 from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema
 from salutary.tables.table_file import check_columns
+from salutary.tables.text_features import TextEncoder, Tfidf
 from salutary.tables.texts import canonical
 from salutary.tables.trusted_types import load
 
@@ -34,16 +35,21 @@ MISSING_BEFORE = ("NA", "N/A", "n/a", "<NA>", "#N/A", "NaN", "nan", "-NaN", "-na
 # undo it for each other.
 _ONE_AT_A_TIME = threading.Lock()
 
+# Makes an encoder of what a saved model keeps of it.
+EncoderOf = Callable[[Mapping[str, Any]], TextEncoder]
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
 
 
-def load_model(path: str | Path, trusted: Sequence[str] = ()) -> SavedModel:
+def load_model(
+    path: str | Path, trusted: Sequence[str] = (), encoder_of: EncoderOf | None = None
+) -> SavedModel:
     """The model in ``model.skops``, or in the folder that ``salutary-label`` has written.
 
     Nothing but arrays and estimators of scikit-learn is loaded, and no pickle; further types, of a model that
     you have chosen yourself, if their names are in ``trusted``. Forests and boosting are loaded, too: trust a
     file with trees only if it is of your own making. scikit-learn does not check what trees point at, and a
-    file that was made for it can crash the process; skops leaves them untrusted on purpose. Raises
+    file that was made for it can crash the process; skops leaves them untrusted on purpose. ``encoder_of``:
+    makes the encoder of a model that reads texts, of what :meth:`TextEncoder.noted` says. Raises
     SalutaryError for a file that is not there, is damaged, holds anything else or is no model of
     ``salutary-label``.
     """
@@ -52,7 +58,7 @@ def load_model(path: str | Path, trusted: Sequence[str] = ()) -> SavedModel:
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     try:
-        return SavedModel(load(path, trusted))
+        return SavedModel(load(path, trusted), encoder_of)
     except SalutaryError as error:
         raise SalutaryError(f"{path}: {error}") from error
     except Exception as error:  # a damaged archive can fail in many ways
@@ -74,9 +80,9 @@ class SavedModel:
     columns: names of the columns that it needs.
     """
 
-    def __init__(self, pipeline: Pipeline):
+    def __init__(self, pipeline: Pipeline, encoder_of: EncoderOf | None = None):
         self.pipeline = pipeline
-        self._features = features_of(pipeline)
+        self._features = features_of(pipeline, encoder_of)
         if not hasattr(pipeline, "predict_proba"):
             raise SalutaryError("it is a preprocessor, and no model")
         self._reading = reading_of(pipeline)
@@ -160,15 +166,33 @@ def as_trained(frame: pd.DataFrame, features: Features) -> pd.DataFrame:
     return frame
 
 
-def features_of(model: Pipeline | ColumnTransformer) -> Features:
-    """The preprocessor of a saved model, or a saved preprocessor. Raises SalutaryError for anything else."""
+def features_of(model: Pipeline | ColumnTransformer, encoder_of: EncoderOf | None = None) -> Features:
+    """The preprocessor of a saved model, or a saved preprocessor. Raises SalutaryError for anything else, and
+    for texts whose encoder is not there.
+    """
     transformer = model[0] if isinstance(model, Pipeline) else model
     named = {name: columns for name, _, columns in getattr(transformer, "transformers", ())}
-    if not named or not named.keys() <= {"numbers", "categories"}:
+    if not named or not named.keys() <= {"numbers", "categories", "texts"}:
         raise SalutaryError("model must be one that salutary-label or salutary-run has saved")
-    schema = Schema(tuple(named.get("numbers", ())), tuple(named.get("categories", ())), {})
+    noted = getattr(model, "salutary_", {}).get("texts")
+    units: tuple[tuple[str, ...], ...] = ()
+    encoder = None
+    if "texts" in named:
+        if noted is None:
+            raise SalutaryError("it reads texts, but does not say by which encoder")
+        units, encoder = tuple(map(tuple, noted["columns"])), _encoder(noted["encoder"], encoder_of)
+    schema = Schema(tuple(named.get("numbers", ())), tuple(named.get("categories", ())), {}, units)
     steps = model.named_steps if isinstance(model, Pipeline) else {}
-    return Features(schema, transformer, map=steps.get(MAP))
+    return Features(schema, transformer, map=steps.get(MAP), encoder=encoder)
+
+
+def _encoder(noted: Mapping[str, Any], encoder_of: EncoderOf | None) -> TextEncoder:
+    """Raises SalutaryError for one that is a network, if nothing makes it."""
+    if noted["name"] == Tfidf.name:
+        return Tfidf(noted["fitted"])
+    if encoder_of is None:
+        raise SalutaryError(f"its texts are encoded by {noted['name']}: salutary.load_model applies it")
+    return encoder_of(noted)
 
 
 def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:
@@ -176,6 +200,13 @@ def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:
     texts = {"decimal": reading.decimal, "thousands": reading.thousands}
     lists = {"missing": list(reading.missing), "units": list(reading.units)}
     pipeline.salutary_ = {"separator": separator, **texts, **lists}
+
+
+def note_texts(pipeline: Pipeline, features: Features) -> None:
+    """Keep within a pipeline which columns are texts, and what encodes them."""
+    if features.encoder is not None:
+        columns = [list(columns) for columns in features.schema.texts]
+        pipeline.salutary_ |= {"texts": {"columns": columns, "encoder": features.encoder.noted()}}
 
 
 def reading_of(model: Pipeline | ColumnTransformer) -> tuple[str, Reading]:

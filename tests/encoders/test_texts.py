@@ -261,3 +261,66 @@ def hub_fingerprint(_):
 def test_an_encoder_must_have_a_name():
     with pytest.raises(SalutaryError, match=r"dataset\.encoder must be minilm, or a folder .* not None"):
         TextFile("reviews.csv", "review", "rating", encoder=None).load()
+
+
+class Counting(HuggingFace):
+    """Notes what it encodes."""
+
+    def __init__(self, *settings):
+        super().__init__(*settings)
+        self.items = []
+
+    def encode(self, items):
+        self.items += items
+        return super().encode(items)
+
+
+PAIRS = [(f"a {word} film", "a dull plot") for word in GOOD] + [("a dull plot", "a dull plot")]
+
+
+def of_pairs(way, tiny, tmp_path, monkeypatch, encoder=None):
+    path = tmp_path / "pairs.csv"
+    rows = [(*pair, "good" if place % 2 else "bad") for place, pair in enumerate(PAIRS)]
+    write_csv(path, rows, ("one", "two", "rating"))
+    settings = {"encoder": str(tiny), "max_length": 32, "cache_dir": str(tmp_path), "pairs": way}
+    dataset = TextFile(str(path), "one", "rating", second="two", **settings)
+    if encoder:
+        monkeypatch.setattr(dataset, "_encoder", lambda: encoder)
+    return dataset.load()
+
+
+def test_each_distinct_sentence_is_encoded_once(tiny, tmp_path, monkeypatch):
+    encoder = Counting(str(tiny), 32)
+    table = of_pairs("separate", tiny, tmp_path, monkeypatch, encoder)
+    distinct = {text for pair in PAIRS for text in pair}
+    assert len(encoder.items) == len(distinct) == len({text for text, _ in encoder.items})
+    assert table.X.shape == (len(PAIRS), 2 * 16 + 1) and table.encoder.endswith("pairs compared")
+    np.testing.assert_allclose(table.X[-1, :16], 0, atol=1e-7)  # of a sentence and itself
+    np.testing.assert_allclose(table.X[-1, -1], 1, atol=1e-6)
+
+
+def test_encoders_that_see_pairs_encode_them_together(tiny, tmp_path, monkeypatch):
+    auto, joint = (of_pairs(way, tiny, tmp_path, monkeypatch) for way in ("auto", "joint"))
+    assert np.array_equal(auto.X, joint.X) and auto.X.shape == (len(PAIRS), 16)
+    assert auto.encoder == joint.encoder and "compared" not in auto.encoder
+    with pytest.raises(SalutaryError, match=r"dataset\.pairs must be auto, separate or joint, not 'both'"):
+        of_pairs("both", tiny, tmp_path, monkeypatch)
+
+
+def test_models_of_sentence_transformers_are_pooled_as_they_were_trained(tiny, tmp_path):
+    folder = tmp_path / "sentences"
+    shutil.copytree(tiny, folder)
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
+    first, mean = HuggingFace(str(tiny), 32), HuggingFace(str(folder), 32)
+    assert mean.is_of_sentences and not first.is_of_sentences
+    assert mean.fingerprint.endswith("mean, 32 tokens") and first.fingerprint.endswith(
+        "first token, 32 tokens"
+    )
+    mean.load("cpu")
+    hidden = mean._module(**mean._tokenizer("a fine film", return_tensors="pt")).last_hidden_state[0]
+    ours = mean.encode([("a fine film", None), ("a superb film with great songs", None)])[0]
+    np.testing.assert_allclose(ours, hidden.mean(0).numpy(force=True), atol=1e-6)
+    (folder / "1_Pooling" / "config.json").write_text("{")
+    with pytest.raises(SalutaryError, match=r"1_Pooling/config\.json is damaged"):
+        _ = HuggingFace(str(folder), 32).pooling
