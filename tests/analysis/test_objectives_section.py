@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from salutary.analysis import accuracy_and_figure
 from salutary.analysis.sections import objectives
 from salutary.analysis.statistics import over_seeds
 
@@ -191,5 +192,5 @@ def test_a_mark_for_each_model_and_a_legend():
 
 def test_all_models_of_one_figure_look_different():
     of_classes = {"class_weighted", "cost_weighted", "group_weighted", "reweighed"}  # one in a cell
-    looks = [look[1:] for name, look in objectives.LOOKS.items() if name not in of_classes]
+    looks = [look[1:] for name, look in accuracy_and_figure.LOOKS.items() if name not in of_classes]
     assert len({*looks}) == len(looks)

@@ -10,16 +10,12 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from salutary.analysis import paper
-from salutary.analysis.curves import legend_below, panels
+from salutary.analysis.accuracy_and_figure import CELL, KNOWN_IN_V, PLAIN, draw, label
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import SeedTest, over_seeds
 from salutary.experiments.runs import read_table
-from salutary.system.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
 
 TITLE = "Objectives of groups and classes: where labelling pays"
 INTRO = """\
@@ -47,39 +43,11 @@ COLUMNS = (
     *("objective", "n_validation", "n_test", "model", "group_in", "test_objective", "test_figure"),
     *("test_accuracy", "weight", "held_out_objective", "held_out_figure", "held_out_accuracy"),
 )
-CELL = ["dataset", "group", "objective", "n_validation"]
-PLAIN = "labeled_and_validation"
 GAPS = ("demographic_parity", "equal_opportunity", "equalized_odds")
 # What a model may lose of the accuracy of plain training for a smaller gap: in the table, and to be counted.
 ALLOWED = 0.01
 COUNTED = (ALLOWED, 0.02, 0.03)
-# Of what does not ask for more groups than salutary labelling does.
-KNOWN_IN_V = ("nowhere", "in V")
 AGAINST = {"plain": "L + V", "alike": "others, groups in V at most", "others": "all others"}
-LOOKS = {
-    "labeled": ("L", BLACK, "o"),
-    PLAIN: ("L + V", BLACK, "s"),
-    "validation": ("V", BLACK, "D"),
-    "weighted_4": ("L + V, V fourfold", BLACK, "^"),
-    "salutary": ("salutary", VERMILLION, "o"),
-    "salutary_and_validation": ("salutary + V", VERMILLION, "s"),
-    "salutary_soft_early": ("salutary soft, early", VERMILLION, "D"),
-    "salutary_soft_middle": ("salutary soft, middle", VERMILLION, "^"),
-    "salutary_soft_late": ("salutary soft, late", VERMILLION, "v"),
-    "reweighed": ("reweighing", ORANGE, "P"),
-    "group_weighted": ("groups weighted", ORANGE, "P"),
-    "class_weighted": ("classes weighted", ORANGE, "P"),
-    "cost_weighted": ("weighted by cost", ORANGE, "P"),
-    "exponentiated_gradient_05": ("exp. gradient, L + V, .05", BLUE, "o"),
-    "exponentiated_gradient_01": ("exp. gradient, L + V, .01", BLUE, "s"),
-    "exponentiated_gradient_validation_05": ("exp. gradient, V, .05", BLUE, "D"),
-    "exponentiated_gradient_validation_01": ("exp. gradient, V, .01", BLUE, "^"),
-    "inferred_groups_10": ("OxonFair, L + V, .1", GREEN, "o"),
-    "inferred_groups_02": ("OxonFair, L + V, .02", GREEN, "s"),
-    "inferred_groups_labeled_10": ("OxonFair, L, .1", GREEN, "D"),
-    "inferred_groups_labeled_02": ("OxonFair, L, .02", GREEN, "^"),
-    "threshold_optimizer": ("threshold optimiser", PURPLE, "X"),
-}
 
 
 def section(records: Records) -> Section:
@@ -242,11 +210,6 @@ def interval(test: SeedTest) -> str:
     return f"{test.mean:+.3f}" + ("" if np.isnan(test.low) else f" ({test.low:+.3f} to {test.high:+.3f})")
 
 
-def label(model: str) -> str:
-    """A model as readers see it."""
-    return LOOKS[model][0] if model in LOOKS else model
-
-
 def _title(dataset: str, group: str, objective: str, n_validation: float) -> str:
     return f"{_table_name(dataset, group)}, {objective.replace('_', ' ')}, {n_validation:g} validation rows"
 
@@ -254,46 +217,3 @@ def _title(dataset: str, group: str, objective: str, n_validation: float) -> str
 def _table_name(dataset: str, group: str) -> str:
     name = paper.DATASETS.get(dataset, dataset)
     return f"{name} by {group}" if group else name
-
-
-# -- figures -----------------------------------------------------------------------------------------
-
-
-def draw(rows: pd.DataFrame) -> Figure:
-    """A panel for each cell of a table and its groups, a mark for each model, with standard errors; hollow
-    where groups have to be known beyond V.
-    """
-    cells = [*rows.groupby(CELL, sort=True)]
-    figure, axes = panels(len(cells), 3, 3.4, 2.7)
-    marks = _marks(rows)
-    for axis, (key, cell) in zip(axes, cells, strict=False):
-        _panel(axis, cell, marks)
-        axis.set_title(f"{key[2].replace('_', ' ')}, n_V = {key[3]:g}", fontsize=8)
-    handles = [Line2D([], [], label=label(name), **mark) for name, mark in marks.items()]
-    legend_below(figure, axes, len(axes), handles)
-    return figure
-
-
-def _panel(axis: Axes, cell: pd.DataFrame, marks: dict[str, dict]) -> None:
-    models = cell.groupby("model")[["test_figure", "test_accuracy"]]
-    means, errors = models.mean(), models.sem().fillna(0)
-    for name in means.index:
-        (x, y), (across, up) = means.loc[name], errors.loc[name]
-        axis.errorbar(x, y, up, across, elinewidth=0.5, **marks[str(name)])
-    better = "higher" if cell["higher_is_better"].iloc[0] else "lower"
-    axis.set_xlabel(f"{cell['figure'].iloc[0].replace('_', ' ')} ({better} is better)", fontsize=7)
-    axis.set_ylabel("accuracy", fontsize=7)
-    axis.tick_params(labelsize=6)
-
-
-def _marks(rows: pd.DataFrame) -> dict[str, dict]:
-    """How each model is drawn, in the order of the legend."""
-    group_in = rows.groupby("model")["group_in"].first()
-    looks = {name: look for name, look in LOOKS.items() if name in group_in}
-    looks |= {name: (name, GREY, "x") for name in group_in.index if name not in looks}
-    marks = {}
-    for name, (_, color, marker) in looks.items():
-        filled = color if group_in[name] in KNOWN_IN_V else "white"
-        of = {"color": color, "marker": marker, "markerfacecolor": filled}
-        marks[name] = {**of, "markersize": 5, "linestyle": ""}
-    return marks

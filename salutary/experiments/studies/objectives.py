@@ -38,6 +38,8 @@ PLAIN = (
     "salutary_soft_early",
     "salutary_soft_middle",
     "salutary_soft_late",
+    "salutary_soft_middle_and_validation",
+    "salutary_soft_late_and_validation",
 )
 # The group is not known of anyone.
 NOWHERE = "nowhere"
