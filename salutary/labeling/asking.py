@@ -14,14 +14,14 @@ learning through sampling estimation of error reduction", ICML 2001.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import MeanLoss, Optimum, linear, linear_adjoint, score_labels
+from salutary.engine import MeanLoss, OfLogits, Optimum, linear, linear_adjoint, score_labels
 from salutary.engine.objectives import objective_on
 from salutary.engine.refit import refitted
 from salutary.engine.soft_regression import SoftRegression
@@ -29,6 +29,8 @@ from salutary.engine.softmax import linear_of_each
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.judgement import Judgement
 
+# Rows of the pool that are looked at, drawn from it where it has more.
+LOOKED_AT = 10_000
 # Rows with which models are refitted: a third of them with the smallest margins, a third of the highest
 # expected influence, the others at random.
 REFITTED = 300
@@ -52,17 +54,22 @@ class Questions:
 
 
 def questions(
-    data: LabelledData, judgement: Judgement, X: np.ndarray, n: int, rng: np.random.Generator
+    data: LabelledData,
+    judgement: Judgement,
+    X: np.ndarray,
+    n: int,
+    rng: np.random.Generator,
+    advance: Callable[[int], None] = lambda n: None,
 ) -> Questions:
     """The ``n`` rows of X (m, d), or all if they are fewer, that a human should label, best first.
 
-    ``rng``: draws some of those that are looked at closely. Raises SalutaryError where a refit does not reach
+    ``rng``: draws some of those that are looked at closely. ``advance``: called after each pick. Raises SalutaryError where a refit does not reach
     its optimum.
     """
     P = judgement.handed.probabilities(X)
     asker = Asker.of(data, judgement)
     near = shortlist(P, asker.expected_influence(X, P), max(REFITTED, n), rng)
-    chosen, falls = asker.ask(X[near], P[near], min(n, len(X)))
+    chosen, falls = asker.ask(X[near], P[near], min(n, len(X)), advance)
     return Questions(near[chosen], falls, P[near[chosen]])
 
 
@@ -161,7 +168,9 @@ class Asker:
         folds = judgement.folds or ((everyone[:0], everyone),)
         return cls(data, [model(seen, held_out) for seen, held_out in folds])
 
-    def ask(self, X: np.ndarray, P: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    def ask(
+        self, X: np.ndarray, P: np.ndarray, n: int, advance: Callable[[int], None] = lambda n: None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (n,) of rows X (m, d), with probabilities P (m, C), and their scores, one after another."""
         asker, scores = self, self.scores(X, P)
         picked: list[int] = []
@@ -169,6 +178,7 @@ class Asker:
         while True:
             best = int(scores.argmax())
             picked.append(best)
+            advance(1)
             falls.append(float(scores[best]))
             if len(picked) == n:
                 return np.array(picked), np.array(falls)
@@ -212,7 +222,7 @@ class Asker:
         return np.concatenate([model.place for model in self.models]).argsort()
 
     @property
-    def _objective(self):
+    def _objective(self) -> OfLogits:
         V = self.data.validation
         tensors = [None if each is None else torch.from_numpy(each) for each in (V.X, V.y, V.groups)]
         return objective_on(self.data.criterion, *tensors, self.data.n_classes)

@@ -36,12 +36,12 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions"),
+    *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions", "answers"),
     *("combine", "separator", "decimal", "thousands"),
 )
 
 # Settings that are lists of such texts.
-LISTS = ("numeric", "categorical", "ignore", "missing", "units", "remedies")
+LISTS = ("numeric", "categorical", "ignore", "missing", "units", "remedies", "export")
 
 
 def main() -> None:

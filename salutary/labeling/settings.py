@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from salutary.errors import SalutaryError
+from salutary.labeling.exports.kinds import EXPORTS, check_exports
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
-from salutary.system.rules import Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.system.rules import NULL, Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
 from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.groups import EDGES
 from salutary.tables.reading import Reading
@@ -20,6 +21,7 @@ FILES = {
     "validation": Needed("a file of validation rows"),
     "test": Text("a file of test rows"),
     "pool": Text("a file of rows to label"),
+    "answers": Text("a file of pool rows with labels, such as a filled ask.csv"),
 }
 COLUMNS = Texts("a list of columns such as [age,city]")
 RULES = {
@@ -30,6 +32,9 @@ RULES = {
     "target": Needed("the column of labels"),
     "pool": Unless(None, FILES["pool"]),
     "test": Unless(None, FILES["test"]),
+    "answers": Unless(None, FILES["answers"]),
+    "ask": NULL | Whole(1),
+    "export": EXPORTS,
     "id": Unless(None, Text("the column that names rows")),
     "source": Unless(None, Text("the column that says who gave a label")),
     "group": Unless(None, Text("the column of groups")),
@@ -85,6 +90,9 @@ class LabelSettings:
     predictions: str | None
     remedies: bool | list[str]
     combine: str
+    ask: int | None
+    answers: str | None
+    export: list[str] | str
     features: str
     force: bool
 
@@ -104,6 +112,7 @@ class LabelSettings:
                 raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
         self._check_predictions()
+        self._check_ask()
         if self.group_edges and not self.group:
             raise SalutaryError("group_edges needs group, a column of numbers")
         if self.group and self.group in self.fixed.values():
@@ -142,6 +151,20 @@ class LabelSettings:
             place = f"where output={self.path} writes: write elsewhere"
             raise SalutaryError(f"predictions={self.predicted} is {place}")
 
+    def _check_ask(self) -> None:
+        """Raises SalutaryError for what is asked or answered without a pool, and an export of nothing."""
+        for name in ("ask", "answers"):
+            if getattr(self, name) is not None and (self.audit or not self.pool):
+                why = "there is none with audit=true" if self.audit else f"set pool: {FILES['pool']}"
+                raise SalutaryError(f"{name}={getattr(self, name)} is about rows of a pool: {why}")
+        if self.ask is not None and not self.remedies:
+            raise SalutaryError(f"ask={self.ask} is for the model that is handed over: set remedies=true")
+        check_exports(self.exports, self.audit, self.pool is not None)
+
+    @property
+    def exports(self) -> list[str]:
+        return [self.export] if isinstance(self.export, str) else list(self.export)
+
     @property
     def reading(self) -> Reading:
         """What the texts of the files mean."""
@@ -170,6 +193,7 @@ class LabelSettings:
     def files(self) -> dict[str, Path]:
         """What is read, by setting."""
         named = {"labeled": self.labeled, "validation": self.validation, "test": self.test, "pool": self.pool}
+        named |= {"answers": self.answers}
         return {name: as_path(value) for name, value in named.items() if value}
 
     @property

@@ -56,7 +56,7 @@ def label_settings(folder, **changes):
     values = {
         "labeled": str(folder / "train.csv"), "validation": str(folder / "val.csv"), "pool": "pool",
         "target": "y", "id": "key", "source": None, "remedies": True, "combine": "average",
-        "features": "linear", "group_edges": [],
+        "features": "linear", "group_edges": [], "export": [],
         "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
         "missing": [], "units": [], "audit": False, "budget": 1,
         "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
