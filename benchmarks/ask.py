@@ -8,12 +8,12 @@ seed; classes of less than 1% of the rows are left out. The model that is handed
 training on L, V and both, each with a linear model and boosting. The true labels of the 20 points
 join L, everything is judged again. ``at_once``: the 20 highest scores of ``ask``, not one after another;
 ``loss_on_pool``: the score of ``ask``, on a drawn 300 rows of the pool with the handed model's probabilities
-for labels instead of the validation rows. Test log-losses and accuracies of what is handed over, and of the
+for labels instead of the validation rows; ``uncertain``: ``ask`` among the 100 smallest margins. Test log-losses and accuracies of what is handed over, and of the
 linear model of L + V + answers.
 """
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -40,6 +40,8 @@ SIZES = Sizes(labeled=100, validation=100, pool=2000, test=5000)
 N = 20
 # Rows of the pool among which at_once and loss_on_pool choose, and those that stand for the validation rows.
 LOOKED_AT, ON_POOL = 600, 300
+# Rows of the smallest margins among which uncertain chooses.
+UNCERTAIN = 100
 REMEDIES = ["labeled", "validation", "labeled_and_validation"]
 BASES = ["logistic", "hist_gradient_boosting"]
 
@@ -68,6 +70,11 @@ def asked(on: Situation) -> np.ndarray:
     return questions(on.data, on.judgement, on.pool.X, N, on.rng).rows
 
 
+def uncertain(on: Situation) -> np.ndarray:
+    near = np.argsort(margins(on.P), kind="stable")[:UNCERTAIN]
+    return near[Asker.of(on.data, on.judgement).ask(on.pool.X[near], on.P[near], N)[0]]
+
+
 def at_once(on: Situation) -> np.ndarray:
     near = on.rng.permutation(len(on.pool))[:LOOKED_AT]
     scores = Asker.of(on.data, on.judgement).scores(on.pool.X[near], on.P[near])
@@ -89,6 +96,7 @@ CHOICES: dict[str, Callable[[Situation], np.ndarray]] = {
     "random": at_random,
     "margin": by_margin,
     "ask": asked,
+    "uncertain": uncertain,
     "at_once": at_once,
     "loss_on_pool": loss_on_pool,
 }
@@ -115,14 +123,14 @@ def table(name: str) -> tuple[np.ndarray, np.ndarray]:
     return (X - X.mean(0)) / np.maximum(X.std(0), 1e-9), y
 
 
-def rows_of(name: str, X: np.ndarray, y: np.ndarray, seed: int) -> list[dict]:
+def rows_of(name: str, X: np.ndarray, y: np.ndarray, seed: int, choices: Sequence[str]) -> list[dict]:
     drawn = draw(X, y, "clean", SIZES.validation, stream(seed, "study"), SIZES)
     parts = {each: Part(X[rows], y[rows]) for each in PARTS if len(rows := getattr(drawn, each))}
     data = LabelledData(parts["labeled"], parts["validation"], int(y.max()) + 1, seed=seed)
     judgement = judged(data)
     found = [{"choice": "none", **measured(data, judgement, parts["test"])}]
-    for choice, choose in CHOICES.items():
-        rows = choose(Situation(data, judgement, parts["pool"], stream(seed, "strategy")))
+    for choice in choices:
+        rows = CHOICES[choice](Situation(data, judgement, parts["pool"], stream(seed, "strategy")))
         L, new = data.labeled, parts["pool"][rows]
         more = replace(data, labeled=Part(np.concatenate([L.X, new.X]), np.concatenate([L.y, new.y])))
         found.append({"choice": choice, **measured(more, judged(more), parts["test"])})
@@ -159,6 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, nargs=2, default=(0, 10), help="the first, and the one after the last")
     parser.add_argument("--tables", nargs="*", default=TABLES)
+    parser.add_argument("--choices", nargs="*", default=list(CHOICES))
     parser.add_argument("--csv", type=Path)
     parser.add_argument("--read", type=Path, nargs="*")
     asked_for = parser.parse_args()
@@ -169,7 +178,7 @@ def main() -> None:
     rows: list[dict] = []
     for seed in range(*asked_for.seeds):
         for name, (X, y) in loaded.items():
-            rows += rows_of(name, X, y, seed)
+            rows += rows_of(name, X, y, seed, asked_for.choices)
             print(seed, name, flush=True)
             if asked_for.csv:
                 pd.DataFrame(rows).to_csv(asked_for.csv, index=False)
