@@ -1,18 +1,19 @@
 """What 20 labels of a human are worth where they are asked for: by ``ask=20``, by margin, and at random.
 
-    python benchmarks/ask.py --csv benchmarks/ask.csv       # half an hour
-    python benchmarks/ask.py --read benchmarks/ask.csv                 # the tables again
+    python benchmarks/ask.py --csv benchmarks/ask.csv       # an hour
+    python benchmarks/ask.py --read benchmarks/ask.csv      # the tables again
 
-100 labelled and 100 validation rows, a pool of 2,000 rows and a test part of 5,000 at most, drawn anew for each
-seed; classes of less than 1% of the rows are left out. The model that is handed over is judged among plain
-training on L, V and both, each with a linear model and boosting. The true labels of the 20 points
-join L, everything is judged again. ``at_once``: the 20 highest scores of ``ask``, not one after another;
-``loss_on_pool``: the score of ``ask``, on a drawn 300 rows of the pool with the handed model's probabilities
-for labels instead of the validation rows; ``uncertain``: ``ask`` among the 100 smallest margins. Test log-losses and accuracies of what is handed over, and of the
-linear model of L + V + answers.
+100 labelled and 100 validation rows, a pool of 2,000 rows and a test part of 5,000 at most, drawn anew for
+each seed; classes of less than 1% of the rows are left out. The model that is handed over is judged among
+plain training on L, V and both, each with a linear model and boosting. The true labels of the 20 points join
+L, and everything is judged again. ``at_once``: the 20 highest scores of ``ask``, not one after another;
+``uncertain``: ``ask`` among the 100 smallest margins; ``loss_on_pool``: the score of ``ask`` on 300 drawn
+rows of the pool, labelled by the handed model's probabilities, in place of the validation rows. Test
+log-losses and accuracies of what is handed over, and of the linear model of L + V + answers.
 """
 
 import argparse
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -155,9 +156,12 @@ def _told(differences: pd.DataFrame) -> dict[str, str]:
 
 
 def show(found: pd.DataFrame) -> None:
-    for value in ("handed_loss", "handed_accuracy", "linear_loss", "linear_accuracy"):
-        print(f"\n{value}, less that of margin\n")
-        wide = paired(found, value, "margin")
+    values = ("handed_loss", "handed_accuracy", "linear_loss", "linear_accuracy")
+    for value, against in itertools.product(values, ("margin", "random", "none")):
+        if against not in {*found["choice"]}:
+            continue
+        print(f"\n{value}, less that of {against}\n")
+        wide = paired(found, value, against)
         print(f"| | {' | '.join(wide)} |\n|{'---|' * (1 + wide.shape[1])}")
         for name, cells in wide.iterrows():
             print(f"| {name} | {' | '.join(cells)} |")
@@ -165,7 +169,9 @@ def show(found: pd.DataFrame) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, nargs=2, default=(0, 10), help="the first, and the one after the last")
+    parser.add_argument(
+        "--seeds", type=int, nargs=2, default=(0, 10), help="the first, and the one after the last"
+    )
     parser.add_argument("--tables", nargs="*", default=TABLES)
     parser.add_argument("--choices", nargs="*", default=list(CHOICES))
     parser.add_argument("--csv", type=Path)

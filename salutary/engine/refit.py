@@ -51,8 +51,8 @@ def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
 def refitted(
     optimum: Optimum, X_new: Tensor, y_new: Tensor, tolerance: float = TOLERANCE
 ) -> Iterator[Tensor]:
-    """The parameters (1, K, D) at the optimum itself, then (m, K, D) of some of the candidates at a time, each
-    refitted with its own point: see :func:`refitted_fall`.
+    """Parameters of the optimum itself (1, K, D), then of some of the candidates at a time (m, K, D), each of
+    them refitted with its own point: see :func:`refitted_fall`.
 
     ``tolerance``: what is left of a fall's error, as a share of the objective.
     """

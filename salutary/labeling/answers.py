@@ -23,7 +23,7 @@ ANSWERS = "(answers)"
 def with_answers(
     frame: pd.DataFrame, settings: LabelSettings, labeled: TableFile
 ) -> tuple[pd.DataFrame, np.ndarray]:
-    """The labelled rows as they stand in their file, then those that ``answers`` has a label of, as they stand
+    """The labelled rows as they stand in their file, then those that ``answers`` has labels of, as they stand
     in the pool's; and the numbers (m,) of these in the pool.
 
     Raises SalutaryError, naming the row, for a label that is no class, and a row that is not in the pool.
@@ -60,8 +60,8 @@ def _by_id(values: pd.Series, path: Path, pool: TableFile) -> np.ndarray:
     ids = each_to_text(values)
     _refuse(ids.isna(), values, path, "is no id")
     _refuse(ids.duplicated(), values, path, "is there twice")
-    wanted, places = set(ids), {}
-    for block in pool.blocks([values.name]):
+    wanted, places = set(ids), dict[str, int]()
+    for block in pool.blocks([str(values.name)]):
         of_block = each_to_text(block[values.name])
         found = of_block[of_block.isin(wanted)]
         places |= dict(zip(found, found.index, strict=True))
@@ -88,7 +88,9 @@ def _of_pool(
     n_rows = pool.n_rows if pool.n_rows is not None else sum(map(len, pool.blocks(shared[:1])))
     outside = pd.Series(places >= n_rows, filled.index)
     _refuse(outside, filled[settings.id or "row"], path, f"is no row of {pool.path}, which has {n_rows:,}")
-    given = {settings.target: filled[settings.target].to_numpy(object)}
-    given |= {settings.source: ANSWERS} if settings.source else {}
+    given = [settings.target, *([settings.source] if settings.source else [])]
     rows = rows_of(pool, [name for name in shared if name not in given], places)
-    return rows.assign(**given).reindex(columns=columns)
+    rows[settings.target] = filled[settings.target].to_numpy(object)
+    if settings.source:
+        rows[settings.source] = ANSWERS
+    return rows.reindex(columns=columns)

@@ -63,8 +63,8 @@ def questions(
 ) -> Questions:
     """The ``n`` rows of X (m, d), or all if they are fewer, that a human should label, best first.
 
-    ``rng``: draws some of those that are looked at closely. ``advance``: called after each pick. Raises SalutaryError where a refit does not reach
-    its optimum.
+    ``rng``: draws some of those that are looked at closely. ``advance``: called after each pick. Raises
+    SalutaryError where a refit does not reach its optimum.
     """
     P = judgement.handed.probabilities(X)
     asker = Asker.of(data, judgement)
@@ -113,8 +113,8 @@ class Refittable:
 
     def joined(self, x: np.ndarray, q: np.ndarray) -> Refittable:
         """With one more row x (d,), q (C,)."""
-        rows = np.vstack([self.X, x]), np.vstack([self.q, q]), np.append(self.weights, 1.0)
-        return replace(self, **dict(zip(("X", "q", "weights"), rows, strict=True))).fitted()
+        X, labels, weights = np.vstack([self.X, x]), np.vstack([self.q, q]), np.append(self.weights, 1.0)
+        return replace(self, X=X, q=labels, weights=weights).fitted()
 
     @property
     def optimum(self) -> Optimum:
@@ -186,7 +186,9 @@ class Asker:
             asker = replace(asker, models=[each.joined(X[best], P[best]) for each in asker.models])
             near = np.argsort(-scores, kind="stable")[: min(AGAIN, len(X) - len(picked))]
             scores[near] = asker.scores(X[near], P[near])
-            scores = np.where(np.isin(np.arange(len(X)), near), scores, np.minimum(scores, scores[near].max()))
+            scores = np.where(
+                np.isin(np.arange(len(X)), near), scores, np.minimum(scores, scores[near].max())
+            )
 
     def scores(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
         """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its labels."""
@@ -223,16 +225,19 @@ class Asker:
 
     @property
     def _objective(self) -> OfLogits:
-        V = self.data.validation
-        tensors = [None if each is None else torch.from_numpy(each) for each in (V.X, V.y, V.groups)]
-        return objective_on(self.data.criterion, *tensors, self.data.n_classes)
+        V, criterion = self.data.validation, self.data.criterion
+        groups = None if V.groups is None else torch.from_numpy(V.groups)
+        return objective_on(
+            criterion, torch.from_numpy(V.X), torch.from_numpy(V.y), groups, self.data.n_classes
+        )
 
 
 def _penalty(data: LabelledData, judgement: Judgement, use: np.ndarray, labels: np.ndarray) -> float:
     """That of the handed model as far as it is linear, else the one that is chosen for these rows and V."""
-    linear_part = judgement.handed.linear
-    if data.l2 is not None or linear_part is not None:
-        return data.l2 if linear_part is None else linear_part.l2
+    if judgement.handed.linear is not None:
+        return judgement.handed.linear.l2
+    if data.l2 is not None:
+        return data.l2
     V = data.validation
     X = np.concatenate([data.labeled.X, V.X])
     q = np.concatenate([labels, data.one_hot(V.y)])

@@ -36,7 +36,19 @@ Settings (name=value):
 """
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
-    *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions", "answers"),
+    *(
+        "labeled",
+        "validation",
+        "pool",
+        "test",
+        "target",
+        "id",
+        "source",
+        "group",
+        "output",
+        "predictions",
+        "answers",
+    ),
     *("combine", "separator", "decimal", "thousands"),
 )
 

@@ -55,6 +55,8 @@ def label_pool(
     """
     for path in settings.tables.values():
         outputs.require_parquet(path)
+    if "datasets" in settings.exports:
+        outputs.require_pyarrow()
     remedying = Remedying.of(settings, bases, aim)
     files, read = settings.files, (settings.separator, settings.reading)
     table = open_table(files["pool"], *read) if "pool" in files else None

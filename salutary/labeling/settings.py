@@ -10,7 +10,19 @@ from salutary.errors import SalutaryError
 from salutary.labeling.exports.kinds import EXPORTS, check_exports
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
-from salutary.system.rules import NULL, Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.system.rules import (
+    NULL,
+    Character,
+    Choice,
+    Flag,
+    Needed,
+    Text,
+    Texts,
+    Unless,
+    Whole,
+    Worded,
+    check,
+)
 from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.groups import EDGES
 from salutary.tables.reading import Reading

@@ -7,7 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-QUICK = ("remedies=[labeled_and_validation]", "rounds=1", "folds=2", "budget=3", "model.candidates=[logistic]")
+QUICK = (
+    "remedies=[labeled_and_validation]",
+    "rounds=1",
+    "folds=2",
+    "budget=3",
+    "model.candidates=[logistic]",
+)
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.parquet", "target=kind", *QUICK)
 
 
@@ -108,7 +114,12 @@ def test_what_is_wrong_in_answers(asked, files):
 
 @pytest.mark.parametrize(
     ("row", "problem"),
-    [("x", "'x' is no number of a row"), ("-1", "is no number"), ("1.5", "is no number"), ("9999", "no row of")],
+    [
+        ("x", "'x' is no number of a row"),
+        ("-1", "is no number"),
+        ("1.5", "is no number"),
+        ("9999", "no row of"),
+    ],
 )
 def test_wrong_numbers(asked, row, problem):
     pd.DataFrame({"row": ["0", row], "kind": ["benign", "benign"]}).to_csv("a.csv", index=False)

@@ -26,7 +26,9 @@ def drawn(n, n_classes, seed):
 
 
 def situation(n_classes=2, names=("labeled_and_validation",), n_folds=3, criterion=None):
-    data = LabelledData(drawn(15, n_classes, 1), drawn(24, n_classes, 2), n_classes, l2=L2, criterion=criterion)
+    data = LabelledData(
+        drawn(15, n_classes, 1), drawn(24, n_classes, 2), n_classes, l2=L2, criterion=criterion
+    )
     folds = folds_of(data.validation.y, n_folds, 0)
     return data, Judge(named(list(names)), candidates(["logistic"])).judge(data, folds)
 
@@ -70,7 +72,10 @@ def slow_scores(data, judgement, X, P, joined=()):
         return losses.mean()
 
     before, classes = loss([]), np.eye(data.n_classes)
-    return [sum(p * (before - loss([(x, c)])) for p, c in zip(of_x, classes, strict=True)) for x, of_x in zip(X, P, strict=True)]
+    return [
+        sum(p * (before - loss([(x, c)])) for p, c in zip(of_x, classes, strict=True))
+        for x, of_x in zip(X, P, strict=True)
+    ]
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])

@@ -31,7 +31,9 @@ def writer(folder: Path, about: About) -> Iterator[Callable[[Block], None]]:
         predicted = block.predicted.tolist()
         for name, row, c, P in zip(block.names, block.rows(), predicted, block.P, strict=True):
             suggestion = {"value": about.classes[c], "score": float(P[c]), "agent": about.model}
-            records.add({"id": str(name), "fields": {ROW: _markdown(row)}, "suggestions": {LABEL: suggestion}})
+            records.add(
+                {"id": str(name), "fields": {ROW: _markdown(row)}, "suggestions": {LABEL: suggestion}}
+            )
 
     yield add
     records.flush()

@@ -51,8 +51,10 @@ def of_audit(table: pd.DataFrame, id_column: str | None) -> pd.DataFrame:
     """Of the table of an audit."""
     ordered = table.sort_values("row")
     ids = ordered[id_column] if id_column else None
-    values = (ordered[name].to_numpy() for name in ("wrong_probability", "label", "likely_label"))
-    return issues(*values, ids)
+    wrong, given, likeliest = (
+        ordered[name].to_numpy() for name in ("wrong_probability", "label", "likely_label")
+    )
+    return issues(wrong, given, likeliest, ids)
 
 
 def write(folder: Path, frame: pd.DataFrame) -> None:

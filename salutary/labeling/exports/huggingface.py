@@ -1,6 +1,6 @@
 """A folder that ``datasets.load_dataset`` reads: the pool as Parquet, with a README that tells its types.
 
-    datasets.load_dataset("labels/datasets", split="pool")
+datasets.load_dataset("labels/datasets", split="pool")
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from salutary.errors import needs
 from salutary.labeling.exports.blocks import About, Block
 
 if TYPE_CHECKING:
@@ -26,12 +25,10 @@ PREDICTION = "prediction"
 
 @contextlib.contextmanager
 def writer(folder: Path, about: About) -> Iterator[Callable[[Block], None]]:
-    """Into datasets/: README.md and data/. Raises SalutaryError if PyArrow is not installed."""
-    try:
-        import pyarrow
-        from pyarrow.parquet import ParquetWriter
-    except ImportError as error:
-        raise needs("pyarrow", "parquet") from error
+    """Into datasets/: README.md and data/. Needs PyArrow."""
+    import pyarrow
+    from pyarrow.parquet import ParquetWriter
+
     place = folder / "datasets"
     (place / FILE).parent.mkdir(parents=True)
     with contextlib.ExitStack() as stack:
@@ -77,7 +74,9 @@ def _schema(values: dict[str, np.ndarray], about: About) -> pyarrow.Schema:
 
 def _readme(values: dict[str, np.ndarray], about: About) -> str:
     """The card, whose head says where the data are and what they hold."""
-    features: list[dict[str, Any]] = [{"name": name, "dtype": _kind(name, each)} for name, each in values.items()]
+    features: list[dict[str, Any]] = [
+        {"name": name, "dtype": _kind(name, each)} for name, each in values.items()
+    ]
     names = {str(number): name for number, name in enumerate(about.classes)}
     for feature in features:
         if feature["name"] == PREDICTION:

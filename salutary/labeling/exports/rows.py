@@ -1,4 +1,4 @@
-"""The rows of a pool with what the handed-over model says of them, block by block, for all exports at once."""
+"""The rows of a pool with what the handed model says of them, block by block, for all exports at once."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ class PoolRows:
 
     def _block(self, frame: pd.DataFrame, columns: list[str], about: About) -> Block:
         rows = frame.index.to_numpy()
-        names = each_to_text(frame[about.id]).to_numpy(object) if about.id else rows.astype(str).astype(object)
+        names = (
+            each_to_text(frame[about.id]).to_numpy(object) if about.id else rows.astype(str).astype(object)
+        )
         P = self.predict_proba(whole(self.matrix).take(rows))
         return Block(names, {name: self._values(frame[name]) for name in columns}, P)
 
