@@ -32,10 +32,11 @@ from salutary.remedies.judgement import Judgement
 # Rows of the pool that are looked at, drawn from it where it has more.
 LOOKED_AT = 10_000
 # Rows with which models are refitted: a third of them with the smallest margins, a third of the highest
-# expected influence, the others at random.
-REFITTED = 300
-# After a pick so many of the highest scores so far are taken anew.
-AGAIN = 30
+# expected influence, the others at random. Fewer, by the square root, where rows times parameters times
+# classes are above WORK, but not below LEAST.
+REFITTED, LEAST, WORK = 300, 40, 1e5
+# After a pick the highest scores so far are taken anew, for one in so many of these, and one of them is next.
+AGAIN = 10
 # A label that is less likely is not tried.
 UNLIKELY = 0.05
 # A share of the objective that a refit may be off by: scores are larger by far.
@@ -68,7 +69,7 @@ def questions(
     """
     P = judgement.handed.probabilities(X)
     asker = Asker.of(data, judgement)
-    near = shortlist(P, asker.expected_influence(X, P), max(REFITTED, n), rng)
+    near = shortlist(P, asker.expected_influence(X, P), max(asker.n_refitted, n), rng)
     chosen, falls = asker.ask(X[near], P[near], min(n, len(X)), advance)
     return Questions(near[chosen], falls, P[near[chosen]])
 
@@ -172,23 +173,28 @@ class Asker:
         self, X: np.ndarray, P: np.ndarray, n: int, advance: Callable[[int], None] = lambda n: None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (n,) of rows X (m, d), with probabilities P (m, C), and their scores, one after another."""
-        asker, scores = self, self.scores(X, P)
+        asker, scores, near = self, self.scores(X, P), np.arange(len(X))
+        again = self.n_refitted // AGAIN
         picked: list[int] = []
         falls: list[float] = []
         while True:
-            best = int(scores.argmax())
+            best = int(near[scores[near].argmax()])
             picked.append(best)
-            advance(1)
             falls.append(float(scores[best]))
+            advance(1)
             if len(picked) == n:
                 return np.array(picked), np.array(falls)
             scores[best] = -np.inf
             asker = replace(asker, models=[each.joined(X[best], P[best]) for each in asker.models])
-            near = np.argsort(-scores, kind="stable")[: min(AGAIN, len(X) - len(picked))]
+            near = np.argsort(-scores, kind="stable")[: min(again, len(X) - len(picked))]
             scores[near] = asker.scores(X[near], P[near])
-            scores = np.where(
-                np.isin(np.arange(len(X)), near), scores, np.minimum(scores, scores[near].max())
-            )
+
+    @property
+    def n_refitted(self) -> int:
+        """With how many rows models are refitted."""
+        optimum = self.models[0].optimum
+        work = len(optimum.X) * optimum.W.numel() * self.data.n_classes
+        return max(LEAST, int(REFITTED * min(1.0, (WORK / work) ** 0.5)))
 
     def scores(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
         """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its labels."""

@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 
 from salutary.engine.objectives.balanced import Balanced
 from salutary.engine.soft_regression import logits, of_classes
+from salutary.labeling import asking
 from salutary.labeling.asking import Asker, questions, shortlist
 from salutary.remedies import LabelledData, Part
 from salutary.remedies.base_models import candidates
@@ -101,6 +102,18 @@ def test_a_pick_joins_with_its_probabilities():
     np.testing.assert_allclose(falls, [first[rows[0]], then[rows[1]]], rtol=1e-4, atol=1e-8)
 
 
+def test_the_next_is_one_that_was_scored_anew(monkeypatch):
+    """Scores of before the last pick, which are too high, are not mistaken for those of now."""
+    data, judgement = situation()
+    monkeypatch.setattr(Asker, "n_refitted", 20)
+    first, *later = np.array([9.0, 8, 7, 6, 5]), np.array([1.0, 2.0]), np.array([0.5, 0.1])
+    told = iter([first.copy(), *later])
+    monkeypatch.setattr(Asker, "scores", lambda self, X, P: next(told))
+    X, P = drawn(5, 2, 3).X, np.full((5, 2), 0.5)
+    rows, falls = Asker.of(data, judgement).ask(X, P, 3)
+    assert (rows.tolist(), falls.tolist()) == ([0, 2, 3], [9, 2, 0.5])
+
+
 def test_the_balanced_objective():
     criterion = Balanced()
     data, judgement = situation(criterion=criterion)
@@ -161,6 +174,16 @@ def test_copies_are_not_asked_for_again_and_again():
     assert len(set(found.rows)) == 10
     is_copy = np.linalg.norm(X - best, axis=1) < 0.1
     assert is_copy[at_once].sum() == 10 > is_copy[found.rows].sum()
+
+
+def test_fewer_refits_of_larger_models(monkeypatch):
+    data, judgement = situation()
+    asker = Asker.of(data, judgement)
+    assert asker.n_refitted == 300
+    monkeypatch.setattr(asking, "WORK", 31 * 4 * 2 / 4)
+    assert asker.n_refitted == 150
+    monkeypatch.setattr(asking, "WORK", 1.0)
+    assert asker.n_refitted == 40
 
 
 def test_all_are_asked_for_if_they_are_few():
