@@ -7,7 +7,7 @@ Hessian by little more than rank K, so that a handful of iterations suffice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -36,36 +36,46 @@ TOLERANCE = 1e-11
 def refitted_fall(optimum: Optimum, X_new: Tensor, y_new: Tensor) -> Tensor:
     """Real fall of the objective when one point joins the optimum's rows and the model is refitted, (m,).
 
-    ``optimum``: with the labels ``y``, without weights. ``X_new`` (m, d), ``y_new`` (m,): the candidates,
-    each added alone. Both models, without and with the point, are followed to their optimum: what is left
+    ``optimum``: with the labels ``y``. ``X_new`` (m, d), ``y_new`` (m,): the candidates, each added alone
+    with weight 1. Both models, without and with the point, are followed to their optimum: what is left
     would move the objective by about 1e-11 of it, or is rounding. Raises SalutaryError where an optimum is
     not reached.
     """
-    if optimum.y is None or optimum.weights is not None:
-        raise ValueError("refits need the labels of the rows, and no weights")
     if not len(X_new):
         return optimum.W.new_zeros(0)
+    before, *after = refitted(optimum, X_new, y_new)
+    value = optimum.objective.values(before)
+    return torch.cat([value - optimum.objective.values(W) for W in after])
+
+
+def refitted(
+    optimum: Optimum, X_new: Tensor, y_new: Tensor, tolerance: float = TOLERANCE
+) -> Iterator[Tensor]:
+    """Parameters of the optimum itself (1, K, D), then of some of the candidates at a time (m, K, D), each of
+    them refitted with its own point: see :func:`refitted_fall`.
+
+    ``tolerance``: what is left of a fall's error, as a share of the objective.
+    """
+    if optimum.y is None:
+        raise ValueError("refits need the labels of the rows")
     optimum, X_new = replace(optimum, X=optimum.X.double()), X_new.double()
-    objective, tolerance = optimum.objective, _tolerance(optimum)
+    n, allowed = len(optimum.objective), _tolerance(optimum, tolerance)
     optimum, X_new, basis = _spanned(optimum, X_new)
-    refits = _Refits(optimum, _preconditioner(optimum), tolerance)
+    refits = _Refits(optimum, _preconditioner(optimum), allowed)
     # A model that is only nearly at its optimum would spoil every difference to it.
     nothing = X_new.new_zeros(1, X_new.shape[1])
     W = refits.of(optimum.W, nothing, y_new.new_zeros(1), weight=0.0)
-    before = objective.values(_outwards(W, basis))
-    size = max(1, CHUNK // (W.shape[1] * max(len(optimum.X), len(objective))))
-    falls = [
-        before - objective.values(_outwards(refits.of(W[0], x, c), basis))
-        for x, c in zip(X_new.split(size), y_new.split(size), strict=True)
-    ]
-    return torch.cat(falls)
+    yield _outwards(W, basis)
+    size = max(1, CHUNK // (W.shape[1] * max(len(optimum.X), n)))
+    for x, c in zip(X_new.split(size), y_new.split(size), strict=True):
+        yield _outwards(refits.of(W[0], x, c), basis)
 
 
-def _tolerance(optimum: Optimum) -> float:
+def _tolerance(optimum: Optimum, tolerance: float) -> float:
     """What the error of W may be, in the norm of the Hessian."""
     # An error e of W moves the objective by at most |e| times its steepness, and by about |e|^2.
     steepness = (optimum.gradient * optimum.direction()).sum().clamp(min=1e-300).sqrt()
-    allowed = TOLERANCE * optimum.objective.value(optimum.W).abs()
+    allowed = tolerance * optimum.objective.value(optimum.W).abs()
     return float(torch.minimum(allowed / steepness, allowed.sqrt()))
 
 
@@ -80,7 +90,7 @@ def _spanned(optimum: Optimum, X_new: Tensor) -> tuple[Optimum, Tensor, Tensor |
     W = torch.cat([W[:, :d] @ basis, W[:, d:]], 1)
     penalty = torch.cat([penalty[:, : len(rows)], penalty[:, d:]], 1)
     X, X_new = (product(each, basis) for each in (optimum.X, X_new))
-    return Optimum(W, penalty, X, optimum.objective, optimum.y), X_new, basis
+    return replace(optimum, W=W, penalty=penalty, X=X), X_new, basis
 
 
 def _outwards(W: Tensor, basis: Tensor | None) -> Tensor:
@@ -98,6 +108,7 @@ def _preconditioner(optimum: Optimum) -> Callable[[Tensor], Tensor]:
     P, penalty = optimum.hessian.P, optimum.penalty
     X = with_ones(optimum.X, penalty.shape[1])
     curvatures = P[:, :1] * P[:, 1:] if len(penalty) == 1 else P * (1 - P)
+    curvatures = curvatures if optimum.weights is None else curvatures * optimum.weights[:, None]
     scale = 1 / (product(curvatures.T, X * X) + penalty)
     return lambda G: scale * G
 
@@ -114,6 +125,13 @@ class _Refits:
     def y(self) -> Tensor:
         assert self.optimum.y is not None
         return self.optimum.y
+
+    def weighted(self, values: Tensor) -> Tensor:
+        """Values (m, n) or (m, n, K) of the rows, times their weights."""
+        weights = self.optimum.weights
+        if weights is None:
+            return values
+        return values * (weights if values.ndim == 2 else weights[:, None])
 
     def of(self, W: Tensor, x: Tensor, c: Tensor, weight: float = 1.0) -> Tensor:
         """Parameters (m, K, D) fitted with each of the points x (m, d), labels c (m,), from W (K, D) on.
@@ -152,7 +170,8 @@ class _Candidates:
         """A Newton step, halved until the objective falls; whether each is at its optimum then, (m,)."""
         K, y = self.W.shape[1], self.refits.y
         P, p = to_probabilities(self.Z), to_probabilities(self.z)
-        G = self._adjoint(residuals(P, y.expand(len(P), -1), K), self.weight * residuals(p, self.c, K))
+        R = self.refits.weighted(residuals(P, y.expand(len(P), -1), K))
+        G = self._adjoint(R, self.weight * residuals(p, self.c, K))
         G += self.refits.optimum.penalty * self.W
         M = self.refits.precondition(G)
         size = _dot(G, M)[:, 0, 0].clamp(min=0).sqrt()
@@ -188,7 +207,8 @@ class _Candidates:
         optimum = self.refits.optimum
         X, y, penalty = optimum.X, self.refits.y, optimum.penalty
         Z, z = linear_of_each(X, W), self._own_logits(W)
-        value = loss_of_logits(Z, y.expand(len(W), -1)).sum(1) + self.weight * loss_of_logits(z, self.c)
+        losses = self.refits.weighted(loss_of_logits(Z, y.expand(len(W), -1)))
+        value = losses.sum(1) + self.weight * loss_of_logits(z, self.c)
         return Z, z, value + 0.5 * (penalty * W * W).flatten(1).sum(1)
 
     def _adjoint(self, R: Tensor, r: Tensor) -> Tensor:
@@ -201,8 +221,9 @@ class _Candidates:
         return G
 
     def _hessian_product(self, P: Tensor, p: Tensor, V: Tensor) -> Tensor:
-        bent = _bent(P, linear_of_each(self.refits.optimum.X, V)), self.weight * _bent(p, self._own_logits(V))
-        return self._adjoint(*bent) + self.refits.optimum.penalty * V
+        bent = self.refits.weighted(_bent(P, linear_of_each(self.refits.optimum.X, V)))
+        own = self.weight * _bent(p, self._own_logits(V))
+        return self._adjoint(bent, own) + self.refits.optimum.penalty * V
 
     def _solve(self, P: Tensor, p: Tensor, G: Tensor, M: Tensor, rtol: Tensor) -> tuple[Tensor, Tensor]:
         """Preconditioned conjugate gradients, to ``rtol`` (m,) of each; and what is reached (m,).

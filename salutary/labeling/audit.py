@@ -14,6 +14,7 @@ from salutary.engine import MeanLoss, Optimum
 from salutary.engine.confidence import ConfidentInfluence
 from salutary.labeling import outputs, page, terminal
 from salutary.labeling.audit_scores import LIKELY, by_source, true_labels
+from salutary.labeling.exports import cleanlab
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
@@ -51,6 +52,8 @@ def audit_labels(
         with whole_folder(settings.folder) as folder:
             write_atomic(folder / "facts.json", outputs.as_json(facts))
             write_atomic(folder / "audit.html", page.audit_page(facts, table).encode())
+            if "cleanlab" in settings.exports:
+                cleanlab.write(folder, cleanlab.of_audit(table, settings.id))
         outputs.write_table(settings.path, table)
     terminal.summarise_audit(facts, settings.path, settings.folder)
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.labeling import texts
+from salutary.labeling.answers import with_answers
 from salutary.labeling.mapping import LINEAR_MAPPING, Mapping
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
@@ -45,11 +46,14 @@ KINDS = ("influence", "probability", "soft_label")
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """Rows with labels: features and classes, and ids as text (n,), None without ``id``."""
+    """Rows with labels: features and classes, and ids as text (n,), None without ``id``. ``n_answers``: so
+    many of the last are of the pool.
+    """
 
     rows: Rows
     ids: np.ndarray | None
     path: str | Path
+    n_answers: int = 0
 
     @property
     def counts(self) -> Counter:
@@ -60,7 +64,8 @@ class LabelledFile:
 class Inputs:
     """All that is read but for the pool. ``findings``: what is to be told of it; ``sources``: who gave the
     labels of the labelled rows, None if no column says it. ``groups``: names of the groups, if there are any;
-    ``mapping``: what stands between the features and linear models.
+    ``mapping``: what stands between the features and linear models. ``answered``: numbers of the pool's rows
+    that are the last of the labelled ones.
     """
 
     features: Features
@@ -72,6 +77,7 @@ class Inputs:
     sources: Sources | None = None
     groups: tuple[str, ...] = ()
     mapping: Mapping = LINEAR_MAPPING
+    answered: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def told(self) -> list[str]:
@@ -98,7 +104,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
 
     Raises SalutaryError, naming file, column and row, for whatever is wrong in them.
     """
-    files = {name: path for name, path in settings.files.items() if name != "pool"}
+    files = {name: path for name, path in settings.files.items() if name not in ("pool", "answers")}
     tables = {name: open_table(path, settings.separator, settings.reading) for name, path in files.items()}
     labeled = tables["labeled"]
     require_apart(settings.fixed, settings.lists)
@@ -108,6 +114,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
     frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])
+    frame, answered = with_answers(frame, settings, labeled)
     classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
     _check_id_name(settings.id, classes)
     only_groups = {settings.group} & {*settings.ignore} & {*frame.columns}
@@ -137,8 +144,10 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
         findings += sources.findings(labeled.path, settings.source)
+    parts["labeled"] = replace(parts["labeled"], n_answers=len(answered))
     roles = parts["labeled"], parts["validation"], parts.get("test")
-    inputs = Inputs(features, classes, *roles, findings, sources, groups.names if groups else ())
+    names = groups.names if groups else ()
+    inputs = Inputs(features, classes, *roles, findings, sources, names, answered=answered)
     _check_classes(inputs, settings.target)
     _check_apart(inputs, settings.id)
     return inputs

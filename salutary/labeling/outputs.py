@@ -142,10 +142,15 @@ def locked(path: Path) -> Iterator[None]:
 def require_parquet(path: Path) -> None:
     """Raises SalutaryError if the table is to be .parquet, and PyArrow is not installed."""
     if path.suffix.lower() == ".parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ImportError as error:
-            raise needs("pyarrow", "parquet") from error
+        require_pyarrow()
+
+
+def require_pyarrow() -> None:
+    """Raises SalutaryError if it is not installed."""
+    try:
+        import pyarrow  # noqa: F401
+    except ImportError as error:
+        raise needs("pyarrow", "parquet") from error
 
 
 def write_table(path: Path, frame: pd.DataFrame) -> None:

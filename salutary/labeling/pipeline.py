@@ -13,6 +13,8 @@ from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs, terminal
 from salutary.labeling.aim import Aim
+from salutary.labeling.asking import LOOKED_AT, Questions
+from salutary.labeling.asking import questions as ask
 from salutary.labeling.comparison import ModelComparison
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.judging import Judged, Remedying, assigned, judged
@@ -20,6 +22,7 @@ from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
 from salutary.labeling.pool import EncodedPool, NpyPool, encode_pool
+from salutary.labeling.remaining import in_file, without
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.state import State
@@ -52,6 +55,8 @@ def label_pool(
     """
     for path in settings.tables.values():
         outputs.require_parquet(path)
+    if "datasets" in settings.exports:
+        outputs.require_pyarrow()
     remedying = Remedying.of(settings, bases, aim)
     files, read = settings.files, (settings.separator, settings.reading)
     table = open_table(files["pool"], *read) if "pool" in files else None
@@ -72,6 +77,7 @@ def label_pool(
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:
             pool = encode_pool(table, inputs, settings.id, state.folder, progress=True) if table else None
+            pool = without(pool, inputs.answered) if pool else None
             labelling = Labelling(settings, inputs, pool, remedying)
             result = labelling.label(model, strategy, state)
             Writer(settings, command, inputs, table, pool, result, model).write()
@@ -112,9 +118,23 @@ class Labelling:
         comparisons = self._comparisons(models, held_out)
         given = assigned(labeler, rounds, stopping) if self.remedying.chosen else None
         found = self._judged(model, labeler, given, before + time.perf_counter() - started)
+        asked = self._asked(model, found)
         seconds = before + time.perf_counter() - started
         aim = self.remedying.aim
-        return Result(rounds, kept, labeler.stop, models, comparisons, found, seconds, aim)
+        return Result(rounds, kept, labeler.stop, models, comparisons, found, seconds, aim, asked)
+
+    def _asked(self, model: LogisticRegression, found: Judged | None) -> Questions | None:
+        """Of the pool's rows, or of those that are drawn from a large pool."""
+        asked = self.settings
+        if asked.ask is None or found is None or self.pool is None:
+            return None
+        matrix, rng = self.pool.matrix, stream(asked.seed, "ask")
+        rows = np.sort(rng.permutation(len(matrix))[:LOOKED_AT])
+        data = self.remedying.data(self.inputs, model, asked.seed)
+        X = matrix.take(rows).astype(np.float64)
+        with counting_bar("asking", asked.ask) as advance:
+            questions = ask(data, found.judgement, X, asked.ask, rng, advance)
+        return replace(questions, rows=in_file(matrix, rows[questions.rows]))
 
     def _judged(
         self, model: LogisticRegression, labeler: Labeler | None, given: list[Assigned] | None, seconds: float

@@ -28,7 +28,7 @@ from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.files import TableFile
 from salutary.tables.findings import Findings
 from salutary.tables.messages import first_row, quoted, where
-from salutary.tables.table_file import joined
+from salutary.tables.picked_rows import rows_of as rows_of
 from salutary.tables.texts import each_to_text
 
 if TYPE_CHECKING:
@@ -266,7 +266,7 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
     for part in inputs.parts.values():
         if part.ids is None:
             continue
-        ids = pd.util.hash_array(part.ids)
+        ids = pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
         twice = ids[ascending[places] == ids]
         if len(twice):
@@ -283,12 +283,3 @@ def _first_twice(hashes: np.ndarray) -> int:
 
 def _id(table: TableFile, column: str, row: int) -> str:
     return each_to_text(rows_of(table, [column], np.array([row]))[column]).iloc[0]
-
-
-def rows_of(table: TableFile, columns: list[str], rows: np.ndarray) -> pd.DataFrame:
-    """These rows of a table as they stand in the file, in this order, indexed by their number."""
-    ascending, parts = np.sort(rows), []
-    for block in table.blocks(columns):
-        start, stop = np.searchsorted(ascending, (block.index[0], block.index[-1] + 1))
-        parts.append(block.loc[ascending[start:stop]])
-    return joined(parts).loc[rows]

@@ -7,9 +7,22 @@ from pathlib import Path
 from typing import Any
 
 from salutary.errors import SalutaryError
+from salutary.labeling.exports.kinds import EXPORTS, check_exports
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
-from salutary.system.rules import Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
+from salutary.system.rules import (
+    NULL,
+    Character,
+    Choice,
+    Flag,
+    Needed,
+    Text,
+    Texts,
+    Unless,
+    Whole,
+    Worded,
+    check,
+)
 from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.groups import EDGES
 from salutary.tables.places import files_of, identity, local_paths, ordered_by, with_sheet
@@ -21,6 +34,7 @@ FILES = {
     "validation": Needed("a file of validation rows"),
     "test": Text("a file of test rows"),
     "pool": Text("a file of rows to label"),
+    "answers": Text("a file of pool rows with labels, such as a filled ask.csv"),
 }
 COLUMNS = Texts("a list of columns such as [age,city]")
 RULES = {
@@ -31,6 +45,9 @@ RULES = {
     "target": Needed("the column of labels"),
     "pool": Unless(None, FILES["pool"]),
     "test": Unless(None, FILES["test"]),
+    "answers": Unless(None, FILES["answers"]),
+    "ask": NULL | Whole(1),
+    "export": EXPORTS,
     "id": Unless(None, Text("the column that names rows")),
     "source": Unless(None, Text("the column that says who gave a label")),
     "group": Unless(None, Text("the column of groups")),
@@ -98,6 +115,9 @@ class LabelSettings:
     predictions: str | None
     remedies: bool | list[str]
     combine: str
+    ask: int | None
+    answers: str | None
+    export: list[str] | str
     features: str
     force: bool
 
@@ -117,6 +137,7 @@ class LabelSettings:
                 raise SalutaryError(f"{name} must end in {' or '.join(FORMATS)}, not {getattr(self, name)!r}")
         self._check_places()
         self._check_predictions()
+        self._check_ask()
         if self.group_edges and not self.group:
             raise SalutaryError("group_edges needs group, a column of numbers")
         if self.group and self.group in self.fixed.values():
@@ -155,6 +176,20 @@ class LabelSettings:
             place = f"where output={self.path} writes: write elsewhere"
             raise SalutaryError(f"predictions={self.predicted} is {place}")
 
+    def _check_ask(self) -> None:
+        """Raises SalutaryError for what is asked or answered without a pool, and an export of nothing."""
+        for name in ("ask", "answers"):
+            if getattr(self, name) is not None and (self.audit or not self.pool):
+                why = "there is none with audit=true" if self.audit else f"set pool: {FILES['pool']}"
+                raise SalutaryError(f"{name}={getattr(self, name)} is about rows of a pool: {why}")
+        if self.ask is not None and not self.remedies:
+            raise SalutaryError(f"ask={self.ask} is for the model that is handed over: set remedies=true")
+        check_exports(self.exports, self.audit, self.pool is not None)
+
+    @property
+    def exports(self) -> list[str]:
+        return [self.export] if isinstance(self.export, str) else list(self.export)
+
     @property
     def reading(self) -> Reading:
         """What the texts of the files mean."""
@@ -184,6 +219,7 @@ class LabelSettings:
     def files(self) -> dict[str, str]:
         """What is read, by setting, as :class:`salutary.tables.places.Place` has it."""
         named = {"labeled": self.labeled, "validation": self.validation, "test": self.test, "pool": self.pool}
+        named |= {"answers": self.answers}
         return {
             name: ordered_by(with_sheet(value, self.sheet), self.id) for name, value in named.items() if value
         }

@@ -8,6 +8,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from salutary.labeling.ask_file import sentence
 from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
 from salutary.labeling.judging import HANDED, Judged
 from salutary.labeling.measured import Measured
@@ -39,6 +40,8 @@ def summarise(result: Result, settings: LabelSettings) -> None:
             screen.print(line, style="yellow", soft_wrap=True)
     else:
         _tell_comparisons(screen, result.comparisons, result.aim.name)
+    if result.asked:
+        screen.print(sentence(result.asked, settings.folder, settings.target), soft_wrap=True)
     labels = f"labels in {settings.path}, everything else in" if result.rounds else "everything is in"
     predicted = f"; what it says of the pool in {settings.predicted}" if settings.predicted else ""
     screen.print(f"{labels} {settings.folder}/{predicted}", soft_wrap=True)

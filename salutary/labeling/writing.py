@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from sklearn.base import ClassifierMixin
 
-from salutary.labeling import outputs, page, verdict
+from salutary.labeling import ask_file, outputs, page, verdict
+from salutary.labeling.answers import with_answers
+from salutary.labeling.asking import Questions
 from salutary.labeling.cleaned import cleaned_table
 from salutary.labeling.comparison import ALTERNATIVE, LABELED
+from salutary.labeling.exports import cleanlab
+from salutary.labeling.exports.blocks import About
+from salutary.labeling.exports.kinds import OF_POOL
+from salutary.labeling.exports.rows import PoolRows
 from salutary.labeling.handed import to_sklearn
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.judging import Judged
 from salutary.labeling.pool import EncodedPool, rows_of
 from salutary.labeling.predictions import write_predictions
+from salutary.labeling.remaining import in_file, whole
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
+from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.texts import to_texts
@@ -50,15 +60,19 @@ class Writer:
         """The folder first, then the predictions, then the table of labels."""
         soft = outputs.has_distributions(self.result.rounds)
         labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes, soft)
+        if self.pool:
+            labels["row"] = in_file(self.pool.matrix, labels["row"].to_numpy())
         raw = self._raw_rows(labels)
         if self.settings.id:
             labels.insert(0, self.settings.id, raw[self.settings.id].to_numpy() if len(raw) else [])
         if (truth := self._truth(raw)) is not None:
             labels["true_label"] = truth
         with whole_folder(self.settings.folder) as folder:
-            for name, content in self._files(labels, raw).items():
+            files = self._files(labels, raw)
+            for name, content in files.items():
                 (folder / name).parent.mkdir(exist_ok=True)
                 write_atomic(folder / name, content)
+            self._export(folder, files["model.skops"])
         self._predict()
         if self.pool:
             outputs.write_table(self.settings.path, labels)
@@ -67,13 +81,30 @@ class Writer:
         path = self.settings.predicted
         if path is None or self.pool is None:
             return
-        found, id_column = self.result.judged, self.settings.id
-        handed = found.judgement.handed.probabilities if found else None
-        probabilities = handed or _probabilities(self.result.models[LABELED])
-        table = self.table if id_column else None
-        write_predictions(
-            path, table, id_column, self.pool.matrix, probabilities, self.inputs.classes, progress=True
-        )
+        id_column = self.settings.id
+        table, pool = self.table if id_column else None, whole(self.pool.matrix)
+        classes = self.inputs.classes
+        write_predictions(path, table, id_column, pool, self._handed, classes, progress=True)
+
+    @property
+    def _handed(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Probabilities (m, C) of features (m, d), by the model that is handed over."""
+        found = self.result.judged
+        return found.judgement.handed.probabilities if found else _probabilities(self.result.models[LABELED])
+
+    def _export(self, folder: Path, model: bytes) -> None:
+        """``model``: the saved one, which names its version."""
+        asked, inputs = self.settings, self.inputs
+        if "cleanlab" in asked.exports:
+            frame = cleanlab.of_inputs(inputs, asked.id, asked.seed, self.model.fit_intercept)
+            cleanlab.write(folder, frame)
+        names = [name for name in asked.exports if name in OF_POOL]
+        if not names or self.table is None or self.pool is None:
+            return
+        version = f"salutary-{__version__}-{hashlib.sha256(model).hexdigest()[:8]}"
+        about = About(asked.target, inputs.classes.names, asked.id, version)
+        rows = PoolRows(self.table, inputs.features.schema, self.pool.matrix, self._handed)
+        rows.export(names, folder, about, progress=True)
 
     def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:
         """The labelled pool rows as they stand in the file: id, target if it is there, and some columns."""
@@ -111,12 +142,20 @@ class Writer:
             files["cleaned.csv"] = self._cleaned(self.result.judged)
         if not self.pool:
             return {**files, "audit.html": page.page_without_pool(facts).encode()}
+        if self.result.asked:
+            files[ask_file.NAME] = self._asked(self.result.asked)
         curves = outputs.curves(self.result.rounds)
         columns = [name for name in self._shown if name in raw]
         group = [self.settings.group] if self.settings.group in raw and len(raw) else []
         shown = raw[[*dict.fromkeys([*group, *columns])]].reset_index(drop=True)
         files["curves.csv"] = curves.to_csv(index=False).encode()
         return {**files, "audit.html": page.page(facts, labels, curves, shown).encode()}
+
+    def _asked(self, asked: Questions) -> bytes:
+        assert self.table is not None
+        settings, classes = self.settings, self.inputs.classes
+        table = ask_file.ask_table(asked, self.table, settings.id, settings.target, classes)
+        return table.to_csv(index=False, sep=settings.separator).encode()
 
     def _models(self) -> dict[str, bytes]:
         """The model that is handed over, ``alternative.skops`` of 0.3, and all others by name in models/."""
@@ -144,6 +183,7 @@ class Writer:
         part, target = self.inputs.labeled, self.settings.target
         table = open_table(part.path, self.settings.separator, self.settings.reading)
         frame = table.read([name for name in table.columns if name not in table.unusable])
+        frame, _ = with_answers(frame, self.settings, table)
         cleaned = cleaned_table(frame, target, self.inputs.classes, *judged.judgement.of_labeled())
         return cleaned.to_csv(index=False).encode()
 
@@ -168,6 +208,8 @@ class Writer:
             **({"distributions": True} if outputs.has_distributions(result.rounds) else {}),
             "objective": result.aim.about,
             "groups": list(self.inputs.groups),
+            "answers": len(self.inputs.answered),
+            **ask_file.facts(result.asked),
             "seconds": result.seconds,
             "versions": outputs.versions("salutary", "torch", "scikit-learn", "skops"),
         }

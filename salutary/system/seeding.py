@@ -6,7 +6,7 @@ import numpy as np
 
 STREAMS = (
     *("initial", "strategy", "model", "validation", "pool", "noise", "study", "remedies", "figures"),
-    "soft_labels",
+    *("soft_labels", "ask"),
 )
 
 

@@ -138,3 +138,43 @@ def test_an_optimum_that_is_not_reached_is_an_error(monkeypatch):
     monkeypatch.setattr(refit, "NEWTON_STEPS", 2)
     with pytest.raises(SalutaryError, match=r"did not reach its optimum: raise model\.l2"):
         refitted_fall(optimum, x, labels)
+
+
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("dense", [True, False])
+def test_weights_are_copies(n_classes, dense, monkeypatch):
+    """A weight of 2 is the row twice, and one of 0 no row."""
+    if not dense:
+        monkeypatch.setattr(refit, "is_dense", lambda *of: False)
+    weights = torch.tensor([0.0, 1.0, 2.0]).double().repeat(20)
+    optimum, x, labels = situation(n_classes, "free", "blobs", 1.0)
+    copies = torch.arange(60).repeat_interleave(weights.long())
+    X, y = optimum.X[copies], optimum.y[copies]
+    W = exact_optimum(X, y, optimum.penalty, optimum.W)
+    copied = Optimum(W, optimum.penalty, X, optimum.objective, y)
+    weighted = Optimum(W, optimum.penalty, optimum.X, optimum.objective, optimum.y, weights)
+    expected = refitted_fall(copied, x, labels)
+    np.testing.assert_allclose(refitted_fall(weighted, x, labels), expected, rtol=1e-6, atol=1e-12)
+
+
+def autograd_loss(X, y, W):
+    """(n,), of softmax parameters W (C, d + 1)."""
+    Z = torch.cat([X, X.new_ones(len(X), 1)], 1) @ W.T
+    return torch.nn.functional.cross_entropy(Z, y, reduction="none")
+
+
+def test_refits_with_weights_are_optima():
+    """The gradient of the weighted objective with the point vanishes, by autograd."""
+    weights = torch.as_tensor(np.random.default_rng(0).uniform(0, 2, 60))
+    optimum, x, labels = situation(3, "free", "blobs", 1.0)
+    weighted = Optimum(optimum.W, optimum.penalty, optimum.X, optimum.objective, optimum.y, weights)
+    first, *others = refit.refitted(weighted, x, labels)
+    points = [None, *zip(x, labels, strict=True)]
+    for W, point in zip(torch.cat([first, *others]), points, strict=True):
+        W = W.clone().requires_grad_()
+        value = (weights * autograd_loss(optimum.X, optimum.y, W)).sum()
+        value = value + 0.5 * (optimum.penalty * W * W).sum()
+        if point:
+            value = value + autograd_loss(point[0][None], point[1][None], W).sum()
+        (G,) = torch.autograd.grad(value, W)
+        assert G.abs().max() < 1e-5

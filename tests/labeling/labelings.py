@@ -56,7 +56,7 @@ def label_settings(folder, **changes):
     values = {
         "labeled": str(folder / "train.csv"), "validation": str(folder / "val.csv"), "pool": "pool",
         "target": "y", "id": "key", "source": None, "remedies": True, "combine": "average",
-        "features": "linear", "group_edges": [],
+        "features": "linear", "group_edges": [], "export": [],
         "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
         "text": [], "pair": [], "encoder": "auto", "max_length": 128,
         "missing": [], "units": [], "audit": False, "budget": 1,

@@ -1,0 +1,1 @@
+"""Predictions and doubts in the forms of the programs where people work; a file per form."""
