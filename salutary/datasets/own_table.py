@@ -122,7 +122,7 @@ class OwnTable:
         main.check(fixed)
         group = self._group_column(files)
         parts = {"train": main.read_all_but([each for each in self.ignore if each != self.group])}
-        lists = (self.numeric, self.categorical, self.ignore)
+        lists = map(main.vectors.expanded, (self.numeric, self.categorical, self.ignore))
         unused = fixed if self.group_is_feature and not group & set(self.ignore) else [*fixed, *group]
         features = parts["train"].drop(columns=unused, errors="ignore")
         schema = Schema.of(features, main.path, *lists, main.reading, main.unusable)

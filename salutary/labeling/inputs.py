@@ -121,7 +121,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     schema = Schema.of(
         frame.drop(columns=[*fixed, *only_groups]),
         labeled.path,
-        **settings.lists,
+        **{name: labeled.vectors.expanded(columns) for name, columns in settings.lists.items()},
         reading=labeled.reading,
         unusable=labeled.unusable,
     )

@@ -33,6 +33,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
+from salutary.system.remote import public
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.texts import to_texts
 from salutary.tables.trusted_types import SPLINES, TRUSTED, untrusted_types
@@ -192,7 +193,7 @@ class Writer:
         result, hidden = self.result, ("protocol", "hydra")
         judged = verdict.facts_of(result.judged) if result.judged else {"handed": None}
         return {
-            "command": {name: value for name, value in self.command.items() if name not in hidden},
+            "command": {name: _shown(value) for name, value in self.command.items() if name not in hidden},
             "output": str(self.settings.path),
             "classes": list(self.inputs.classes.names),
             "counts": self._counts(labels),
@@ -247,5 +248,11 @@ class Writer:
         }
 
 
+def _shown(value: object) -> object:
+    """A setting without what is secret in a URL."""
+    return public(value) if isinstance(value, str) else value
+
+
 def _probabilities(model: LogisticRegression) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda X: model.predict_proba(torch.from_numpy(X)).numpy(force=True)
+    """A pool that is mapped cannot be written to, which torch warns of: its rows are copied."""
+    return lambda X: model.predict_proba(torch.from_numpy(np.require(X, requirements="W"))).numpy(force=True)

@@ -31,7 +31,8 @@ class SalutarySoft(Strategy[ConvexModel]):
 
     p and I being the prediction and the influence at the labelled rows' model. They join the labelled rows
     with their q: the model is fitted to the distributions, and the next round's path starts from it. (What
-    one path over the whole sample makes are the remedies ``salutary_soft_early`` and its like.)
+    one path over the whole sample makes are the remedies ``salutary_soft_early`` and its like.) Their
+    ``influence`` is that sum times their weight: what they are predicted to change, over labels by prediction.
 
     ``weight``: of the sample on the path, all its rows together, relative to all labelled rows together.
     ``point_weight``: of each point that a round adds, where a row that was labelled from the start weighs 1.
@@ -78,7 +79,8 @@ class SalutarySoft(Strategy[ConvexModel]):
         promise = ((q - labels.start.q) * labels.influence(labels.start)).sum(1)
         best = np.argsort(-promise, kind="stable")[:budget]
         indices, q_best, influence = (torch.from_numpy(each[best]) for each in (rows, q, promise))
-        return Proposal(indices, influence=influence, distributions=q_best, weight=float(self.point_weight))
+        weight = float(self.point_weight)
+        return Proposal(indices, influence=weight * influence, distributions=q_best, weight=weight)
 
     def n_sampled(self, budget: int) -> int:
         return max(self.pool_rows, budget)

@@ -22,8 +22,26 @@ VERSION = ("ETag", "etag", "LastModified", "last_modified", "mtime", "md5Hash", 
 TABLES = (".parquet", ".parq", ".pq")
 
 
+# Protocols of files here, which are files like any other.
+LOCAL = ("file", "local")
+
+
 def is_remote(name: str) -> bool:
-    return bool(REMOTE.match(name))
+    return bool(REMOTE.match(name)) and name.partition("://")[0].lower() not in LOCAL
+
+
+def without_protocol(name: str) -> str:
+    """The path of file:///data/pool.csv and the like; other names as they are."""
+    return name if is_remote(name) or not REMOTE.match(name) else name.partition("://")[2]
+
+
+def public(name: str) -> str:
+    """A URL without user, password and query, where signatures and keys stand; other names as they are."""
+    if not is_remote(name):
+        return name
+    protocol, _, rest = name.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{protocol}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 @functools.cache
@@ -61,6 +79,8 @@ def _folder(system: Any, path: str, folder: Path) -> Path:
         if old.is_file() and old.relative_to(kept).as_posix() not in names.values():
             old.unlink()
     for name, below in names.items():
+        if not (kept / below).resolve().is_relative_to(kept.resolve()):
+            raise ValueError(f"the name of a file leads out of the folder: {below}")
         _file(system, name, found[name], kept / below)
     kept.mkdir(parents=True, exist_ok=True)
     return kept
@@ -92,8 +112,10 @@ def _name(url: str) -> str:
 
 def _problem(url: str, error: BaseException) -> str:
     """One line on what went wrong."""
-    protocol, cause = url.partition("://")[0], error.__cause__ or error
-    said = " ".join(str(error).split()) or type(error).__name__
+    protocol, cause, secret, url = url.partition("://")[0], error.__cause__ or error, url, public(url)
+    said, of_cause = (
+        " ".join(str(each).replace(secret, url).split()) or type(each).__name__ for each in (error, cause)
+    )
     if isinstance(error, ImportError):
         extra = EXTRAS.get(protocol, "remote")
         return f"{url}: a package is not installed: pip install 'salutary[{extra}]' ({said})"
@@ -105,4 +127,4 @@ def _problem(url: str, error: BaseException) -> str:
     no_answer = isinstance(cause, OSError) and not isinstance(cause, FileNotFoundError)
     if isinstance(error, FileNotFoundError) and status in (None, 404) and not no_answer:
         return f"there is no {url}"
-    return f"{url} cannot be read: {' '.join(str(cause).split()) or said}"
+    return f"{url} cannot be read: {of_cause}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables import table_file
-from salutary.tables.messages import one_line, quoted
+from salutary.tables.messages import one_line, quoted, where
 from salutary.tables.reading import Reading
 from salutary.tables.table_file import TableFile
 from salutary.tables.typed import typed
@@ -81,6 +82,8 @@ class JsonLines(TableFile):
                     column.add(value, line)
                 else:
                     column.others = True
+        if self.n_rows and not met:
+            raise SalutaryError(f"{self.path} has no columns: its objects are empty")
         self.unusable = {key: why for key, column in met.items() if (why := column.unusable())}
         self.vectors = Vectors(
             {key: each.width for key, each in met.items() if each.width and key not in self.unusable}
@@ -104,7 +107,13 @@ class JsonLines(TableFile):
             return typed(values)
         nothing = [None] * len(self.vectors.columns[key])
         lists = [nothing if value is None else value for value in values]
-        return checked(np.array(lists, np.float64), self.path, key, start)
+        try:
+            matrix = np.array(lists, np.float64)
+        except OverflowError:
+            row = next(row for row, each in enumerate(lists) if any(map(_is_beyond, each)))
+            problem = "a number of the vector is larger than 1e308"
+            raise SalutaryError(f"{where(self.path, key, start + row)}: {problem}") from None
+        return checked(matrix, self.path, key, start)
 
     def _rows(self) -> Iterator[tuple[int, dict[str, Any]]]:
         """The number of each line that is not empty, from 1, and its object."""
@@ -134,6 +143,10 @@ class JsonLines(TableFile):
             whole = ", or a file that is one JSON array: write an object a line" if number == 1 else ""
             raise SalutaryError(f"{self.path}, line {number}: it is no JSON object{whole}")
         return found
+
+
+def _is_beyond(number: int | float | None) -> bool:
+    return isinstance(number, int) and abs(number) > sys.float_info.max
 
 
 def _said(error: Exception, line: str) -> str:

@@ -121,7 +121,9 @@ class WithMatrices(TableFile):
         super().__init__(path, table.reading if table else read, name)
         self._table, self._matrices = table, matrices
         names = [NAME if not number else f"{NAME}{number + 1}" for number in range(len(matrices))]
-        self.vectors = Vectors({name: matrix.width for name, matrix in zip(names, matrices, strict=True)})
+        widths = {name: matrix.width for name, matrix in zip(names, matrices, strict=True)}
+        self._beside = Vectors(widths)
+        self.vectors = Vectors(widths | (table.vectors.widths if table else {}))
         self._named = dict(zip(names, matrices, strict=True))
         self.unusable = table.unusable if table else {}
         self._n = (table and table.n_rows) or None
@@ -131,10 +133,10 @@ class WithMatrices(TableFile):
 
     @property
     def columns(self) -> list[str]:
-        return [*(self._table.columns if self._table else []), *self.vectors.expanded(self._named)]
+        return [*(self._table.columns if self._table else []), *self._beside.expanded(self._named)]
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
-        needed = self.vectors.needed(columns)
+        needed = self._beside.needed(columns)
         size, start = rows_of_block(len(columns), table_file.BLOCK_ROWS), 0
         for block in self._blocks([name for name in needed if name not in self._named]):
             for first in range(0, len(block), size):
@@ -144,7 +146,7 @@ class WithMatrices(TableFile):
                 used = [name for name in self._named if name in needed]
                 found: dict[str, pd.Series | np.ndarray] = {str(name): piece[name] for name in piece}
                 found |= {name: self._named[name].rows(rows.start, rows.stop) for name in used}
-                yield self.vectors.frame(columns, found)
+                yield self._beside.frame(columns, found)
                 start = rows.stop
         if start < self._matrices[0].n_rows:
             self._check(start, self._matrices[0], False)

@@ -7,7 +7,8 @@
     people.csv+people.safetensors#text                a tensor of several
     s3://bucket/people.parquet                        a file elsewhere (:mod:`salutary.system.remote`)
 
-A file whose name is the whole text is that file.
+A file whose name is the whole text is that file. In a URL a ``+`` before a matrix's name is written %2B where
+it is none of these.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
-from salutary.system.remote import fetched, is_remote
+from salutary.system.remote import fetched, is_remote, public, without_protocol
 
 WORKBOOKS = (".xlsx", ".xlsm")
 DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb")
@@ -46,7 +47,7 @@ class Place:
     @classmethod
     def of(cls, name: str | Path) -> Place:
         """Raises SalutaryError for a query that is longer than a line."""
-        text = str(name) if is_remote(str(name)) else os.path.expanduser(name)
+        text = str(name) if is_remote(str(name)) else os.path.expanduser(without_protocol(str(name)))
         if os.path.lexists(text):
             return cls(text, text)
         if match := _BESIDE.fullmatch(text):
@@ -81,8 +82,8 @@ class Place:
 
     @property
     def shown(self) -> str:
-        """What messages call the table, without what is beside it."""
-        return self.file if self.part is None else f"{self.file}#{self.part}"
+        """What messages call the table, without what is beside it, and without what is secret in a URL."""
+        return public(self.file) if self.part is None else f"{public(self.file)}#{self.part}"
 
 
 def files_of(name: str | Path) -> list[Path]:

@@ -140,6 +140,11 @@ def _texts(text: list[str], pair: list[str]) -> tuple[tuple[str, ...], ...]:
     """Columns that stand alone, then the pair. Raises SalutaryError for a pair of more or fewer than two."""
     if len(pair) not in (0, 2):
         raise SalutaryError(f"pair must be two columns of texts, such as [premise,hypothesis], not {pair!r}")
+    together = " + ".join(pair)
+    if together in text:
+        raise SalutaryError(
+            f"text: the column {quoted(together)} has the name of what pair={pair} makes: rename it"
+        )
     return (*((column,) for column in text), *([tuple(pair)] if pair else []))
 
 

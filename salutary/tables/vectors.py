@@ -16,9 +16,10 @@ BLOCK_VALUES = 2**22
 
 
 class Vectors:
-    """Names of vectors and their widths; ``columns``: what each of their numbers is called."""
+    """Names of vectors and their ``widths``; ``columns``: what each of their numbers is called."""
 
     def __init__(self, widths: Mapping[str, int]):
+        self.widths = dict(widths)
         self.columns = {name: [f"{name}_{i}" for i in range(width)] for name, width in widths.items()}
         self._places = {
             column: (name, place)

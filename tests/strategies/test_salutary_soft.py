@@ -126,7 +126,7 @@ def test_a_round_starts_from_the_distributions_of_the_ones_before(kind):
     promise = ((step.q - by_copies.start.q) * by_copies.influence(by_copies.start)).sum(1)
     best = np.argsort(-promise)[:6]
     assert second.indices.tolist() == best.tolist()
-    np.testing.assert_allclose(second.influence, promise[best], rtol=1e-5)
+    np.testing.assert_allclose(second.influence, 2.5 * promise[best], rtol=1e-5)
     np.testing.assert_allclose(second.distributions, step.q[best], rtol=1e-4, atol=1e-7)
 
 

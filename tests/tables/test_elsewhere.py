@@ -16,7 +16,7 @@ from salutary.experiments.contents import contents
 from salutary.labeling import cli
 from salutary.system import remote
 from salutary.tables.files import open_table
-from salutary.tables.places import files_of
+from salutary.tables.places import files_of, identity, local_paths
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -235,3 +235,57 @@ def test_s3(bucket, tmp_path):
         open_table("s3://bucket/gone.csv")
     with pytest.raises(SalutaryError, match=r"^there is no s3://no-bucket/gone\.csv$"):
         open_table("s3://no-bucket/gone.csv")
+
+
+@pytest.mark.parametrize("protocol", ["file", "local"])
+def test_a_local_file_by_a_url_is_the_file_itself(tmp_path, monkeypatch, protocol):
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"a": [1.5, 2.5]}).to_csv("my+data.csv", index=False)
+    url = f"{protocol}://{tmp_path}/my+data.csv"
+    assert open_table(url).read()["a"].tolist() == ["1.5", "2.5"]
+    assert identity(url) == identity("my+data.csv")
+    assert local_paths(url) == files_of(url) == [tmp_path / "my+data.csv"]
+
+
+@pytest.mark.parametrize("role", ["validation", "pool"])
+def test_no_file_serves_twice_by_another_name(salutary, tmp_path, monkeypatch, role):
+    monkeypatch.chdir(tmp_path)
+    for name, frame in PARTS.items():
+        frame.to_csv(name, index=False)
+    same = {role: f"file://{tmp_path}/train.csv"}
+    answer = salutary(cli.main, "salutary-label", *with_changes(LABEL, same))
+    assert "no row may serve twice" in str(answer)
+
+
+def test_nothing_is_written_outside_the_copy_of_a_folder(memory, monkeypatch, tmp_path):
+    """As names in a bucket allow."""
+    memory.pipe("/bucket/dir/a.parquet", b"x")
+    whole = type(memory).find
+    bad = "/bucket/dir/../../../../evil.parquet"
+
+    def find(self, path, **settings):
+        return whole(self, path, **settings) | {bad: {"name": bad, "size": 1, "type": "file"}}
+
+    monkeypatch.setattr(type(memory), "find", find)
+    with pytest.raises(SalutaryError, match="leads out of the folder"):
+        remote.fetched("memory://bucket/dir")
+
+
+@pytest.mark.parametrize(
+    "url, shown",
+    [
+        ("https://host/a.csv?sig=TOKEN", "https://host/a.csv"),
+        ("ftp://user:SECRET@host/dir/a.csv", "ftp://host/dir/a.csv"),
+        ("s3://KEY:SECRET@bucket/a.csv", "s3://bucket/a.csv"),
+        ("s3://bucket/a@b.csv", "s3://bucket/a@b.csv"),
+        ("data/a.csv?x", "data/a.csv?x"),
+    ],
+)
+def test_what_is_secret_in_a_url_is_not_shown(url, shown):
+    assert remote.public(url) == shown
+
+
+def test_lines_about_a_url_do_not_show_what_is_secret(server):
+    with pytest.raises(SalutaryError) as raised:
+        open_table(f"{server[1]}/none.csv?sig=TOKEN123")
+    assert "none.csv" in str(raised.value) and "TOKEN123" not in str(raised.value)

@@ -188,3 +188,9 @@ def test_labels_become_numbers():
 def test_labels_that_are_no_classes(values, message):
     with pytest.raises(SalutaryError, match=message):
         classes_of(list(values))
+
+
+def test_a_column_cannot_have_the_name_of_a_pair():
+    frame = pd.DataFrame({"a": ["x y", "z"], "b": ["u", "v w"], "a + b": ["p q", "r"]})
+    with pytest.raises(SalutaryError, match="has the name of what pair="):
+        Schema.of(frame, "f.csv", text=["a + b"], pair=["a", "b"])

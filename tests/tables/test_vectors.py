@@ -208,3 +208,24 @@ def test_names_of_places(tmp_path, monkeypatch):
 )
 def test_orders_of_queries(query, expected):
     assert has_order(query) is expected
+
+
+def test_vectors_of_the_table_are_known_beside_a_matrix(tmp_path):
+    frame = part(0)
+    with_lists(tmp_path / "a.jsonl", frame, embeddings(1), None)
+    np.save(tmp_path / "b.npy", embeddings(2)[:, :2])
+    table = open_table(f"{tmp_path}/a.jsonl+{tmp_path}/b.npy")
+    of_list = [f"embedding_{i}" for i in range(WIDTH)]
+    assert table.vectors.expanded(["embedding"]) == of_list
+
+
+def test_a_number_of_a_list_that_no_float_holds(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"v": [0.5, 1]}\n{"v": [0.5, 1' + "0" * 400 + "]}\n")
+    with pytest.raises(SalutaryError, match="column v, row 2: a number of the vector is larger"):
+        open_table(tmp_path / "a.jsonl").read()
+
+
+def test_lines_without_a_key(tmp_path):
+    (tmp_path / "a.jsonl").write_text("{}\n{}\n")
+    with pytest.raises(SalutaryError, match="has no columns: its objects are empty"):
+        open_table(tmp_path / "a.jsonl")
