@@ -32,7 +32,7 @@ class SalutarySoft(Strategy[ConvexModel]):
     p and I being the prediction and the influence at the labelled rows' model. They join the labelled rows
     with their q: the model is fitted to the distributions, and the next round's path starts from it. (What
     one path over the whole sample makes are the remedies ``salutary_soft_early`` and its like.) Their
-    ``influence`` is that sum times their weight: what they are predicted to change, over labels by prediction.
+    ``influence`` is that sum times their weight: what they change, beyond labels as predicted.
 
     ``weight``: of the sample on the path, all its rows together, relative to all labelled rows together.
     ``point_weight``: of each point that a round adds, where a row that was labelled from the start weighs 1.
