@@ -38,11 +38,11 @@ Settings (name=value):
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
     *("labeled", "validation", "pool", "test", "target", "id", "source", "group", "output", "predictions"),
-    *("combine", "separator", "sheet", "decimal", "thousands", "encoder", "cache_dir"),
+    *("combine", "separator", "sheet", "decimal", "thousands", "encoder", "image_encoder", "cache_dir"),
 )
 
 # Settings that are lists of such texts.
-LISTS = ("numeric", "categorical", "ignore", "text", "pair", "missing", "units", "remedies")
+LISTS = ("numeric", "categorical", "ignore", "text", "pair", "images", "missing", "units", "remedies")
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path
 from salutary.system.rules import Character, Choice, Flag, Needed, Text, Texts, Unless, Whole, Worded, check
 from salutary.tables.feature_maps import AUTO, KINDS
+from salutary.tables.files import is_picture_folder
 from salutary.tables.groups import EDGES
+from salutary.tables.pictures import LABEL, PATH
 from salutary.tables.places import files_of, identity, local_paths, ordered_by, with_sheet
 from salutary.tables.reading import Reading
 
@@ -45,6 +47,9 @@ RULES = {
     "ignore": COLUMNS,
     "text": COLUMNS,
     "pair": COLUMNS,
+    "images": COLUMNS,
+    "image_encoder": Text("efficientnet_lite0, or a folder or Hub name of a model"),
+    "skip_bad": Flag(),
     "encoder": Text("auto, minilm, tfidf, or a folder or Hub name of a model"),
     "max_length": Whole(8),
     "cache_dir": Unless(None, Text("a folder")),
@@ -75,6 +80,9 @@ class LabelSettings:
     ignore: list[str]
     text: list[str]
     pair: list[str]
+    images: list[str]
+    image_encoder: str
+    skip_bad: bool
     encoder: str
     max_length: int
     cache_dir: str | None
@@ -105,7 +113,7 @@ class LabelSettings:
     def of(cls, config: dict) -> LabelSettings:
         """Raises SalutaryError for a setting that is missing or makes no sense."""
         values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
-        settings = cls(**values)
+        settings = cls(**_with_pictures(values))
         settings.check()
         return settings
 
@@ -172,7 +180,7 @@ class LabelSettings:
     @property
     def lists(self) -> dict[str, list[str]]:
         """The columns whose values are said to be of a kind, by setting."""
-        texts = {"text": self.text, "pair": self.pair}
+        texts = {"text": self.text, "pair": self.pair, "images": self.images}
         return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore, **texts}
 
     @property
@@ -232,6 +240,19 @@ class LabelSettings:
     def partial(self) -> Path:
         """What an interrupted labelling leaves behind, to go on with."""
         return self.path.with_suffix(".partial")
+
+
+def _with_pictures(values: dict[str, Any]) -> dict[str, Any]:
+    """A single column of pictures as a list; and of a folder of pictures its columns, unless they are
+    named.
+    """
+    images, labeled = values["images"], values["labeled"]
+    if isinstance(images, str):
+        return values | {"images": [images]}
+    if images or not isinstance(labeled, str) or not is_picture_folder(labeled):
+        return values
+    named = {"target": LABEL, "id": PATH}
+    return values | {"images": [PATH]} | {name: values[name] or each for name, each in named.items()}
 
 
 def _overlap(first: Path, second: Path) -> bool:
