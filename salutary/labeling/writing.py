@@ -219,4 +219,4 @@ class Writer:
 
 
 def _probabilities(model: LogisticRegression) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda X: model.predict_proba(torch.from_numpy(X)).numpy(force=True)
+    return lambda X: model.predict_proba(torch.tensor(X)).numpy(force=True)

@@ -76,7 +76,7 @@ def spoilt(folder, kind, monkeypatch):
 
 
 KINDS = {
-    "cut": "truncated|broken", "text": "of no format that Pillow knows", "empty": "of no format that Pillow knows",
+    "cut": "truncated|broken", "text": "no format that Pillow knows", "empty": "no format that Pillow knows",
     "gone": "there is no such file", "large": "too many pixels, more than 1,599", "bomb": "too many pixels",
     "real numbers": "its pixels are real numbers",
 }  # fmt: skip
@@ -114,7 +114,9 @@ def test_a_flat_folder_has_no_labels(tmp_path):
     write_folder(tmp_path, 4, seed=0, flat=True)
     table = open_table(tmp_path)
     assert table.columns == ["path"] and len(table.read()) == 4
-    with pytest.raises(SalutaryError, match=r"000\.png is in no folder; pictures with labels are in one named"):
+    with pytest.raises(
+        SalutaryError, match=r"000\.png is in no folder; pictures with labels are in one named"
+    ):
         table.read(["path", "label"])
 
 
