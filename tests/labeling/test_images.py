@@ -308,3 +308,23 @@ def test_a_full_page_shows_paths(tmp_path):
     assert isinstance(first, Thumbnail) and first.uri.startswith("data:image/jpeg;base64,")
     first.room.left = 10
     assert second.uri is None and gone.uri is None and str(second) == "a.png"
+
+
+def test_the_pooler_of_a_network_that_has_one(folders, tiny_vit, tmp_path):
+    """Of a ResNet, whose pooler is the mean over the last map."""
+    import torch
+    from transformers import AutoModel, ResNetConfig, ResNetModel
+
+    folder, paths = tmp_path / "resnet", sorted(map(str, (folders / "train" / "red").iterdir()))
+    config = ResNetConfig(embedding_size=4, hidden_sizes=[4, 6], depths=[1, 1], layer_type="basic")
+    with torch.random.fork_rng():
+        ResNetModel(config).save_pretrained(folder)
+    shutil.copy(tiny_vit / "preprocessor_config.json", folder)
+    found = FrozenImages(frozen(str(folder)), "resnet").encode("path", paths)
+    encoder = HuggingFaceVision(str(folder))
+    encoder.load("cpu")
+    pictures = [Image.open(path) for path in paths]
+    pixels = encoder._processor(images=pictures, return_tensors="pt")["pixel_values"]
+    hidden = AutoModel.from_pretrained(folder).eval()(pixel_values=pixels).last_hidden_state
+    assert found.shape == (10, 6)
+    np.testing.assert_allclose(found, hidden.mean((2, 3)).detach().numpy(), atol=1e-5)
