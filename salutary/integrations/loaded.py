@@ -1,4 +1,4 @@
-"""Saved models with the encoders of their texts."""
+"""Saved models with the encoders of their texts and pictures."""
 
 from __future__ import annotations
 
@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from salutary.tables import saved_model
+from salutary.tables.picture_features import ImageEncoder
 from salutary.tables.saved_model import SavedModel
 from salutary.tables.text_features import TextEncoder
 
 
-def load_model(path: str | Path, trusted: Sequence[str] = (), encoder: str | None = None) -> SavedModel:
+def load_model(
+    path: str | Path,
+    trusted: Sequence[str] = (),
+    encoder: str | None = None,
+    image_encoder: str | None = None,
+) -> SavedModel:
     """The model in ``model.skops``, or in the folder that ``salutary-label`` has written.
 
     Nothing but arrays and estimators of scikit-learn is loaded, and no pickle; further types, of a model that
@@ -20,9 +26,11 @@ def load_model(path: str | Path, trusted: Sequence[str] = (), encoder: str | Non
     file that was made for it can crash the process; skops leaves them untrusted on purpose.
 
     A model that reads texts holds its encoder if that is ``tfidf``, and else the name and checksum of a
-    network, which has to be here; ``encoder``: the folder, or the name on the Hugging Face Hub, if it is
-    elsewhere now. Raises SalutaryError for a file that is not there, is damaged, holds anything else or is no
-    model of ``salutary-label``, and for an encoder that is not here or has other weights.
+    network, which has to be here; ``encoder``: the folder, or the name on the Hugging Face Hub, if it
+    is elsewhere now. ``image_encoder``: the same of pictures; paths in rows in memory are relative to
+    the working directory, those in a file to its folder. Raises SalutaryError for a file that is not
+    there, is damaged, holds anything else or is no model of ``salutary-label``, and for an encoder that
+    is not here or has other weights.
     """
 
     def encoder_of(noted: Mapping[str, Any]) -> TextEncoder:
@@ -30,4 +38,9 @@ def load_model(path: str | Path, trusted: Sequence[str] = (), encoder: str | Non
 
         return encoder_of(noted, encoder)
 
-    return saved_model.load_model(path, trusted, encoder_of)
+    def image_encoder_of(noted: Mapping[str, Any]) -> ImageEncoder:
+        from salutary.encoders.image_columns import encoder_of
+
+        return encoder_of(noted, image_encoder)
+
+    return saved_model.load_model(path, trusted, encoder_of, image_encoder_of)

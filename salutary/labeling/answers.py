@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.labeling import images
 from salutary.labeling.settings import LabelSettings
 from salutary.tables.files import TableFile, open_table
 from salutary.tables.labels import Classes
@@ -32,7 +33,7 @@ def with_answers(
     if path is None:
         return frame, np.empty(0, np.int64)
     read = settings.separator, settings.reading
-    answers, pool = open_table(path, *read), open_table(settings.files["pool"], *read)
+    answers, pool = open_table(path, *read), images.opened("pool", settings)
     name = settings.id or "row"
     filled = answers.read([name, settings.target])
     filled = filled[~is_missing(filled[settings.target])]

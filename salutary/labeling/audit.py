@@ -18,6 +18,7 @@ from salutary.labeling.exports import cleanlab
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
+from salutary.labeling.thumbnails import with_thumbnails
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
@@ -44,14 +45,17 @@ def audit_labels(
     seen = (validation.X, validation.y)
     model.tune(labeled.X, labeled.y, stream(settings.seed, "model"), seen)
     table = audit(labeled, validation, model, inputs.classes, settings.seed, inputs.sources)
+    raw = _raw_rows(inputs, table["row"].to_numpy(np.int64))
     if inputs.labeled.ids is not None:
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
+    assert inputs.labeled.table is not None
+    table["row"] = inputs.labeled.table.numbers(table["row"].to_numpy(np.int64))
     named = {"labeled": settings.labeled, "validation": settings.validation, "target": settings.target}
     facts = named | _facts(inputs, table) | {"l2": model.l2_, "versions": outputs.versions(*PACKAGES)}
     with outputs.locked(settings.path):
         with whole_folder(settings.folder) as folder:
             write_atomic(folder / "facts.json", outputs.as_json(facts))
-            write_atomic(folder / "audit.html", page.audit_page(facts, table).encode())
+            write_atomic(folder / "audit.html", page.audit_page(facts, table, raw).encode())
             if "cleanlab" in settings.exports:
                 cleanlab.write(folder, cleanlab.of_audit(table, settings.id))
         outputs.write_table(settings.path, table)
@@ -121,6 +125,16 @@ def _unseen(inputs: Inputs, target: str) -> list[str]:
     return [f"{where(inputs.validation.path, target)}: {why}"] if names else []
 
 
+def _raw_rows(inputs: Inputs, places: np.ndarray) -> pd.DataFrame:
+    """Pictures and texts of the labelled rows at these places, as the page shows them."""
+    schema, table = inputs.features.schema, inputs.labeled.table
+    assert table is not None
+    columns = [*schema.images, *schema.text]
+    frame = table.read(columns) if columns else pd.DataFrame(index=range(len(places)))
+    shown = frame.iloc[places].reset_index(drop=True)
+    return with_thumbnails(shown, schema.images, table.folder)
+
+
 def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
     return {
         "n_labeled": len(table),
@@ -132,4 +146,9 @@ def _facts(inputs: Inputs, table: pd.DataFrame) -> dict:
         "sources": by_source(table).to_dict("records") if "source" in table else [],
         "map": inputs.mapping.facts(),
         "columns": {**outputs.columns(inputs.features.schema), "findings": inputs.findings},
+        "skipped": {
+            name: part.table.skipped
+            for name, part in inputs.parts.items()
+            if part.table and part.table.skipped
+        },
     }

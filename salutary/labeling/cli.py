@@ -38,11 +38,14 @@ Settings (name=value):
 # Settings whose value is taken as it is, whatever Hydra would make of it.
 TEXTS = (
     *("labeled", "validation", "pool", "test", "answers", "target", "id", "source", "group", "output"),
-    *("predictions", "combine", "separator", "sheet", "decimal", "thousands", "encoder", "cache_dir"),
+    *("predictions", "combine", "separator", "sheet", "decimal", "thousands"),
+    *("encoder", "image_encoder", "cache_dir"),
 )
 
 # Settings that are lists of such texts.
-LISTS = ("numeric", "categorical", "ignore", "text", "pair", "missing", "units", "remedies", "export")
+LISTS = (
+    *("numeric", "categorical", "ignore", "text", "pair", "images", "missing", "units", "remedies", "export"),
+)
 
 
 def main() -> None:

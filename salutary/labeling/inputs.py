@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.labeling import texts
+from salutary.labeling import images, texts
 from salutary.labeling.answers import with_answers
 from salutary.labeling.mapping import LINEAR_MAPPING, Mapping
 from salutary.labeling.settings import LabelSettings
@@ -19,7 +19,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
 from salutary.system.device import Device
 from salutary.tables.features import Features
-from salutary.tables.files import TableFile, open_table
+from salutary.tables.files import TableFile
 from salutary.tables.findings import (
     Findings,
     class_findings,
@@ -46,13 +46,14 @@ KINDS = ("influence", "probability", "soft_label")
 
 @dataclass(frozen=True)
 class LabelledFile:
-    """Rows with labels: features and classes, and ids as text (n,), None without ``id``. ``n_answers``: so
-    many of the last are of the pool.
+    """Rows with labels: features and classes, and ids as text (n,), None without ``id``; ``table``: they are
+    in. ``n_answers``: so many of the last are of the pool.
     """
 
     rows: Rows
     ids: np.ndarray | None
     path: str | Path
+    table: TableFile | None = None
     n_answers: int = 0
 
     @property
@@ -104,11 +105,17 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
 
     Raises SalutaryError, naming file, column and row, for whatever is wrong in them.
     """
-    files = {name: path for name, path in settings.files.items() if name not in ("pool", "answers")}
-    tables = {name: open_table(path, settings.separator, settings.reading) for name, path in files.items()}
-    labeled = tables["labeled"]
-    require_apart(settings.fixed, settings.lists)
-    encoder = None
+    tables = {
+        name: images.opened(name, settings) for name in settings.files if name not in ("pool", "answers")
+    }
+    labeled, pictures = tables["labeled"], settings.images
+    apart = {
+        name: column for name, column in settings.fixed.items() if name != "id" or column not in pictures
+    }
+    require_apart(apart, settings.lists)
+    encoder = image_encoder = None
+    if pictures:
+        image_encoder = images.encoder_of(settings.image_encoder, settings.cache_dir, device)
     if settings.text or settings.pair:
         encoder = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
     fixed = [column for column in settings.fixed.values() if column]
@@ -119,15 +126,16 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     _check_id_name(settings.id, classes)
     only_groups = {settings.group} & {*settings.ignore} & {*frame.columns}
     schema = Schema.of(
-        frame.drop(columns=[*fixed, *only_groups]),
+        frame.drop(columns=[*({*fixed} - {*pictures}), *only_groups]),
         labeled.path,
         **{name: labeled.vectors.expanded(columns) for name, columns in settings.lists.items()},
         reading=labeled.reading,
         unusable=labeled.unusable,
     )
-    features = Features.fit(schema, schema.convert(frame, labeled.path, labeled.reading), encoder)
+    converted = schema.convert(frame, labeled.path, labeled.reading, labeled.folder)
+    features = Features.fit(schema, converted, encoder, image_encoder)
     reader = _Reader(settings.target, settings.id, classes, features, device)
-    everywhere = [*schema.used, *(column for column in fixed if column != settings.source)]
+    everywhere = [*schema.used, *(c for c in fixed if c not in (settings.source, *schema.images))]
     everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
     frames = {name: frame if table is labeled else table.read(everywhere) for name, table in tables.items()}
     groups = _groups(frames, settings.group, settings.group_edges, settings.reading)
@@ -140,6 +148,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     findings += text_findings(frame, schema, labeled.path, texts.chosen(settings.encoder))
     findings += reader.findings
     findings += [*texts.findings(features, settings.encoder), *texts.pace(features.encoder)]
+    findings += [*images.findings(features), *images.pace(features)]
     sources = None
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
@@ -149,7 +158,8 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     names = groups.names if groups else ()
     inputs = Inputs(features, classes, *roles, findings, sources, names, answered=answered)
     _check_classes(inputs, settings.target)
-    _check_apart(inputs, settings.id)
+    if settings.id not in pictures:  # which are relative to each file's folder
+        _check_apart(inputs, settings.id)
     return inputs
 
 
@@ -168,14 +178,14 @@ class _Reader:
         """Raises SalutaryError, naming the row, for a label, an id or a number that is none."""
         path, features = table.path, self.features.fresh()
         y = self.classes.encode(frame[self.target], path)
-        converted = features.schema.convert(frame, path, table.reading)
+        converted = features.schema.convert(frame, path, table.reading, table.folder)
         X = features.transform(converted, path)
         ids = checked_ids(frame[self.id], path) if self.id else None
         self._note(frame, converted, features, table)
         self.features.unseen.update(features.unseen)
         numbers = None if groups is None else self.device.labels(groups)
         rows = Rows(self.device.features(X).double(), self.device.labels(y), numbers)
-        return LabelledFile(rows, ids, path)
+        return LabelledFile(rows, ids, path, table)
 
     def _note(
         self, frame: pd.DataFrame, converted: pd.DataFrame, features: Features, table: TableFile
@@ -183,7 +193,7 @@ class _Reader:
         found = Findings(table.path, table.reading)
         found.add(frame, converted, features.schema)
         self.findings.extend(class_findings(frame[self.target], table.path, table.reading))
-        self.findings.extend([*found.lines(), *features.findings(table.path)])
+        self.findings.extend([*found.lines(), *features.findings(table.path), *images.skipped(table)])
 
 
 @dataclass(frozen=True)

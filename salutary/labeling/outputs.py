@@ -25,7 +25,7 @@ from salutary.system.files import write_atomic
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
 from salutary.tables.reading import Reading
-from salutary.tables.saved_model import MAP, note_reading, note_texts
+from salutary.tables.saved_model import MAP, note_encoders, note_reading
 from salutary.tables.schema import Schema
 from salutary.tables.votes import single_threaded
 
@@ -115,7 +115,7 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
     steps = [("features", features.transformer), *between, ("model", single_threaded(estimator))]
     pipeline = Pipeline(steps)
     note_reading(pipeline, separator, reading)
-    note_texts(pipeline, features)
+    note_encoders(pipeline, features)
     is_linear = isinstance(estimator, linear_model.LogisticRegression)
     compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh
     return skops.io.dumps(pipeline, compression=compression)
@@ -173,6 +173,7 @@ def columns(schema: Schema) -> dict:
         "numeric": list(schema.numeric),
         "categorical": list(schema.categorical),
         "text": [" + ".join(columns) for columns in schema.texts],
+        "images": list(schema.images),
         "left_out": schema.left_out,
     }
 

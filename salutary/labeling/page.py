@@ -9,12 +9,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from salutary.labeling.audit_scores import LIKELY
 from salutary.labeling.comparison import NAMES
 from salutary.labeling.pictures import curves_figure, tradeoff_figure
+from salutary.labeling.thumbnails import Thumbnail
 from salutary.system.pictures import data_uri, small_png
 from salutary.tables.groups import NO_GROUP, range_numbers
 from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
 SHOWN = 20
+# Pictures of a label that are shown beside the tables, and of all labels together.
+GALLERY = 300
 # Of a text that is shown, so many characters.
 LONGEST = 300
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
@@ -41,7 +44,22 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         tables=_remedies(facts) if facts["handed"] else {},
         tradeoff=_tradeoff(facts),
         what=what_falls(facts),
+        gallery=_gallery(labels, raw),
     )
+
+
+def _gallery(labels: pd.DataFrame, raw: pd.DataFrame) -> dict[str, list[Thumbnail]]:
+    """The pictures that were labelled, those of the largest influence first, by label."""
+    is_picture = [bool(len(raw)) and isinstance(raw[name].iloc[0], Thumbnail) for name in raw]
+    if not any(is_picture):
+        return {}
+    column = raw.iloc[:, is_picture.index(True)]
+    best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:GALLERY]
+    found: dict[str, list[Thumbnail]] = {}
+    for row in best:
+        if column[row].uri:
+            found.setdefault(as_text(labels["label"][row]), []).append(column[row])
+    return dict(sorted(found.items()))
 
 
 def page_without_pool(facts: dict) -> str:
@@ -127,11 +145,15 @@ def _model(each: dict, falls: str, objective: dict | None) -> dict:
     return row | {"weight": f"{each['weight']:.0%}"}
 
 
-def audit_page(facts: dict, table: pd.DataFrame) -> str:
-    """The page of ``audit=true``: the labels that are likely wrong, the rows that hurt, and the sources."""
+def audit_page(facts: dict, table: pd.DataFrame, raw: pd.DataFrame) -> str:
+    """The page of ``audit=true``: the labels that are likely wrong, the rows that hurt, and the sources.
+
+    ``raw``: texts and pictures of the rows of ``table``, which are shown beside them.
+    """
     wrong = table[table["wrong_probability"] > LIKELY]
     harmful = table[table["harm"] > 0].sort_values("harm", ascending=False, kind="stable")
-    parts = {"wrong": wrong[:SHOWN], "harmful": harmful[:SHOWN], "sources": pd.DataFrame(facts["sources"])}
+    shown = {"wrong": _beside(wrong[:SHOWN], raw), "harmful": _beside(harmful[:SHOWN], raw)}
+    parts = shown | {"sources": pd.DataFrame(facts["sources"])}
     return render("audit.html", facts=facts, **{name: as_table(part) for name, part in parts.items()})
 
 
@@ -150,7 +172,9 @@ def as_table(frame: pd.DataFrame) -> dict:
     return {"columns": columns, "rows": [list(row) for row in zip(*cells, strict=True)]}
 
 
-def _cell(value: object) -> str:
+def _cell(value: object) -> str | Thumbnail:
+    if isinstance(value, Thumbnail):
+        return value
     text = as_text(value)
     text = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
     return f"{value:.4g}" if text and isinstance(value, (float, np.floating)) else text
@@ -161,8 +185,15 @@ def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
     hidden = [name for name in map(str, labels.columns) if name.startswith("influence_")]
     best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:SHOWN]
     given = labels.loc[best].drop(columns=[*hidden, "rank"])
-    beside = raw.loc[best].rename(columns=lambda name: f"{name} " if name in given else name)
-    return as_table(pd.concat([given, beside], axis=1)) if len(best) else {"columns": [], "rows": []}
+    return as_table(_beside(given, raw)) if len(best) else {"columns": [], "rows": []}
+
+
+def _beside(given: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
+    """Columns as they stand in the file beside those of the labels; of the same names, with a space
+    behind.
+    """
+    shown = raw.loc[given.index].rename(columns=lambda name: f"{name} " if name in given else name)
+    return pd.concat([given, shown], axis=1)
 
 
 def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
@@ -175,8 +206,7 @@ def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
         given.insert(0, f"{group} ", ranges(shown[group], edges, facts["groups"]) if edges else shown[group])
         shown = shown if edges else shown.drop(columns=group)
     order = [f"{group} "] if group in raw else []
-    shown = shown.rename(columns=lambda name: f"{name} " if name in given else name)
-    together = pd.concat([given, shown], axis=1)
+    together = _beside(given, shown)
     return as_table(together.sort_values([*order, "influence"], ascending=[*([True] * len(order)), False]))
 
 

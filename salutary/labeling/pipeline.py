@@ -11,7 +11,7 @@ import numpy as np
 
 from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
-from salutary.labeling import outputs, terminal
+from salutary.labeling import images, outputs, terminal
 from salutary.labeling.aim import Aim
 from salutary.labeling.asking import LOOKED_AT, Questions
 from salutary.labeling.asking import questions as ask
@@ -34,7 +34,7 @@ from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar
 from salutary.system.seeding import stream
-from salutary.tables.files import check_columns, open_table
+from salutary.tables.files import check_columns
 
 NO_POOL = "there is no pool"
 
@@ -58,8 +58,7 @@ def label_pool(
     if "datasets" in settings.exports:
         outputs.require_pyarrow()
     remedying = Remedying.of(settings, bases, aim)
-    files, read = settings.files, (settings.separator, settings.reading)
-    table = open_table(files["pool"], *read) if "pool" in files else None
+    table = images.opened("pool", settings) if "pool" in settings.files else None
     inputs = read_inputs(settings, device)
     model = model_of(len(inputs.classes.names))
     remedying = replace(remedying, aim=aim.resolved(inputs.classes.names, inputs.validation.rows))
@@ -70,9 +69,8 @@ def label_pool(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
     with outputs.locked(settings.path):
-        encoder = inputs.features.encoder
-        made_by = {"encoder_is": encoder.about} if encoder else {}
-        state = State(settings.partial, command | made_by, settings.chosen_by)
+        made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
+        state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.labeling import texts
+from salutary.labeling import images, texts
 from salutary.labeling.inputs import Inputs
 from salutary.system.files import write_atomic
 from salutary.system.progress import counting_bar
@@ -214,15 +214,15 @@ def _write(
     table: TableFile, inputs: Inputs, id_column: str | None, matrix: Path, facts: Path, progress: bool
 ) -> None:
     schema = inputs.features.schema
-    columns = [*schema.used, *([id_column] if id_column else [])]
+    columns = [*dict.fromkeys([*schema.used, *([id_column] if id_column else [])])]
     table.check(columns)
     features, found = inputs.features.fresh(), Findings(table.path, table.reading)
     width, n, hashes = features.n_features, 0, []
-    doing, unit = ("encoding the pool", "rows") if schema.texts else ("reading the pool", "")
+    doing, unit = ("encoding the pool", "rows") if schema.texts or schema.images else ("reading the pool", "")
     with matrix.open("wb") as file, counting_bar(doing, table.n_rows, progress, unit) as advance:
         _write_header(file, 0, width)
         for block in texts.pieces(table.blocks(columns), features):
-            converted = schema.convert(block, table.path, table.reading)
+            converted = schema.convert(block, table.path, table.reading, table.folder)
             file.write(features.transform(converted, table.path, np.float32).data)
             found.add(block, converted, schema)
             if id_column:
@@ -237,7 +237,8 @@ def _write(
         os.fsync(file.fileno())
     if id_column:
         _check_ids(np.concatenate(hashes), table, inputs, id_column)
-    findings = [*found.lines(), *features.findings(table.path), *texts.pace(features.encoder)]
+    findings = [*found.lines(), *features.findings(table.path), *images.skipped(table)]
+    findings += [*texts.pace(features.encoder), *images.pace(features)]
     about = {"rows": n, "unseen": dict(features.unseen), "findings": findings}
     write_atomic(facts, json.dumps(about).encode())
 
@@ -260,17 +261,17 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
     """Raises SalutaryError for an id that is there twice, or also in another file."""
     ascending = np.sort(hashes)
     if (ascending[1:] == ascending[:-1]).any():
-        row = _first_twice(hashes)
+        row = int(table.numbers(np.array([_first_twice(hashes)]))[0])
         problem = f"the id {quoted(_id(table, id_column, row))} is there twice"
         raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
     for part in inputs.parts.values():
-        if part.ids is None:
+        if part.ids is None or id_column in inputs.features.schema.images:
             continue
         ids = pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
         twice = ids[ascending[places] == ids]
         if len(twice):
-            row = int(np.isin(hashes, twice).argmax())
+            row = int(table.numbers(np.flatnonzero(np.isin(hashes, twice)))[0])
             problem = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
             raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
 

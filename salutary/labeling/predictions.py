@@ -76,7 +76,8 @@ def _names(table: TableFile | None, id_column: str | None, n_rows: int, n: int) 
     """What rows are called, a column, in groups of ``n``: as in :func:`_in_groups`."""
     if table is None or id_column is None:
         starts = range(0, n_rows, n)
-        return (pd.DataFrame({"row": np.arange(start, min(start + n, n_rows))}) for start in starts)
+        places = (np.arange(start, min(start + n, n_rows)) for start in starts)
+        return (pd.DataFrame({"row": table.numbers(each) if table else each}) for each in places)
     blocks = (_ids(block[id_column]).to_numpy() for block in table.blocks([id_column]))
     return (pd.DataFrame({id_column: group}) for group in _in_groups(blocks, n))
 

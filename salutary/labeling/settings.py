@@ -24,7 +24,9 @@ from salutary.system.rules import (
     check,
 )
 from salutary.tables.feature_maps import AUTO, KINDS
+from salutary.tables.files import is_picture_folder
 from salutary.tables.groups import EDGES
+from salutary.tables.pictures import LABEL, PATH
 from salutary.tables.places import files_of, identity, local_paths, ordered_by, with_sheet
 from salutary.tables.reading import Reading
 
@@ -62,6 +64,9 @@ RULES = {
     "ignore": COLUMNS,
     "text": COLUMNS,
     "pair": COLUMNS,
+    "images": COLUMNS,
+    "image_encoder": Text("efficientnet_lite0, or a folder or Hub name of a model"),
+    "skip_bad": Flag(),
     "encoder": Text("auto, minilm, tfidf, or a folder or Hub name of a model"),
     "max_length": Whole(8),
     "cache_dir": Unless(None, Text("a folder")),
@@ -92,6 +97,9 @@ class LabelSettings:
     ignore: list[str]
     text: list[str]
     pair: list[str]
+    images: list[str]
+    image_encoder: str
+    skip_bad: bool
     encoder: str
     max_length: int
     cache_dir: str | None
@@ -125,7 +133,7 @@ class LabelSettings:
     def of(cls, config: dict) -> LabelSettings:
         """Raises SalutaryError for a setting that is missing or makes no sense."""
         values: dict[str, Any] = {field.name: config.get(field.name) for field in fields(cls)}
-        settings = cls(**values)
+        settings = cls(**_with_pictures(values))
         settings.check()
         return settings
 
@@ -184,6 +192,9 @@ class LabelSettings:
                 raise SalutaryError(f"{name}={getattr(self, name)} is about rows of a pool: {why}")
         if self.ask is not None and not self.remedies:
             raise SalutaryError(f"ask={self.ask} is for the model that is handed over: set remedies=true")
+        beside = [name for name in ("ask", "answers", "export") if getattr(self, name)]
+        if beside and self.skip_bad:
+            raise SalutaryError(f"{beside[0]} needs the rows of all pictures: set skip_bad=false")
         check_exports(self.exports, self.audit, self.pool is not None)
 
     @property
@@ -207,7 +218,7 @@ class LabelSettings:
     @property
     def lists(self) -> dict[str, list[str]]:
         """The columns whose values are said to be of a kind, by setting."""
-        texts = {"text": self.text, "pair": self.pair}
+        texts = {"text": self.text, "pair": self.pair, "images": self.images}
         return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore, **texts}
 
     @property
@@ -268,6 +279,19 @@ class LabelSettings:
     def partial(self) -> Path:
         """What an interrupted labelling leaves behind, to go on with."""
         return self.path.with_suffix(".partial")
+
+
+def _with_pictures(values: dict[str, Any]) -> dict[str, Any]:
+    """A single column of pictures as a list; and of a folder of pictures its columns, unless they are
+    named.
+    """
+    images, labeled = values["images"], values["labeled"]
+    if isinstance(images, str):
+        return values | {"images": [images]}
+    if images or not isinstance(labeled, str) or not is_picture_folder(labeled):
+        return values
+    named = {"target": LABEL, "id": PATH}
+    return values | {"images": [PATH]} | {name: values[name] or each for name, each in named.items()}
 
 
 def _overlap(first: Path, second: Path) -> bool:

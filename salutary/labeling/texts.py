@@ -49,9 +49,9 @@ def findings(features: Features, asked: str) -> list[str]:
 
 
 def pieces(blocks: Iterator[pd.DataFrame], features: Features) -> Iterator[pd.DataFrame]:
-    """The blocks as they are, or smaller ones of texts: what an interruption loses at most."""
+    """The blocks as they are, or smaller ones of texts and pictures: what an interruption loses at most."""
     for block in blocks:
-        n = CHUNK if features.encoder else len(block)
+        n = CHUNK if features.encoder or features.image_encoder else len(block)
         yield from (block.iloc[start : start + n] for start in range(0, len(block), n))
 
 

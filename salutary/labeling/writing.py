@@ -29,12 +29,13 @@ from salutary.labeling.predictions import write_predictions
 from salutary.labeling.remaining import in_file, whole
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
+from salutary.labeling.thumbnails import with_thumbnails
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.remote import public
-from salutary.tables.files import TableFile, open_table
+from salutary.tables.files import TableFile
 from salutary.tables.texts import to_texts
 from salutary.tables.trusted_types import SPLINES, TRUSTED, untrusted_types
 
@@ -61,8 +62,9 @@ class Writer:
         """The folder first, then the predictions, then the table of labels."""
         soft = outputs.has_distributions(self.result.rounds)
         labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes, soft)
-        if self.pool:
-            labels["row"] = in_file(self.pool.matrix, labels["row"].to_numpy())
+        if self.pool and self.table is not None:
+            places = in_file(self.pool.matrix, labels["row"].to_numpy(np.int64))
+            labels["row"] = self.table.numbers(places)
         raw = self._raw_rows(labels)
         if self.settings.id:
             labels.insert(0, self.settings.id, raw[self.settings.id].to_numpy() if len(raw) else [])
@@ -82,10 +84,8 @@ class Writer:
         path = self.settings.predicted
         if path is None or self.pool is None:
             return
-        id_column = self.settings.id
-        table, pool = self.table if id_column else None, whole(self.pool.matrix)
-        classes = self.inputs.classes
-        write_predictions(path, table, id_column, pool, self._handed, classes, progress=True)
+        pool, classes = whole(self.pool.matrix), self.inputs.classes
+        write_predictions(path, self.table, self.settings.id, pool, self._handed, classes, progress=True)
 
     @property
     def _handed(self) -> Callable[[np.ndarray], np.ndarray]:
@@ -121,9 +121,9 @@ class Writer:
 
     @property
     def _shown(self) -> list[str]:
-        """The columns that the page shows, texts first."""
+        """The columns that the page shows, pictures and texts first."""
         schema = self.inputs.features.schema
-        return [*schema.text, *schema.plain][:SHOWN_COLUMNS]
+        return [*schema.images, *schema.text, *schema.plain][:SHOWN_COLUMNS]
 
     def _truth(self, raw: pd.DataFrame) -> np.ndarray | None:
         """The labels that a pool has after all, as text; nothing but the page looks at them."""
@@ -149,6 +149,8 @@ class Writer:
         columns = [name for name in self._shown if name in raw]
         group = [self.settings.group] if self.settings.group in raw and len(raw) else []
         shown = raw[[*dict.fromkeys([*group, *columns])]].reset_index(drop=True)
+        if self.table is not None:
+            shown = with_thumbnails(shown, self.inputs.features.schema.images, self.table.folder)
         files["curves.csv"] = curves.to_csv(index=False).encode()
         return {**files, "audit.html": page.page(facts, labels, curves, shown).encode()}
 
@@ -182,7 +184,8 @@ class Writer:
     def _cleaned(self, judged: Judged) -> bytes:
         """L as the handed model uses it."""
         part, target = self.inputs.labeled, self.settings.target
-        table = open_table(part.path, self.settings.separator, self.settings.reading)
+        table = part.table
+        assert table is not None
         frame = table.read([name for name in table.columns if name not in table.unusable])
         frame, _ = with_answers(frame, self.settings, table)
         cleaned = cleaned_table(frame, target, self.inputs.classes, *judged.judgement.of_labeled())
@@ -234,6 +237,12 @@ class Writer:
         }
         return {**counts, "assigned": {name: int(assigned.get(name, 0)) for name in names}}
 
+    @property
+    def _tables(self) -> dict[str, TableFile]:
+        """Those there are, by setting."""
+        tables = {name: part.table for name, part in self.inputs.parts.items()} | {"pool": self.table}
+        return {name: table for name, table in tables.items() if table is not None}
+
     def _columns(self) -> dict:
         features, pool = self.inputs.features, self.pool
         unseen = {"validation and test": dict(features.unseen), "pool": pool.unseen if pool else {}}
@@ -242,6 +251,8 @@ class Writer:
             **outputs.columns(features.schema),
             "features": features.n_features,
             "encoder": features.encoder.about if features.encoder else None,
+            "image_encoder": features.image_encoder.about if features.image_encoder else None,
+            "skipped": {name: table.skipped for name, table in self._tables.items() if table.skipped},
             "map": self.inputs.mapping.facts(),
             "unseen_categories": unseen,
             "findings": [*self.inputs.findings, *(pool.findings if pool else ())],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -16,8 +17,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
+from salutary.tables.encoded import IMAGES, TEXTS, encoded_parts, fit_encoder, scale_as_one, widths_of
 from salutary.tables.feature_maps import mapped
 from salutary.tables.messages import as_setting, listed, quoted, where
+from salutary.tables.picture_features import ImageEncoder
 from salutary.tables.schema import Schema
 from salutary.tables.text_features import TextEncoder
 from salutary.tables.texts import LARGEST
@@ -30,13 +33,14 @@ ROUNDING = 1e-10
 # Rows from which on a column of nothing but unseen categories is a mistake; and the share that is told.
 ENOUGH_ROWS = 20
 MANY_UNSEEN = 0.1
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
-def preprocessor(schema: Schema, encoded: Sequence[str] = ()) -> ColumnTransformer:
+def preprocessor(schema: Schema, encoded: Mapping[str, Sequence[str]] = NOTHING) -> ColumnTransformer:
     """Numbers: median for what is missing, and a feature that says so, standardised. Categories: one-hot,
     what is missing being one of its own, rare ones taken together, unseen ones with the rare (or none of
     them), with a warning, since a column that was read another way has nothing but such. ``encoded``: columns
-    that an encoder made of texts, centred and scaled.
+    that encoders made of pictures and texts, by part, centred and scaled.
     """
     numbers = make_pipeline(
         SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True), StandardScaler()
@@ -45,7 +49,7 @@ def preprocessor(schema: Schema, encoded: Sequence[str] = ()) -> ColumnTransform
     filled = SimpleImputer(strategy="constant", fill_value=NO_VALUE, keep_empty_features=True)
     categories = make_pipeline(filled, one_hot)
     parts = [("numbers", numbers, list(schema.numeric)), ("categories", categories, list(schema.categorical))]
-    parts.append(("texts", StandardScaler(), list(encoded)))
+    parts += [(part, StandardScaler(), list(columns)) for part, columns in encoded.items()]
     return ColumnTransformer([part for part in parts if part[2]])
 
 
@@ -53,10 +57,11 @@ def preprocessor(schema: Schema, encoded: Sequence[str] = ()) -> ColumnTransform
 class Features:
     """A fitted preprocessor.
 
-    Of the ``n_rows`` that were transformed so far, by column: ``values``, those with a value; ``unseen``,
-    those with a category that the training rows lack, the first of which is in ``examples``; ``empty``, those
-    with an empty text, and ``first_empty``, the row of the first. ``map``: what puts further features behind
-    them (:mod:`salutary.tables.feature_maps`), which have no names. ``encoder``: of the texts, fitted.
+    Of the ``n_rows`` that were transformed so far, by column: ``values``, those with a value;
+    ``unseen``, those with a category that the training rows lack, the first of which is in
+    ``examples``; ``empty``, those with an empty text, and ``first_empty``, the row of the first.
+    ``map``: what puts further features behind them (:mod:`salutary.tables.feature_maps`), which have no
+    names. ``encoder``: of the texts, fitted; ``image_encoder``: of the pictures.
     """
 
     schema: Schema
@@ -67,35 +72,32 @@ class Features:
     n_rows: int = 0
     map: ColumnTransformer | None = None
     encoder: TextEncoder | None = None
+    image_encoder: ImageEncoder | None = None
     empty: Counter = field(default_factory=Counter)
     first_empty: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, schema: Schema, frame: pd.DataFrame, encoder: TextEncoder | None = None) -> Features:
-        """Fit on training rows, as :meth:`Schema.convert` gives them; ``encoder``: of texts, if there are
-        any. Raises SalutaryError for texts that it makes nothing of.
+    def fit(
+        cls,
+        schema: Schema,
+        frame: pd.DataFrame,
+        encoder: TextEncoder | None = None,
+        image_encoder: ImageEncoder | None = None,
+    ) -> Features:
+        """Fit on training rows, as :meth:`Schema.convert` gives them; encoders: of texts and of pictures, if
+        there are any. Raises SalutaryError for texts that an encoder makes nothing of, and for bad pictures.
         """
-        if schema.texts:
-            assert encoder is not None
-            return cls._fit_texts(schema, frame, encoder.fit(texts_of(schema, frame)))
-        return cls(schema, cls._fit(preprocessor(schema), schema, frame))
-
-    @classmethod
-    def _fit_texts(cls, schema: Schema, frame: pd.DataFrame, encoder: TextEncoder) -> Features:
-        """Features of a text have one scale, since how far they vary tells how much they mean; each varies as
-        much as a number does, on average.
-        """
-        made = {name: encoder.encode(name, texts) for name, texts in texts_of(schema, frame).items()}
-        names = [f"{name} [{place}]" for name, X in made.items() for place in range(X.shape[1])]
-        encoded = pd.DataFrame(np.hstack([*made.values()]).astype(float), frame.index, names)
-        both = pd.concat([frame[schema.plain], encoded], axis=1)
+        if not (schema.texts or schema.images):
+            return cls(schema, cls._fit(preprocessor(schema), schema, frame))
+        encoder = fit_encoder(schema, frame, encoder)
+        parts = encoded_parts(schema, frame, encoder, image_encoder)
+        named = {part: pd.concat([*made.values()], axis=1) for part, made in parts.items()}
+        both = pd.concat([frame[schema.plain], *named.values()], axis=1)
+        names = {part: list(made.columns) for part, made in named.items()}
         transformer = cls._fit(preprocessor(schema, names), schema, both)
-        scaler, start = transformer.named_transformers_["texts"], 0
-        for X in made.values():
-            places = slice(start, start + X.shape[1])
-            scaler.scale_[places] = np.sqrt(scaler.var_[places].mean()) or 1.0
-            start += X.shape[1]
-        return cls(schema, transformer, encoder=encoder)
+        for part, made in parts.items():
+            scale_as_one(transformer.named_transformers_[part], [X.shape[1] for X in made.values()])
+        return cls(schema, transformer, encoder=encoder, image_encoder=image_encoder)
 
     @staticmethod
     def _fit(transformer: ColumnTransformer, schema: Schema, frame: pd.DataFrame) -> ColumnTransformer:
@@ -122,7 +124,7 @@ class Features:
         """The first features, which rows that are alike have alike: all of them, but those of texts that the
         encoder has learned by heart, since it is fitted to them.
         """
-        learned = self._text_widths if self.encoder and self.encoder.learns else {}
+        learned = widths_of(self.transformer, TEXTS) if self.encoder and self.encoder.learns else {}
         return len(self.names) - sum(learned.values())
 
     @property
@@ -140,14 +142,21 @@ class Features:
             for column, width in zip(self.schema.categorical, widths, strict=True):
                 groups[column] = [*range(end, end + width)]
                 end += width
-        for name, width in self._text_widths.items():
+        encoded = widths_of(self.transformer, IMAGES) | widths_of(self.transformer, TEXTS)
+        for name, width in encoded.items():
             groups[name] = [*range(end, end + width)]
             end += width
         return groups
 
+    @property
+    def encoded_by(self) -> str | None:
+        """What the encoders are, None if there is none."""
+        return " and ".join(each.about for each in (self.image_encoder, self.encoder) if each) or None
+
     def fresh(self) -> Features:
         """The same preprocessor, which has seen no rows yet."""
-        return Features(self.schema, self.transformer, map=self.map, encoder=self.encoder)
+        kept = self.encoder, self.image_encoder
+        return Features(self.schema, self.transformer, map=self.map, encoder=kept[0], image_encoder=kept[1])
 
     def findings(self, path: str | Path, strict: bool = True, prefix: str = "") -> list[str]:
         """A line for every column of which more than a tenth is unseen, or has no value though all training
@@ -222,8 +231,8 @@ class Features:
             X[:, :start] = numbers
         if self.schema.categorical:
             start += self._one_hot(frame, X[:, start:])
-        if self.schema.texts:
-            X[:, start:] = self._texts(frame)
+        if self.schema.texts or self.schema.images:
+            X[:, start:] = self._encoded(frame)
         return X
 
     def dumps(self) -> bytes:
@@ -242,25 +251,19 @@ class Features:
             )
         return X
 
-    def _texts(self, frame: pd.DataFrame) -> np.ndarray:
-        """What the encoder makes of the texts, scaled; notes the empty ones."""
-        assert self.encoder is not None
+    def _encoded(self, frame: pd.DataFrame) -> np.ndarray:
+        """What the encoders make of pictures and texts, scaled; notes the empty texts."""
         for name in self.schema.text:
             empty = np.flatnonzero(frame[name].to_numpy() == "")
             self.empty[name] += len(empty)
             if len(empty):
                 self.first_empty.setdefault(name, int(frame.index[empty[0]]))
-        made = [self.encoder.encode(name, texts) for name, texts in texts_of(self.schema, frame).items()]
-        scaler = self.transformer.named_transformers_["texts"]
-        return (np.hstack(made) - scaler.mean_) / scaler.scale_
-
-    @property
-    def _text_widths(self) -> dict[str, int]:
-        """Features of each column of texts, or pair."""
-        if not self.schema.texts:
-            return {}
-        made = self.transformer.transformers_[-1][2]
-        return Counter(name.rpartition(" [")[0] for name in made)
+        parts = encoded_parts(self.schema, frame, self.encoder, self.image_encoder)
+        scaled = []
+        for part, made in parts.items():
+            scaler = self.transformer.named_transformers_[part]
+            scaled.append((np.hstack([*made.values()]) - scaler.mean_) / scaler.scale_)
+        return np.hstack(scaled)
 
     def _one_hot(self, frame: pd.DataFrame, X: np.ndarray) -> int:
         """Write the features of the categories into X (n, k), and count what is not known. Each of a column's
@@ -284,11 +287,6 @@ class Features:
                 self.unseen[name] += int(unseen[codes].sum())
                 self.examples.setdefault(name, texts[unseen].iloc[0])
         return start
-
-
-def texts_of(schema: Schema, frame: pd.DataFrame) -> dict[str, list[list[str]]]:
-    """The texts of each column, or pair of columns, by its name."""
-    return {" + ".join(columns): [frame[name].tolist() for name in columns] for columns in schema.texts}
 
 
 def _widths(encoder: OneHotEncoder) -> list[int]:

@@ -14,13 +14,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from salutary.errors import SalutaryError
+from salutary.system.files import as_path
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.arrow_forms import ARROW
 from salutary.tables.csv_file import CsvFile
 from salutary.tables.json_lines import JsonLines
 from salutary.tables.matrices import WithMatrices, open_matrix
 from salutary.tables.npz_file import NpzFile
-from salutary.tables.parquet_folder import PARQUET
+from salutary.tables.parquet_folder import PARQUET, holds_parquet
+from salutary.tables.pictures import PictureFolder, holds_pictures
 from salutary.tables.places import DATABASES, MATRICES, WORKBOOKS, Place
 from salutary.tables.reading import Reading
 from salutary.tables.sql import SqliteQuery, checked_query, is_duckdb
@@ -37,11 +39,11 @@ OTHERS = {
     ".json": ": write an object a line, as .jsonl",
 }
 
-__all__ = ["TableFile", "check_columns", "open_table"]
+__all__ = ["TableFile", "check_columns", "is_picture_folder", "open_table"]
 
 
 def open_table(path: str | Path, separator: str = ",", reading: Reading | None = None) -> TableFile:
-    """The table in a file of any form, in a folder of .parquet files, or in another place
+    """The table in a file of any form, in a folder of .parquet files or of pictures, or in another place
     (:class:`salutary.tables.places.Place`).
 
     ``separator``: of the values in a .csv file; ``reading``: what texts mean. A file that has nulls has no
@@ -63,6 +65,8 @@ def _open(place: Place, separator: str, reading: Reading) -> TableFile:
         raise SalutaryError(f"there is no {place.file}")
     if path.is_file() and not path.stat().st_size:
         raise SalutaryError(f"{place.file} is empty")
+    if is_picture_folder(path):
+        return PictureFolder(path, reading.with_nulls, name)
     if path.is_dir() or form in (*PARQUET, *ARROW):
         return ArrowFiles(path, reading.with_nulls, name)
     if form in TEXTS:
@@ -80,6 +84,12 @@ def _open(place: Place, separator: str, reading: Reading) -> TableFile:
         f"{place.file} is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, {forms}"
         f"{OTHERS.get(form, '')}"
     )
+
+
+def is_picture_folder(path: str | Path) -> bool:
+    """Whether it is a folder of pictures, and not of Parquet."""
+    folder = as_path(path)
+    return folder.is_dir() and holds_pictures(folder) and not holds_parquet(folder)
 
 
 def _query(place: Place, reading: Reading) -> TableFile:

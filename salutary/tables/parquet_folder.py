@@ -28,6 +28,10 @@ def parquet_files(folder: Path) -> list[Path]:
     return found
 
 
+def holds_parquet(folder: Path) -> bool:
+    return any(file.suffix.lower() in PARQUET or _is_hive(file) for file in _visible(folder))
+
+
 def partition(file: Path, folder: Path) -> dict[str, str | None]:
     """The columns that the folders above a file stand for: {"city": "Bern"} of city=Bern/part-0.parquet."""
     values: dict[str, str | None] = {}

@@ -40,5 +40,7 @@ def read_rows(
     features, (usual, reading) = features_of(model), reading_of(model)
     if features.encoder is not None:
         raise SalutaryError("the model reads texts, which salutary.load_model encodes: use that")
+    if features.image_encoder is not None:
+        raise SalutaryError("the model reads pictures, which salutary.load_model encodes: use that")
     table, schema = open_table(path, separator or usual, reading), features.schema
     return as_trained(schema.convert(table.read(schema.used), table.path, table.reading), features)

@@ -15,9 +15,12 @@ from sklearn.pipeline import Pipeline
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path
+from salutary.tables.encoded import IMAGES, TEXTS
 from salutary.tables.features import Features
 from salutary.tables.files import open_table
 from salutary.tables.messages import one_line
+from salutary.tables.picture_features import ImageEncoder
+from salutary.tables.pictures import LABEL, PictureFolder
 from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema
 from salutary.tables.table_file import check_columns
@@ -26,6 +29,8 @@ from salutary.tables.texts import canonical
 from salutary.tables.trusted_types import load
 
 FILE = "model.skops"
+# What a model keeps of columns that it does not have.
+NOTHING: tuple[tuple, None] = ((), None)
 # The step between preprocessor and model, where there is one.
 MAP = "map"
 # What meant no value in every column before 0.4.0.
@@ -37,28 +42,32 @@ _ONE_AT_A_TIME = threading.Lock()
 
 # Makes an encoder of what a saved model keeps of it.
 EncoderOf = Callable[[Mapping[str, Any]], TextEncoder]
+ImageEncoderOf = Callable[[Mapping[str, Any]], ImageEncoder]
 Rows = pd.DataFrame | Mapping[str, Sequence] | Sequence[Mapping[str, Any]] | str | Path
 
 
 def load_model(
-    path: str | Path, trusted: Sequence[str] = (), encoder_of: EncoderOf | None = None
+    path: str | Path,
+    trusted: Sequence[str] = (),
+    encoder_of: EncoderOf | None = None,
+    image_encoder_of: ImageEncoderOf | None = None,
 ) -> SavedModel:
     """The model in ``model.skops``, or in the folder that ``salutary-label`` has written.
 
-    Nothing but arrays and estimators of scikit-learn is loaded, and no pickle; further types, of a model that
-    you have chosen yourself, if their names are in ``trusted``. Forests and boosting are loaded, too: trust a
-    file with trees only if it is of your own making. scikit-learn does not check what trees point at, and a
-    file that was made for it can crash the process; skops leaves them untrusted on purpose. ``encoder_of``:
-    makes the encoder of a model that reads texts, of what :meth:`TextEncoder.noted` says. Raises
-    SalutaryError for a file that is not there, is damaged, holds anything else or is no model of
-    ``salutary-label``.
+    Nothing but arrays and estimators of scikit-learn is loaded, and no pickle; further types, of a
+    model that you have chosen yourself, if their names are in ``trusted``. Forests and boosting are
+    loaded, too: trust a file with trees only if it is of your own making. scikit-learn does not check
+    what trees point at, and a file that was made for it can crash the process; skops leaves them
+    untrusted on purpose. ``encoder_of``: makes the encoder of a model that reads texts, of what
+    :meth:`TextEncoder.noted` says; ``image_encoder_of``: that of pictures. Raises SalutaryError for a
+    file that is not there, is damaged, holds anything else or is no model of ``salutary-label``.
     """
     path = as_path(path)
     path = path / FILE if path.is_dir() else path
     if not path.exists():
         raise SalutaryError(f"there is no {path}")
     try:
-        return SavedModel(load(path, trusted), encoder_of)
+        return SavedModel(load(path, trusted), encoder_of, image_encoder_of)
     except SalutaryError as error:
         raise SalutaryError(f"{path}: {error}") from error
     except Exception as error:  # a damaged archive can fail in many ways
@@ -80,9 +89,14 @@ class SavedModel:
     columns: names of the columns that it needs.
     """
 
-    def __init__(self, pipeline: Pipeline, encoder_of: EncoderOf | None = None):
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        encoder_of: EncoderOf | None = None,
+        image_encoder_of: ImageEncoderOf | None = None,
+    ):
         self.pipeline = pipeline
-        self._features = features_of(pipeline, encoder_of)
+        self._features = features_of(pipeline, encoder_of, image_encoder_of)
         if not hasattr(pipeline, "predict_proba"):
             raise SalutaryError("it is a preprocessor, and no model")
         self._reading = reading_of(pipeline)
@@ -109,10 +123,11 @@ class SavedModel:
         parts = [np.empty((0, len(self.classes_)))]
         with _ONE_AT_A_TIME:
             read = self._reading
-            source = _File(rows, read) if isinstance(rows, (str, Path)) else _Frame(rows, read)
+            images = self._features.schema.images
+            source = _File(rows, read, images) if isinstance(rows, (str, Path)) else _Frame(rows, read)
             for frame in source.blocks(self.columns):
-                converted = as_trained(features.schema.convert(frame, source.name, source.reading), features)
-                X = features.transform(converted, source.name)
+                made = features.schema.convert(frame, source.name, source.reading, source.folder)
+                X = features.transform(as_trained(made, features), source.name)
                 parts.append(self.pipeline[-1].predict_proba(X))
         for line in features.findings(source.name, strict=False):
             warnings.warn(line, UserWarning, stacklevel=2)
@@ -122,9 +137,12 @@ class SavedModel:
 class _File:
     """Rows in a file, block by block."""
 
-    def __init__(self, path: str | Path, reading: tuple[str, Reading]):
+    def __init__(self, path: str | Path, reading: tuple[str, Reading], images: Sequence[str] = ()):
         self._table = open_table(path, *reading)
+        if images and isinstance(self._table, PictureFolder):
+            self._table.call(images[0], LABEL)
         self.name, self.reading = str(self._table.path), self._table.reading
+        self.folder = self._table.folder
 
     def blocks(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         return self._table.blocks(columns)
@@ -136,6 +154,7 @@ class _Frame:
     def __init__(self, rows: Any, reading: tuple[str, Reading]):
         self._frame = _frame_of(rows)
         self.name, self.reading = type(rows).__name__, reading[1].with_nulls
+        self.folder = Path()
 
     def blocks(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         frame = self._frame.set_axis(self._frame.columns.map(str), axis=1).reset_index(drop=True)
@@ -166,32 +185,46 @@ def as_trained(frame: pd.DataFrame, features: Features) -> pd.DataFrame:
     return frame
 
 
-def features_of(model: Pipeline | ColumnTransformer, encoder_of: EncoderOf | None = None) -> Features:
+def features_of(
+    model: Pipeline | ColumnTransformer,
+    encoder_of: EncoderOf | None = None,
+    image_encoder_of: ImageEncoderOf | None = None,
+) -> Features:
     """The preprocessor of a saved model, or a saved preprocessor. Raises SalutaryError for anything else, and
-    for texts whose encoder is not there.
+    for texts and pictures whose encoder is not there.
     """
     transformer = model[0] if isinstance(model, Pipeline) else model
     named = {name: columns for name, _, columns in getattr(transformer, "transformers", ())}
-    if not named or not named.keys() <= {"numbers", "categories", "texts"}:
+    if not named or not named.keys() <= {"numbers", "categories", TEXTS, IMAGES}:
         raise SalutaryError("model must be one that salutary-label or salutary-run has saved")
-    noted = getattr(model, "salutary_", {}).get("texts")
-    units: tuple[tuple[str, ...], ...] = ()
-    encoder = None
-    if "texts" in named:
-        if noted is None:
-            raise SalutaryError("it reads texts, but does not say by which encoder")
-        units, encoder = tuple(map(tuple, noted["columns"])), _encoder(noted["encoder"], encoder_of)
-    schema = Schema(tuple(named.get("numbers", ())), tuple(named.get("categories", ())), {}, units)
+    units, encoder = _noted(model, TEXTS) if TEXTS in named else NOTHING
+    images, image_encoder = _noted(model, IMAGES) if IMAGES in named else NOTHING
+    plain = tuple(named.get("numbers", ())), tuple(named.get("categories", ()))
+    schema = Schema(*plain, {}, tuple(map(tuple, units)), tuple(images))
     steps = model.named_steps if isinstance(model, Pipeline) else {}
-    return Features(schema, transformer, map=steps.get(MAP), encoder=encoder)
+    of_texts = _encoder(encoder, encoder_of) if encoder else None
+    of_images = _handed(image_encoder, image_encoder_of, "pictures") if image_encoder else None
+    return Features(schema, transformer, map=steps.get(MAP), encoder=of_texts, image_encoder=of_images)
+
+
+def _noted(model: Pipeline | ColumnTransformer, part: str) -> tuple[Any, Mapping[str, Any]]:
+    """The columns of a part, and what is kept of their encoder. Raises SalutaryError if nothing is."""
+    noted = getattr(model, "salutary_", {}).get(part)
+    if noted is None:
+        raise SalutaryError(f"it reads {part}, but does not say by which encoder")
+    return noted["columns"], noted["encoder"]
 
 
 def _encoder(noted: Mapping[str, Any], encoder_of: EncoderOf | None) -> TextEncoder:
-    """Raises SalutaryError for one that is a network, if nothing makes it."""
     if noted["name"] == Tfidf.name:
         return Tfidf(noted["fitted"])
+    return _handed(noted, encoder_of, "texts")
+
+
+def _handed(noted: Mapping[str, Any], encoder_of: Callable[..., Any] | None, what: str) -> Any:
+    """Raises SalutaryError for an encoder that is a network, if nothing makes it."""
     if encoder_of is None:
-        raise SalutaryError(f"its texts are encoded by {noted['name']}: salutary.load_model applies it")
+        raise SalutaryError(f"its {what} are encoded by {noted['name']}: salutary.load_model applies it")
     return encoder_of(noted)
 
 
@@ -202,11 +235,14 @@ def note_reading(pipeline: Pipeline, separator: str, reading: Reading) -> None:
     pipeline.salutary_ = {"separator": separator, **texts, **lists}
 
 
-def note_texts(pipeline: Pipeline, features: Features) -> None:
-    """Keep within a pipeline which columns are texts, and what encodes them."""
+def note_encoders(pipeline: Pipeline, features: Features) -> None:
+    """Keep within a pipeline which columns are texts and pictures, and what encodes them."""
     if features.encoder is not None:
         columns = [list(columns) for columns in features.schema.texts]
-        pipeline.salutary_ |= {"texts": {"columns": columns, "encoder": features.encoder.noted()}}
+        pipeline.salutary_ |= {TEXTS: {"columns": columns, "encoder": features.encoder.noted()}}
+    if features.image_encoder is not None:
+        images = list(features.schema.images)
+        pipeline.salutary_ |= {IMAGES: {"columns": images, "encoder": features.image_encoder.noted()}}
 
 
 def reading_of(model: Pipeline | ColumnTransformer) -> tuple[str, Reading]:

@@ -19,6 +19,7 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.tables.messages import listed, quoted, shown, where
 from salutary.tables.numbers import not_a_number, plain_numbers, to_numbers
+from salutary.tables.pictures import BadPicture, located
 from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import MISSING as MISSING  # where 0.3.0 had it
 from salutary.tables.reading import Reading
@@ -43,18 +44,19 @@ INDEX_NAME = re.compile(
 
 @dataclass(frozen=True)
 class Schema:
-    """``numeric``, ``categorical`` and ``texts``: the columns used; of the last each stands alone, or is one
-    of a pair. ``left_out``: the others, and why.
+    """``numeric``, ``categorical``, ``texts`` and ``images``: the columns used; texts stand alone or
+    are pairs, images are paths of pictures. ``left_out``: the others, and why.
     """
 
     numeric: tuple[str, ...]
     categorical: tuple[str, ...]
     left_out: dict[str, str]
     texts: tuple[tuple[str, ...], ...] = ()
+    images: tuple[str, ...] = ()
 
     @property
     def used(self) -> list[str]:
-        return [*self.plain, *self.text]
+        return [*self.plain, *self.text, *self.images]
 
     @property
     def plain(self) -> list[str]:
@@ -78,29 +80,33 @@ class Schema:
         unusable: Mapping[str, str] = MappingProxyType({}),
         text: Iterable[str] = (),
         pair: Iterable[str] = (),
+        images: Iterable[str] = (),
     ) -> Schema:
         """What the columns of ``frame`` hold; those named are what they are said to be. Those to ``ignore``
         need not be in it. ``reading``: of the frame's texts; ``unusable``: columns that it lacks, and why.
-        ``text``: columns of texts, each for itself; ``pair``: two columns of texts that are compared.
+        ``text``: columns of texts, each for itself; ``pair``: two columns of texts that are compared;
+        ``images``: columns of paths of pictures.
 
         Raises SalutaryError for a column that mixes numbers and text, and if none can be used.
         """
         numeric, categorical, ignore = list(numeric), list(categorical), list(ignore)
-        texts = _texts(list(text), list(pair))
+        texts, images = _texts(list(text), list(pair)), tuple(images)
         reading = reading or Reading()
         of_texts = [column for columns in texts for column in columns]
-        named = [*numeric, *categorical, *of_texts, *ignore]
+        named = [*numeric, *categorical, *of_texts, *images, *ignore]
         for column in named:
             if named.count(column) > 1:
                 kinds = "numeric, categorical, text, pair" if texts else "numeric, categorical"
+                kinds += ", images" if images else ""
                 raise SalutaryError(f"column {quoted(column)} is named twice in {kinds} and ignore")
             if column in unusable and column not in ignore:
                 raise SalutaryError(f"{where(path, column)}: {unusable[column]}")
             if column not in frame and column not in ignore:
                 what = "texts" if column in of_texts else "numeric or categorical"
+                what = "images" if column in images else what
                 raise SalutaryError(f"{path} has no column {quoted(column)} to use as {what}")
-        for column in of_texts:
-            _require_texts(frame[column], path, reading)
+        for column in (*of_texts, *images):
+            _require_texts(frame[column], path, reading, "texts" if column in of_texts else "paths")
         left_out = {**unusable, **dict.fromkeys(ignore, "as asked")}
         for column in frame.columns.difference(named, sort=False):
             kind, why = _kind(frame[column], path, reading)
@@ -112,19 +118,26 @@ class Schema:
             if column not in named and _is_constant(frame[column], column in numeric, path, reading):
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
-        if not any(used) and not texts:
+        if not any(used) and not texts and not images:
             reasons = "; ".join(f"{shown(column)}: {why}" for column, why in list(left_out.items())[:6])
             raise SalutaryError(
                 f"{path} has no column to learn from ({reasons or 'there is only the target'})"
             )
-        return cls(tuple(used[0]), tuple(used[1]), left_out, texts)
+        return cls(tuple(used[0]), tuple(used[1]), left_out, texts, images)
 
-    def convert(self, frame: pd.DataFrame, path: str | Path, reading: Reading | None = None) -> pd.DataFrame:
-        """The used columns, as float64 (NaN where missing), categories (NaN where missing) and texts (empty
-        where missing).
+    def convert(
+        self,
+        frame: pd.DataFrame,
+        path: str | Path,
+        reading: Reading | None = None,
+        folder: Path = Path(),
+    ) -> pd.DataFrame:
+        """The used columns, as float64 (NaN where missing), categories (NaN where missing), texts
+        (empty where missing) and paths of pictures.
 
-        ``frame`` is indexed by row number from 0; ``reading``: of its texts. Raises SalutaryError, naming
-        column and row, for a number that is none, or is infinite.
+        ``frame`` is indexed by row number from 0; ``reading``: of its texts; ``folder``: what paths are
+        relative to. Raises SalutaryError, naming column and row, for a number that is none, or is
+        infinite, and for no path.
         """
         reading = reading or Reading()
         quick = plain_numbers(frame, self.numeric, reading)
@@ -132,6 +145,7 @@ class Schema:
         columns = {name: to_numbers(frame[name], path, reading) for name in rest}
         columns |= {name: reading.categories(frame[name]) for name in self.categorical}
         columns |= {name: reading.categories(frame[name]).fillna("") for name in self.text}
+        columns |= {name: _located(frame[name], path, folder) for name in self.images}
         found = pd.DataFrame(columns, index=frame.index)
         return pd.concat([quick, found], axis=1)[self.used] if len(quick.columns) else found
 
@@ -148,14 +162,25 @@ def _texts(text: list[str], pair: list[str]) -> tuple[tuple[str, ...], ...]:
     return (*((column,) for column in text), *([tuple(pair)] if pair else []))
 
 
-def _require_texts(values: pd.Series, path: str | Path, reading: Reading) -> None:
+def _located(values: pd.Series, path: str | Path, folder: Path) -> pd.Series:
+    """Where the pictures are. Raises SalutaryError, naming the row, for one that is not named."""
+    found = []
+    for row, value in zip(values.index, values, strict=True):
+        try:
+            found.append(str(located(value, folder)))
+        except BadPicture as error:
+            raise BadPicture(f"{where(path, values.name, row)}: {error}") from error
+    return pd.Series(found, values.index, object)
+
+
+def _require_texts(values: pd.Series, path: str | Path, reading: Reading, what: str) -> None:
     """Raises SalutaryError for a column of which no value is a text."""
     present = values[~reading.is_gap(values)]
     if not len(present):
-        raise SalutaryError(f"{where(path, values.name)}: it holds no texts, since no row has a value")
+        raise SalutaryError(f"{where(path, values.name)}: it holds no {what}, since no row has a value")
     if is_time(values) or reading.numbers(present).notna().all():
         kind = "times" if is_time(values) else "numbers"
-        raise SalutaryError(f"{where(path, values.name)}: it holds {kind}, not texts")
+        raise SalutaryError(f"{where(path, values.name)}: it holds {kind}, not {what}")
 
 
 def _kind(values: pd.Series, path: str | Path, reading: Reading) -> tuple[str | None, str]:

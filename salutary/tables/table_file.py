@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
+from salutary.system.remote import is_remote
 from salutary.tables.messages import listed, quoted, where
 from salutary.tables.reading import Reading
 from salutary.tables.texts import as_objects
@@ -24,6 +26,7 @@ class TableFile(ABC):
 
     ``reading``: what its texts mean. ``unusable``: columns that hold what there are no features of, and why;
     they are in nobody's way unless they are asked for. ``vectors``: what several columns are together.
+    ``skipped``: a line for each row that is left out.
     ``file``: what is read; ``path``: what messages call it, and :func:`.files.open_table` opens.
     """
 
@@ -35,10 +38,22 @@ class TableFile(ABC):
         self.vectors: Vectors = Vectors({})
         self.reading = reading or Reading()
         self.unusable: dict[str, str] = {}
+        self.skipped: list[str] = []
 
     @property
     @abstractmethod
     def columns(self) -> list[str]: ...
+
+    @property
+    def folder(self) -> Path:
+        """What paths in its columns are relative to; of a table elsewhere the working directory."""
+        if is_remote(str(self.path)):
+            return Path()
+        return self.file if self.file.is_dir() else self.file.parent
+
+    def numbers(self, places: np.ndarray) -> np.ndarray:
+        """The numbers in the file of the rows at these places of the blocks."""
+        return places
 
     @abstractmethod
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:

@@ -58,7 +58,8 @@ def label_settings(folder, **changes):
         "target": "y", "id": "key", "source": None, "remedies": True, "combine": "average",
         "features": "linear", "group_edges": [], "export": [],
         "numeric": [], "categorical": ["count"], "ignore": [], "separator": ",", "decimal": ".",
-        "text": [], "pair": [], "encoder": "auto", "max_length": 128,
+        "text": [], "pair": [], "images": [], "image_encoder": "efficientnet_lite0", "skip_bad": False,
+        "encoder": "auto", "max_length": 128,
         "missing": [], "units": [], "audit": False, "budget": 1,
         "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
     }  # fmt: skip
