@@ -28,8 +28,8 @@ _WORD = re.compile(
 )
 # How functions of SQLite ask for the time: by its name, or by no time at all.
 _NOW = re.compile(
-    r"'now'|\b(?:date|time|datetime|julianday|unixepoch)[\"`\]]?\s*\(\s*\)"
-    r"|\bstrftime[\"`\]]?\s*\([^(),]*\)",
+    r"'now'|\b(?:date|time|datetime|julianday|unixepoch)[\"`\]]?\s*\(\s*(?:'subsec(?:ond)?'\s*)?\)"
+    r"|\bstrftime[\"`\]]?\s*\(\s*(?:'[^']*'\s*|[^(),]*)\)",
     re.IGNORECASE,
 )
 

@@ -142,7 +142,8 @@ def test_what_is_new_each_time(query, word, form, tmp_path):
         ("SELECT total_changes() AS r FROM people ORDER BY key", "total_changes"),
         ("SELECT julianday('NOW') - key AS r FROM people ORDER BY key", "julianday"),
         ("SELECT datetime( /* x */ ) AS r FROM people ORDER BY key", "datetime"),
-        ("SELECT strftime('%s') AS r FROM people ORDER BY key", "strftime"),
+        ("SELECT strftime('%s, (%Y)' ) AS r FROM people ORDER BY key", "strftime"),
+        ("SELECT unixepoch('subsec') AS r FROM people ORDER BY key", "unixepoch"),
         ("SELECT d FROM dated ORDER BY key", "date"),
     ],
 )
