@@ -21,6 +21,7 @@ from pathlib import Path
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
 from salutary.system.remote import fetched, is_remote, public, without_protocol
+from salutary.tables.sql_text import has_order, without_end
 
 WORKBOOKS = (".xlsx", ".xlsm")
 DATABASES = (".db", ".sqlite", ".sqlite3", ".duckdb")
@@ -31,8 +32,6 @@ _PART = re.compile(rf"(?P<file>.*?\.(?:{_ENDINGS}))#(?P<part>.*)", re.IGNORECASE
 _BESIDE = re.compile(
     r"(?P<rest>.+)\+(?P<last>[^+]+?\.(?:npy|safetensors(?:#[^+]*)?))", re.IGNORECASE | re.DOTALL
 )
-# Quoted texts and names of SQL, and comments: what is in them is no word of the query.
-_QUOTED = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -87,8 +86,17 @@ class Place:
 
 
 def files_of(name: str | Path) -> list[Path]:
-    """All files that are read, those of a folder one by one."""
-    return [file for each in Place.of(name).all for file in files_in(each.path)]
+    """All files that are read, those of a folder one by one, and what a database has yet to take in."""
+    return [file for each in Place.of(name).all for file in (*files_in(each.path), *_logs(each))]
+
+
+def _logs(place: Place) -> list[Path]:
+    """What was written to a database of SQLite or DuckDB, and is not in its file yet."""
+    if place.form not in DATABASES:
+        return []
+    path, real = place.path, place.path.resolve()
+    logs = (real.with_name(f"{real.name}-wal"), path.with_name(f"{path.name}.wal"))
+    return [log for log in logs if log.is_file() and log.stat().st_size]
 
 
 def local_paths(name: str | Path) -> list[Path]:
@@ -116,19 +124,8 @@ def ordered_by(name: str, column: str | None) -> str:
     place = Place.of(name)
     if column is None or place.part is None or place.form not in DATABASES or has_order(place.part):
         return name
-    quoted = column.replace('"', '""')
-    query = f'{place.file}#SELECT * FROM ({without_end(place.part)}) ORDER BY "{quoted}"'
+    query, quoted = without_end(place.part), column.replace('"', '""')
+    if not query:
+        return name
+    query = f'{place.file}#SELECT * FROM ({query}) ORDER BY "{quoted}"'
     return "+".join([query, *(each.text for each in place.beside)])
-
-
-def has_order(query: str) -> bool:
-    """Whether the rows of a query are in an order that it says."""
-    text, before = _QUOTED.sub(" ", query), ""
-    while text != before:
-        text, before = re.sub(r"\([^()]*\)", " ", text), text
-    return bool(re.search(r"\border\s+by\b", text, re.IGNORECASE))
-
-
-def without_end(query: str) -> str:
-    """A query without the semicolon that ends it."""
-    return query.rstrip().rstrip(";").rstrip()

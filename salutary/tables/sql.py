@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from functools import cached_property
@@ -14,9 +15,16 @@ import pandas as pd
 
 from salutary.errors import SalutaryError, needs
 from salutary.tables import table_file
-from salutary.tables.messages import listed, one_line
-from salutary.tables.places import has_order, without_end
+from salutary.tables.messages import listed, one_line, where
 from salutary.tables.reading import Reading
+from salutary.tables.sql_text import (
+    asks_for_time,
+    has_nested_comment,
+    has_order,
+    new_each_time,
+    with_definitions,
+    without_end,
+)
 from salutary.tables.table_file import TableFile
 from salutary.tables.typed import typed
 
@@ -32,14 +40,25 @@ ALLOWED = {
     sqlite3.SQLITE_FUNCTION,
     33,  # SQLITE_RECURSIVE, which Python has no name of
 }
+# Functions of SQLite that say something else each time, and those that may take the time from the clock.
+VOLATILE = {"random", "randomblob", "changes", "total_changes", "last_insert_rowid"}
+CLOCK = {"current_date", "current_time", "current_timestamp"}
+TIMES = {"date", "time", "datetime", "julianday", "strftime", "timediff", "unixepoch"}
 # In DuckDB: no other file, no extension, and one order of the rows each time.
 CLOSED: dict[str, Any] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "threads": "1",
 }
+# What is named and defined in DuckDB: views and macros.
+DEFINITIONS = """
+    SELECT view_name, sql FROM duckdb_views() WHERE NOT internal
+    UNION ALL SELECT function_name, macro_definition FROM duckdb_functions()
+    WHERE NOT internal AND macro_definition IS NOT NULL
+"""
 # Rows that tell which columns hold bytes.
 SOME_ROWS = 1000
+BYTES = "it holds bytes, not numbers or text"
 
 
 def is_duckdb(file: Path) -> bool:
@@ -52,16 +71,24 @@ def checked_query(file: Path, query: str | None, name: str) -> str:
     with file.open("rb") as opened:
         if not opened.read(len(SQLITE)).startswith(SQLITE) and not is_duckdb(file):
             raise SalutaryError(f"{name} is no database of SQLite's or DuckDB's")
+    query = without_end(query or "")
     if not query:
         tables = f"; its tables are {listed(found, 20)}" if (found := _tables(file)) else ""
         raise SalutaryError(f"{name} is a database: add a query, #SELECT ... FROM ... ORDER BY ...{tables}")
-    if query.split()[0].upper() not in ("SELECT", "WITH", "FROM"):
+    if not re.match(r"(select|with|from)\b", query, re.IGNORECASE):
         raise SalutaryError(f"{name}: a query begins with SELECT or WITH")
+    if has_nested_comment(query):
+        raise SalutaryError(f"{name}: a comment is within a comment")
     if not has_order(query):
         raise SalutaryError(
             f"{name}: its rows are in no order: end it with ORDER BY, or set id, a column of it"
         )
-    return without_end(query)
+    return query
+
+
+def _twice(word: str) -> str:
+    """Of a query that would find other rows each time."""
+    return f"{word.lower()} gives something else each time, and a query is run more than once"
 
 
 class SqliteQuery(TableFile):
@@ -78,8 +105,8 @@ class SqliteQuery(TableFile):
         with self._found() as cursor:
             rows = cursor.fetchmany(SOME_ROWS)
         for column, values in zip(self.columns, zip(*rows, strict=True), strict=False):
-            if {type(value) for value in values} - {type(None)} == {bytes}:
-                self.unusable[column] = "it holds bytes, not numbers or text"
+            if any(isinstance(value, bytes) for value in values):
+                self.unusable[column] = BYTES
 
     @cached_property
     def columns(self) -> list[str]:
@@ -87,28 +114,56 @@ class SqliteQuery(TableFile):
             return [each[0] for each in cursor.description]
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
-        picked = [self.columns.index(column) for column in columns]
+        picked, start = {column: self.columns.index(column) for column in columns}, 0
         with self._found() as cursor:
             while rows := cursor.fetchmany(table_file.BLOCK_ROWS):
                 values = list(zip(*rows, strict=True))
-                named = zip(columns, picked, strict=True)
-                yield pd.DataFrame({name: typed(values[place]) for name, place in named})
+                found = {column: values[place] for column, place in picked.items()}
+                self._check_bytes(found, start)
+                yield pd.DataFrame({column: typed(each) for column, each in found.items()})
+                start += len(rows)
+
+    def _check_bytes(self, found: dict[str, tuple], start: int) -> None:
+        """In the rows beyond those that told what is unusable."""
+        for column, values in found.items():
+            for row, value in enumerate(values, start):
+                if isinstance(value, bytes):
+                    raise SalutaryError(f"{where(self.path, column, row)}: {BYTES}")
 
     @contextlib.contextmanager
     def _found(self) -> Iterator[sqlite3.Cursor]:
+        guard = _Guard()
         try:
             with contextlib.closing(_connection(self.file)) as connection:
+                guard.watch(connection, self._query)
                 yield connection.execute(self._query)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            raise SalutaryError(f"{self.path}: {one_line(error)}") from error
+            why = _twice(guard.refused) if guard.refused else one_line(error)
+            raise SalutaryError(f"{self.path}: {why}") from error
+
+
+class _Guard:
+    """Lets a query of SQLite read, and call functions that say the same each time; ``refused``: another."""
+
+    def __init__(self) -> None:
+        self.refused = ""
+        self._denied = VOLATILE | CLOCK
+
+    def watch(self, connection: sqlite3.Connection, query: str) -> None:
+        views = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'view'").fetchall()
+        if asks_for_time(with_definitions(query, views)):
+            self._denied = self._denied | TIMES
+        connection.set_authorizer(self._answer)
+
+    def _answer(self, action: int, _: str | None, function: str | None, *__: str | None) -> int:
+        if action == sqlite3.SQLITE_FUNCTION and (function or "").lower() in self._denied:
+            self.refused = function or ""
+            return sqlite3.SQLITE_DENY
+        return sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
 
 
 def _connection(file: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)
-    connection.set_authorizer(
-        lambda action, *_: sqlite3.SQLITE_OK if action in ALLOWED else sqlite3.SQLITE_DENY
-    )
-    return connection
+    return sqlite3.connect(f"file:{quote(str(file.absolute()))}?mode=ro", uri=True)
 
 
 def _tables(file: Path) -> list[str]:
@@ -138,9 +193,26 @@ class DuckQuery:
             statements = connection.extract_statements(query)
             if [each.type for each in statements] != [duckdb.StatementType.SELECT]:
                 raise SalutaryError(f"{name}: a query has to be a single one that only reads")
-            self.schema = connection.sql(f"SELECT * FROM ({query}) LIMIT 0").to_arrow_table().schema
-            counted = connection.execute(f"SELECT count(*) FROM ({query})").fetchone()
+            self._check_same_each_time(connection)
+            self.schema = self._schema(connection)
+            counted = connection.execute(f"SELECT count(*) FROM (\n{query}\n)").fetchone()
             self.n_rows = int(counted[0]) if counted else 0
+
+    def _check_same_each_time(self, connection: duckdb.DuckDBPyConnection) -> None:
+        named = connection.execute(
+            "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability = 'VOLATILE'"
+        ).fetchall()
+        text = with_definitions(self._query, connection.execute(DEFINITIONS).fetchall())
+        if word := new_each_time(text, {name for (name,) in named}):
+            raise SalutaryError(f"{self._name}: {_twice(word)}")
+
+    def _schema(self, connection: duckdb.DuckDBPyConnection) -> pyarrow.Schema:
+        """Names as they are found, two of which may be the same: a query within another has them differ."""
+        import pyarrow
+
+        found = connection.sql(f"SELECT * FROM (\n{self._query}\n) LIMIT 0").to_arrow_table().schema
+        names = connection.sql(self._query).columns
+        return pyarrow.schema([each.with_name(name) for each, name in zip(found, names, strict=True)])
 
     def batches(self, n: int) -> Iterator[pyarrow.RecordBatch]:
         with self._connected() as connection:

@@ -15,7 +15,7 @@ from salutary.labeling import cli
 from salutary.labeling.pool import open_pool
 from salutary.tables import table_file, vectors
 from salutary.tables.files import open_table
-from salutary.tables.places import Place, has_order, identity, ordered_by, with_sheet
+from salutary.tables.places import Place, identity, ordered_by, with_sheet
 
 N, WIDTH = 24, 7
 
@@ -192,22 +192,6 @@ def test_names_of_places(tmp_path, monkeypatch):
     assert with_sheet("x.xlsx+y.npy", "May") == "x.xlsx#May+y.npy"
     assert ordered_by("x.db#SELECT 1;", 'a"b') == 'x.db#SELECT * FROM (SELECT 1) ORDER BY "a""b"'
     assert ordered_by("x.db#SELECT 1 ORDER BY 1", "a") == "x.db#SELECT 1 ORDER BY 1"
-
-
-@pytest.mark.parametrize(
-    ("query", "expected"),
-    [
-        ("SELECT * FROM t ORDER BY a", True),
-        ("select * from t order   by a limit 3", True),
-        ("SELECT * FROM (SELECT * FROM t ORDER BY a)", False),
-        ("SELECT row_number() OVER (ORDER BY (a)) FROM t", False),
-        ("SELECT ' ORDER BY ' FROM t", False),
-        ('SELECT "order by" FROM t -- ORDER BY a', False),
-        ("SELECT recorder, bye FROM t", False),
-    ],
-)
-def test_orders_of_queries(query, expected):
-    assert has_order(query) is expected
 
 
 def test_vectors_of_the_table_are_known_beside_a_matrix(tmp_path):
