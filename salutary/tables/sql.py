@@ -138,8 +138,9 @@ class SqliteQuery(TableFile):
                 guard.watch(connection, self._query)
                 yield connection.execute(self._query)
         except (sqlite3.Error, sqlite3.Warning) as error:
-            why = _twice(guard.refused) if guard.refused else one_line(error)
-            raise SalutaryError(f"{self.path}: {why}") from error
+            if guard.refused:
+                raise SalutaryError(f"{self.path}: {_twice(guard.refused)}") from None
+            raise SalutaryError(f"{self.path}: {one_line(error)}") from error
 
 
 class _Guard:
