@@ -38,6 +38,7 @@ def test_unfinished_and_damaged_runs_are_left_out_and_counted(salutary_run, tmp_
 # -- extras ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_mlflow_gets_every_run_once(salutary_run, tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")

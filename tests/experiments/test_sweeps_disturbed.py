@@ -19,6 +19,7 @@ from salutary.experiments.resume import read_back
 from .sweep_processes import RUN, SWEEP, contents, forked, no_round_twice, run_to_the_end
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(undisturbed, tmp_path):
     """At least twenty SIGKILLs over a sweep's whole life; relaunched until it is done."""
     expected, seconds = undisturbed
@@ -83,6 +84,7 @@ def test_killed_at_every_write(how, undisturbed_run, tmp_path):
     assert number > 12  # headers, rounds and queries of four rounds, run.json, the directory's name
 
 
+@pytest.mark.slow
 def test_killed_while_running_again_by_force(undisturbed_run, tmp_path):
     """At any moment the old record is there, or the whole new one, or the next start brings it."""
     for number in range(1, 100):
@@ -160,7 +162,9 @@ def test_full_disk(undisturbed, tmp_path):
         subprocess.run(["umount", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("launcher", [["basic"], ["joblib", "hydra.launcher.n_jobs=2"]])
+@pytest.mark.parametrize(
+    "launcher", [["basic"], pytest.param(["joblib", "hydra.launcher.n_jobs=2"], marks=pytest.mark.slow)]
+)
 def test_interrupted_by_hand(launcher, tmp_path):
     """What was in flight may end; no other job is started."""
     name, *settings = launcher

@@ -36,7 +36,10 @@ LAUNCHERS = {
 }
 
 
-@pytest.mark.parametrize("launcher", LAUNCHERS)
+@pytest.mark.parametrize(
+    "launcher",
+    ["joblib", *(pytest.param(name, marks=pytest.mark.slow) for name in ("submitit_local", "ray"))],
+)
 def test_launchers_write_the_same_records(launcher, undisturbed, tmp_path):
     pytest.importorskip(launcher.removesuffix("_local"))
     finished = subprocess.run(

@@ -120,7 +120,13 @@ def test_a_networks_last_layer_and_its_surrogate_agree_on_a_trained_network(digi
     assert guide_of(model, view, convex=True).agreement > 0.9
 
 
-@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_a_strategy_of_distributions_needs_what_learns_them(salutary_run, data_dir):
+    settings = ["dataset=mnist_small", "model=cnn", f"data_dir={data_dir}", "strategy=salutary_soft"]
+    status, _, err = salutary_run(*settings)
+    assert status != 0 and "gives label distributions, which Network cannot learn" in err
+
+
+@pytest.mark.parametrize("strategy", [each for each in STRATEGIES if each != "salutary_soft"])
 def test_every_strategy_works_with_a_network(strategy, salutary_run, data_dir, tmp_path):
     settings = ["dataset=mnist_small", "model=cnn", "model.backbone.width=8", "model.epochs=2", "rounds=1"]
     settings += ["model.max_steps=10", "n_pool=150", "n_validation=100", "budget=4", f"data_dir={data_dir}"]

@@ -100,6 +100,7 @@ def test_what_is_missing_more_often_is_found():
     assert first.mean_b > first.mean_a
 
 
+@pytest.mark.slow
 def test_random_halves_are_seldom_told_apart(n_draws=30, level=0.1):
     """At most as often as the level says, but for chance; by the classifier, and by any column."""
     X = load_breast_cancer().data
