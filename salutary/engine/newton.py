@@ -25,6 +25,7 @@ from salutary.engine.solvers import (
     FEW_ITERATIONS,
     SMALL_FACTOR,
     Factor,
+    direct,
     is_dense,
     iterate,
     iterations_of_a_factor,
@@ -108,6 +109,9 @@ class _Descent:
             tolerance = min(EXACT if self.in_trouble else 0.5, (norm / scale) ** 0.5)
             S = self.direction(at, G, tolerance)
             following = self.step(at, value, S, G)
+            if following is None and self.is_small:  # there may have been no factor
+                self.is_small = False
+                continue
             if following is None:
                 break
             before, previous = value, norm
@@ -128,11 +132,8 @@ class _Descent:
 
     def direction(self, at: Iterate, G: Array, tolerance: float) -> Array:
         """H^-1 G, about."""
-
         if self.is_small:
-            self.factor = self.loss.factor(at.W, self.penalty_tensor)
-            if self.factor:
-                return self.balanced(self.factor.solve(G))
+            return self.balanced(direct(self.loss.hessian(at.W, self.penalty_tensor), G))
 
         def product(V: Array) -> Array:
             return self.loss.curvature(at.P, V) + self.penalty * V
@@ -194,6 +195,8 @@ class _Descent:
             candidate = self.loss.at(at.W - t * S, self.penalty)
             following = self.gradient(candidate)
             numbers = self.loss.read(slope, candidate.value, dot(following, following))
+            if np.isnan(numbers[0]):
+                return None
             if numbers[1] <= before - 1e-4 * t * numbers[0] + ROUNDING * abs(before):
                 self.in_trouble = t < SHORT and self.may_have_factor and not self.is_by_graph
                 return candidate, following, numbers[1], numbers[2] ** 0.5, numbers[0]

@@ -205,9 +205,13 @@ class SummedLoss:
         inverse = xp.linalg.inv(M) if xp is np else torch.linalg.inv_ex(M).inverse  # the other waits
         return inverse * scale * scale[:, None]
 
+    def hessian(self, W: Array, penalty: Tensor) -> Hessian:
+        """Of the losses and the penalty, at W."""
+        return Hessian.at(torch.as_tensor(W), self.X, penalty, self.weights)
+
     def factor(self, W: Array, penalty: Tensor) -> Factor | None:
         """Factor of the dense Hessian at W; None if that is not positive definite to working precision."""
         try:
-            return Factor(Hessian.at(torch.as_tensor(W), self.X, penalty, self.weights))
+            return Factor(self.hessian(W, penalty))
         except SalutaryError:
             return None

@@ -409,6 +409,17 @@ def test_fits_of_any_scale_on_the_device(small_factor):
         assert distance(hessian, W, ours.coef_) < 1e-8
 
 
+def test_a_fit_goes_on_where_there_is_no_factor(monkeypatch):
+    tried = []
+    none = torch.full((3, 6), torch.nan, dtype=torch.float64)
+    monkeypatch.setattr("salutary.engine.newton.direct", lambda *of: tried.append(1) or none.to(pretend()))
+    X, y, ours = fitted(3, 1.0, True, 60, 5)
+    with Pretending():
+        W = LogisticRegression(3, 1.0).fit(X.to(pretend()), y.to(pretend())).coef_.cpu()
+    assert len(tried) == 1
+    torch.testing.assert_close(W, ours.coef_, rtol=0, atol=1e-9)
+
+
 def test_contrary_points_need_no_factor(monkeypatch):
     """Ten points labelled against a steep fit make steps short: on a device more of them are cheaper."""
     made = []
