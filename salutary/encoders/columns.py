@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
 
-from salutary.encoders import FeatureCache, all_threads
+from salutary.encoders.frozen import Frozen, checksum_of
 from salutary.encoders.pairs import AUTO, are_separate
 from salutary.encoders.texts import HuggingFace, MiniLM, TextEncoder
 from salutary.errors import SalutaryError
-from salutary.system.device import Device
 from salutary.tables.text_features import Texts, compared, distinct
 
 MINILM = "minilm"
@@ -28,41 +25,14 @@ def frozen(encoder: str, max_length: int, prefix: str = "") -> TextEncoder:
     return HuggingFace(encoder, max_length, prefix)
 
 
-@dataclass
-class Count:
-    """``n`` texts were encoded in so many ``seconds``; ``n_cut`` of them were too long."""
+class FrozenTexts(Frozen[TextEncoder]):
+    """For the texts of a table.
 
-    n: int = 0
-    n_cut: int = 0
-    seconds: float = 0.0
-
-
-class FrozenTexts:
-    """``encoder`` for the texts of a table, none of which it learns from.
-
-    ``given``: how the user named it. ``cache``: keeps features by the texts' content; None keeps nothing.
-    Sentence encoders take the texts of a pair one by one. ``counted``: what was encoded since :meth:`count`.
-    The features of a text are the same but for rounding, some 1e-6, whatever texts are encoded beside it.
+    Sentence encoders take the texts of a pair one by one. The features of a text are the same but for
+    rounding, some 1e-6, whatever texts are encoded beside it.
     """
 
     learns = False
-
-    def __init__(
-        self, encoder: TextEncoder, given: str, cache: FeatureCache | None = None, device: str = "auto"
-    ):
-        self.encoder = encoder
-        self.given = given
-        self._cache = cache
-        self._device = device
-        self.counted = Count()
-
-    @property
-    def name(self) -> str:
-        return self.encoder.name
-
-    @property
-    def about(self) -> str:
-        return self.encoder.fingerprint
 
     def fit(self, texts: Mapping[str, Texts]) -> Self:
         return self
@@ -82,37 +52,12 @@ class FrozenTexts:
         about = {"given": self.given, "checksum": checksum, "pooling": pooling}
         return {"name": self.name, "max_length": encoder.max_length, **about}
 
-    def count(self) -> Count:
-        """What was encoded since the last call."""
-        counted, self.counted = self.counted, Count()
-        return counted
-
     def _encoded(self, name: str, items: list[tuple[str, str | None]]) -> np.ndarray:
         """Features (m, width) of distinct items, the longest first."""
-        encoder, started = self.encoder, time.perf_counter()
-        before = encoder.n_items, encoder.n_cut
-        if self._cache is None:
-            features = self._in_batches(items)
-        else:
-            content = hashlib.sha256(json.dumps(items).encode()).digest()
-            features = self._cache.features(encoder, items, content, name)
-        if encoder.n_items > before[0]:
-            self.counted.n += encoder.n_items - before[0]
-            self.counted.n_cut += encoder.n_cut - before[1]
-            self.counted.seconds += time.perf_counter() - started
+        before = self.encoder.n_cut
+        features = self._features(name, items, hashlib.sha256(json.dumps(items).encode()).digest())
+        self.counted.n_cut += self.encoder.n_cut - before
         return features
-
-    def _in_batches(self, items: Sequence) -> np.ndarray:
-        self.encoder.load(Device.named(self._device))
-        size = self.encoder.batch_size
-        with all_threads():
-            batches = [self.encoder.encode(items[i : i + size]) for i in range(0, len(items), size)]
-        return np.concatenate(batches)
-
-
-def checksum_of(encoder: TextEncoder) -> str:
-    """Of the weights, whatever their folder is called."""
-    return encoder.weights_fingerprint.rpartition(" ")[2]
 
 
 def encoder_of(noted: Mapping[str, Any], given: str | None = None) -> FrozenTexts:

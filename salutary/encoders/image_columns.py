@@ -5,28 +5,22 @@ them.
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from salutary.encoders import FeatureCache, all_threads
-from salutary.encoders.columns import Count, checksum_of
+from salutary.encoders import FeatureCache
+from salutary.encoders.frozen import Frozen, checksum_of
 from salutary.encoders.vision import FileEncoder, frozen
 from salutary.errors import SalutaryError
-from salutary.system.device import Device
 from salutary.system.files import checksum
 from salutary.tables.pictures import BadPicture
 
 
-class FrozenImages:
-    """``encoder`` for the pictures of a table, none of which it learns from.
-
-    ``given``: how the user named it. ``cache``: keeps features by the files' content; None keeps nothing.
-    ``advice``: what to do about a bad picture. ``counted``: what was encoded since :meth:`count`.
-    """
+class FrozenImages(Frozen[FileEncoder]):
+    """For the pictures of a table. ``advice``: what to do about a bad one."""
 
     def __init__(
         self,
@@ -36,20 +30,8 @@ class FrozenImages:
         device: str = "auto",
         advice: str = "",
     ):
-        self.encoder = encoder
-        self.given = given
-        self.counted = Count()
-        self._cache = cache
-        self._device = device
+        super().__init__(encoder, given, cache, device)
         self._advice = advice
-
-    @property
-    def name(self) -> str:
-        return self.encoder.name
-
-    @property
-    def about(self) -> str:
-        return self.encoder.fingerprint
 
     def encode(self, name: str, paths: Sequence[str]) -> np.ndarray:
         """Features (n, width); each distinct content is encoded once. Raises SalutaryError for a bad
@@ -59,7 +41,8 @@ class FrozenImages:
             contents = [_content(path) for path in paths]
             files = dict(sorted(zip(contents, paths, strict=True)))
             places = {content: place for place, content in enumerate(files)}
-            found = self._encoded(name, [*files.values()], "".join(files))
+            of_files = hashlib.sha256("".join(files).encode()).digest()
+            found = self._features(name, [*files.values()], of_files)
         except BadPicture as error:
             raise SalutaryError(f"{error}{self._advice}") from error
         return found[[places[content] for content in contents]]
@@ -67,31 +50,6 @@ class FrozenImages:
     def noted(self) -> dict[str, Any]:
         about = {"checksum": checksum_of(self.encoder), "pooling": self.encoder.pooling}
         return {"name": self.name, "given": self.given, **about}
-
-    def count(self) -> Count:
-        """What was encoded since the last call."""
-        counted, self.counted = self.counted, Count()
-        return counted
-
-    def _encoded(self, name: str, files: list[str], contents: str) -> np.ndarray:
-        encoder, started = self.encoder, time.perf_counter()
-        before = encoder.n_items
-        if self._cache is None:
-            features = self._in_batches(files)
-        else:
-            content = hashlib.sha256(contents.encode()).digest()
-            features = self._cache.features(encoder, files, content, name)
-        if encoder.n_items > before:
-            self.counted.n += encoder.n_items - before
-            self.counted.seconds += time.perf_counter() - started
-        return features
-
-    def _in_batches(self, files: list[str]) -> np.ndarray:
-        self.encoder.load(Device.named(self._device))
-        size = self.encoder.batch_size
-        with all_threads():
-            batches = [self.encoder.encode(files[i : i + size]) for i in range(0, len(files), size)]
-        return np.concatenate(batches)
 
 
 def _content(path: str) -> str:
