@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import copy
-import itertools
 import signal
 import sys
 import threading
@@ -14,14 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hydra.core.config_store import ConfigStore
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, OverrideType
 from hydra.core.plugins import Plugins
 from hydra.core.utils import JobReturn, JobStatus
-from hydra.errors import HydraException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from salutary.errors import SalutaryError
@@ -47,14 +42,14 @@ class GridSweeper(Sweeper):
         params: Mapping[str, str] | None = None,
         grids: Sequence[Mapping[str, str]] | None = None,
     ):
-        self.params = params or {}
-        self.grids = grids or [{}]
-        self._compositions: dict[tuple[str, ...], tuple[DictConfig, DictConfig]] = {}
-        self._overrides: dict[str, Override] = {}
+        self.params = params
+        self.grids = grids
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.hydra_context = hydra_context
+        from salutary.experiments.jobs import Jobs
+
         self.config = config
+        self.jobs = Jobs(hydra_context.config_loader, config, self.params, self.grids)
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
@@ -67,7 +62,7 @@ class GridSweeper(Sweeper):
         from salutary.experiments.collect import collect_all
         from salutary.experiments.journal import Watch, duration
 
-        jobs, started = self.jobs(arguments), time.perf_counter()
+        jobs, started = self.jobs.of(arguments), time.perf_counter()
         skips = not self.config.force and self._may_be_finished()
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
@@ -116,41 +111,6 @@ class GridSweeper(Sweeper):
         is_one = folder == OmegaConf.to_container(self.config, resolve=False)["output_dir"]
         return not is_one or any(as_path(folder).glob("*/run.json"))
 
-    def jobs(self, arguments: list[str]) -> list[list[str]]:
-        """The overrides of each job, without repetitions."""
-        from salutary.experiments.grids import combined
-
-        params = self._choices(_texts(self.params))
-        grids = combined(
-            [self._choices(_texts(grid)) for grid in self.grids], self._choices(arguments), self._has_group
-        )
-        choices = [{**params, **grid} for grid in grids]
-        for name in ("output_dir", "experiment"):
-            if len({text for each in choices for text in each.get(name, [])}) > 1:
-                raise SalutaryError(f"{name} cannot be swept: give one at a time")
-        jobs = [list(job) for each in choices for job in itertools.product(*each.values())]
-        return list({frozenset(job): job for job in jobs}.values())
-
-    def _choices(self, texts: list[str]) -> dict[str, list[str]]:
-        """For each key the overrides to choose from; of two texts for one key the later."""
-        choices = {}
-        for override in self._parsed(texts):
-            key = override.get_key_element()
-            if not override.is_sweep_override():
-                choices[key] = [f"{key}={override.get_value_element_as_str()}"]
-            elif override.is_discrete_sweep():
-                choices[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
-            else:
-                raise HydraException(f"{override.input_line}: list the values, or use range or glob")
-        return choices
-
-    def _parsed(self, texts: list[str]) -> list[Override]:
-        """The overrides; each text is parsed once, since jobs share theirs."""
-        new = [text for text in dict.fromkeys(texts) if text not in self._overrides]
-        parser = OverridesParser.create(self.hydra_context.config_loader)
-        self._overrides |= dict(zip(new, parser.parse_overrides(new), strict=True))
-        return [self._overrides[text] for text in texts]
-
     def _is_finished(self, job: list[str], watch: Watch, skips: bool) -> bool:
         """Whether the job's run is finished, which is noted. Raises what Hydra raises for a bad override.
 
@@ -160,7 +120,7 @@ class GridSweeper(Sweeper):
         from salutary.experiments.records import RunDirectory
         from salutary.experiments.settings import NEVER_NUMBERS
 
-        cfg, choices = self._composed(job)
+        cfg, choices = self.jobs.composed(job)
         if not skips:
             return False
         try:
@@ -173,38 +133,6 @@ class GridSweeper(Sweeper):
         folder = str(directory.path.parent)
         watch.show(Note(-1 - len(watch.ended), directory.path.name, "skipped", folder=folder))
         return True
-
-    def _composed(self, job: list[str]) -> tuple[DictConfig, DictConfig]:
-        """The job's configuration and its choices of the groups.
-
-        Composing takes Hydra 50 ms, setting a value almost nothing: jobs that differ in values only, such as
-        seeds, are composed once. What is handed on, the launcher composes again, maybe in another process.
-        """
-        loader = self.hydra_context.config_loader
-        overrides = self._parsed(job)
-        values = [o for o in overrides if o.type == OverrideType.CHANGE and not self._is_group(o)]
-        groups = tuple(text for text, o in zip(job, overrides, strict=True) if o not in values)
-        if groups not in self._compositions:
-            composed = loader.load_sweep_config(self.config, list(groups))
-            choices = composed.hydra.runtime.choices
-            with open_dict(composed):
-                del composed["hydra"]
-            self._compositions[groups] = composed, choices
-        composed, choices = self._compositions[groups]
-        cfg = copy.deepcopy(composed)
-        try:
-            for override in values:
-                OmegaConf.update(cfg, override.key_or_group, override.value(), merge=True)
-        except OmegaConfBaseException:
-            loader.load_sweep_config(self.config, job)  # says it in Hydra's words
-            raise
-        return cfg, choices
-
-    def _is_group(self, override: Override) -> bool:
-        return self._has_group(override.key_or_group)
-
-    def _has_group(self, name: str) -> bool:
-        return self.hydra_context.config_loader.repository.group_exists(name)
 
 
 @contextlib.contextmanager
@@ -224,10 +152,6 @@ def _noticed_interrupt() -> Iterator[list[int]]:
         yield pressed
     finally:
         signal.signal(signal.SIGINT, before)
-
-
-def _texts(values: Mapping[str, str]) -> list[str]:
-    return [f"{key}={value}" for key, value in values.items()]
 
 
 ConfigStore.instance().store(

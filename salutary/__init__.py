@@ -1,6 +1,6 @@
 """Active learning without a human: salutary labelling and the strategies it is compared with.
 
-    from salutary import SalutaryClassifier, influence, load_model
+    from salutary import SalutaryClassifier, influence, load_model, run
 
 They are loaded when first used, so that the command line starts at once.
 """
@@ -14,16 +14,29 @@ if TYPE_CHECKING:
     from salutary.integrations.classifier import SalutaryClassifier
     from salutary.integrations.fitted import influence
     from salutary.integrations.loaded import load_model
+    from salutary.integrations.result import Result
+    from salutary.integrations.run import run
     from salutary.integrations.uncut import Uncut
     from salutary.tables.rows import read_rows
 
-__all__ = ["SalutaryClassifier", "Uncut", "__version__", "influence", "load_model", "read_rows"]
+__all__ = [
+    "Result",
+    "SalutaryClassifier",
+    "Uncut",
+    "__version__",
+    "influence",
+    "load_model",
+    "read_rows",
+    "run",
+]
 _HOMES = {
+    "Result": "integrations.result",
     "SalutaryClassifier": "integrations.classifier",
     "Uncut": "integrations.uncut",
     "influence": "integrations.fitted",
     "load_model": "integrations.loaded",
     "read_rows": "tables.rows",
+    "run": "integrations.run",
 }
 
 moved.install()

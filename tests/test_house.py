@@ -35,6 +35,7 @@ def test_a_configuration_of_hydra_ends_at_the_commands():
     assert seen == {
         "salutary/system/commands.py",
         "salutary/experiments/cli.py",
+        "salutary/experiments/jobs.py",
         "salutary/experiments/mlflow.py",
         "salutary/experiments/sweep.py",
         "salutary/labeling/cli.py",

@@ -25,7 +25,7 @@ from salutary.experiments.resume import read_finished
 from salutary.experiments.settings import LISTS, NEVER_NUMBERS, TEXTS, Settings
 from salutary.experiments.sweep import ended
 from salutary.system import conf
-from salutary.system.commands import build, explain, one_line_errors, resolved, threads_per_worker
+from salutary.system.commands import explain, one_line_errors, resolved, threads_per_worker
 from salutary.system.conf import config_dir
 from salutary.system.overrides import remember, with_lists_quoted, with_texts_quoted
 from salutary.system.progress import Pace
@@ -103,16 +103,10 @@ def _execute(cfg: DictConfig, directory: RunDirectory, *told: Callable[..., None
     """Do what is left of a run; False if it was finished before. ``told``: as of :func:`execute`."""
     if directory.finished and not Settings.of(directory.config).force:
         return False
-    from salutary.experiments.job import execute
+    from salutary.experiments.job import Parts, execute
 
-    def part(name: str, **arguments: object) -> Any:
-        if name in ("study", "objective") and not directory.config.get(name):
-            return None
-        if name == "device":
-            arguments |= threads_per_worker(OmegaConf.create(directory.config))
-        return build(directory.config, name, **arguments)
-
-    return execute(part, directory, *told)
+    workers = threads_per_worker(OmegaConf.create(directory.config))
+    return execute(Parts(directory, device=workers), *told)
 
 
 @contextlib.contextmanager

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from salutary.datasets import Table, load
 from salutary.errors import SalutaryError
@@ -34,28 +35,66 @@ from salutary.system.commands import build
 log = logging.getLogger(__name__)
 
 
-class Parts(Protocol):
-    """The part of a run by the name of its group, such as ``strategy``; None where the group may be empty."""
+class Parts:
+    """The parts of a run: what its configuration names, or ``objects`` that stand for groups of it.
 
-    def __call__(self, name: str, **arguments: object) -> Any: ...
+    ``device``: keyword arguments of the device's. The object of ``dataset`` is a table; of the others each
+    run gets a copy, so that it sees nothing of what another has made of it.
+    """
+
+    def __init__(
+        self,
+        directory: RunDirectory,
+        objects: Mapping[str, Any] | None = None,
+        device: Mapping[str, Any] | None = None,
+    ):
+        self.directory = directory
+        self.objects = objects or {}
+        self.device = device or {}
+
+    def __call__(self, name: str, **arguments: object) -> Any:
+        """The part by the name of its group, such as ``strategy``; None where the group may be empty."""
+        if name in self.objects:
+            return _fitting(copy.deepcopy(self.objects[name]), arguments)
+        config = self.directory.config
+        if name in ("study", "objective") and not config.get(name):
+            return None
+        return build(config, name, **arguments, **(self.device if name == "device" else {}))
+
+    def table(self) -> Table:
+        """The runs of a sweep load it once."""
+        name = self.directory.identity.dataset
+        if "dataset" in self.objects:
+            return self.objects["dataset"]
+        config = self.directory.config
+        return shared_table(json.dumps(config["dataset"]), name, json.dumps(config.get(CONTENTS, {})))
 
 
-def execute(
-    part: Parts, directory: RunDirectory, told: Told | None = None, found: Callable[[str], None] | None = None
-) -> bool:
+def _fitting(part: Any, arguments: Mapping[str, object]) -> Any:
+    """An object, told what a configuration's is built with; a class or function is called with it."""
+    if isinstance(part, type) or (callable(part) and not hasattr(part, "fit") and arguments):
+        return part(**arguments)
+    for name, value in arguments.items():
+        if hasattr(part, name):
+            setattr(part, name, value)
+    return part
+
+
+def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] | None = None) -> bool:
     """Do what is left of a run; False if it was finished before.
 
     ``told``: called with a text for each round, trial run or comparison that is done; without it they are
     shown. ``found``: called with each line that is to be told of the user's files, which are read once for
     several runs.
     """
+    directory = part.directory
     settings = Settings.of(directory.config)
     started = time.perf_counter()
     with directory, contextlib.ExitStack() as stack:
         if directory.finished and not settings.force:  # by the process that held the lock
             return False
         device, strategy, study = part("device"), part("strategy"), part("study")
-        table = shared_table(*_told(directory))
+        table = part.table()
         if found and table.columns:
             for line in table.columns.findings:
                 found(line)
@@ -142,11 +181,6 @@ def _of_remedies(
     cache = ReferenceCache(directory.config["cache_dir"])
     train = partial(remedies.lines, plan, seen, told)
     return cache.lines(with_remedies(key, remedies.names), directory.identity, train, remedies.names)
-
-
-def _told(directory: RunDirectory) -> tuple[str, str, str]:
-    config = directory.config
-    return json.dumps(config["dataset"]), directory.identity.dataset, json.dumps(config.get(CONTENTS, {}))
 
 
 @functools.lru_cache(maxsize=16)

@@ -66,10 +66,9 @@ def _is_other(path: Path, content: str) -> bool:
 
 
 def targets(settings: object) -> Iterator[str]:
-    """Every ``_target_`` in some settings."""
+    """Every ``_target_`` in some settings, and the class of every object that stands for one."""
     if isinstance(settings, Mapping):
-        if "_target_" in settings:
-            yield str(settings["_target_"])
+        yield from (str(settings[name]) for name in ("_target_", "object") if name in settings)
         settings = list(settings.values())
     if isinstance(settings, Iterable) and not isinstance(settings, str):
         for each in settings:
