@@ -95,8 +95,12 @@ def _parameters(value: Any) -> dict[str, Any]:
 
 def _table(table: Table) -> dict[str, Any]:
     """A table is what it holds; of what its features are made of, that too."""
-    parts = {"roles": table.roles, "groups": table.groups and table.groups.numbers}
-    parts["columns"] = table.columns and table.columns.frame
+    groups, columns = table.groups, table.columns
+    parts = {
+        "roles": table.roles,
+        "groups": None if groups is None else groups.numbers,
+        "columns": None if columns is None else columns.frame,
+    }
     about = {"object": _path(Table), "sha256": table.sha256, "class_names": list(table.class_names)}
     return about | {name: checksum(part) for name, part in parts.items() if part is not None}
 

@@ -56,7 +56,7 @@ def test_parameters_that_differ_are_told_apart(one, other):
 
 
 def test_a_set_has_no_order():
-    sets = [{8, 0, 16}, {16, 8, 0}]  # whose elements come in another order
+    sets = [{0, 8}, {8, 0}]  # whose elements come in another order
     assert [*sets[0]] != [*sets[1]]
     assert len({str(described(Rule(weights=each), "strategy")) for each in sets}) == 1
 
