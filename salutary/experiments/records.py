@@ -1,4 +1,4 @@
-"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
+"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv, run.json and more.
 
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
@@ -14,7 +14,7 @@ import logging
 import shutil
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -133,10 +133,14 @@ class RunDirectory:
             write_atomic(self.partial / "config.yaml", self._config_yaml().encode())
             write_atomic(self.partial / "error.txt", "".join(traceback.format_exception(error)).encode())
 
-    def resume(self, force: bool = False) -> tuple[Round, ...]:
-        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh."""
+    def resume(self, force: bool = False, lack: Callable[[Round], str] | None = None) -> tuple[Round, ...]:
+        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh.
+
+        ``lack``: what else is missing after the last of them, such that it starts over; empty if nothing is.
+        """
         done = () if force or not self.partial.exists() else read_back(self.partial)
         doubt = self._code.doubt() if done else ""
+        doubt = lack(done[-1]) if done and lack and not doubt else doubt
         if doubt:
             log.warning("%s starts over: %s", self.path.name, doubt)
         if not done or doubt:

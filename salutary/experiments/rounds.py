@@ -118,11 +118,12 @@ def columns(record: Any) -> tuple[Column, ...]:
 
 
 def row(record: Any) -> dict[str, object]:
-    """A record by its columns."""
+    """A record by its columns; what is not defined of late ones is None."""
     values: dict[str, object] = {}
     for column in columns(record.__class__):
         value = getattr(record, column.field)
-        values[column.name] = getattr(value, column.part) if column.part else value
+        value = getattr(value, column.part) if column.part else value
+        values[column.name] = None if column.is_late and value != value else value
     return values
 
 

@@ -34,7 +34,8 @@ def test_records_of_a_run(salutary_run, tmp_path):
     assert (status, err) == (0, "")
     path = run_directory(tmp_path / "outputs")
     assert path.name.startswith("breast_cancer-salutary-logistic-paper-seed2-")
-    assert {p.name for p in path.iterdir()} == {"config.yaml", "rounds.csv", "queries.csv", "run.json"}
+    files = {"config.yaml", "rounds.csv", "queries.csv", "run.json", "run.log", "split.npz"}
+    assert {p.name for p in path.iterdir()} == files
 
     rounds = rows(path / "rounds.csv")
     assert tuple(rounds[0]) == ROUND_COLUMNS
