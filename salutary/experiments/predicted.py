@@ -47,7 +47,9 @@ class Predictions:
         self._first: pd.DataFrame | None = None
 
     def lack(self, last: Round) -> str:
-        """Why rounds up to the ``last`` cannot be gone on with: what was predicted there is gone. Else empty."""
+        """Why a run cannot go on after the ``last`` round: what was predicted so far is not there. Else
+        empty.
+        """
         try:
             found = pd.read_parquet(self.file)
         except (OSError, ValueError):

@@ -77,7 +77,7 @@ def logged(folder: Path) -> Iterator[RunLog]:
 
 
 def line_of(record: Round) -> str:
-    """``round 3: 330 labelled, test accuracy 0.9120, test loss 0.3012; 0.012 s to choose, 0.034 s to fit``."""
+    """``round 3: 330 labelled, test accuracy 0.9120, test loss 0.3; 0.012 s to choose, 0.034 s to fit``."""
     test, stop = record.test, f"; {record.stop}" if record.stop else ""
     found = f"test accuracy {test.accuracy:.4f}, test loss {test.loss:.4f}"
     seconds = f"{record.select_seconds:.3f} s to choose, {record.fit_seconds:.3f} s to fit"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,7 @@ def packed(split: Split, n_rows: int) -> bytes:
 
     So it takes a fraction of a byte a row, where numbers of rows would take several.
     """
-    masks = {name: np.zeros(n_rows, bool) for name in vars(split)}
+    masks: dict[str, Any] = {name: np.zeros(n_rows, bool) for name in vars(split)}
     for name, mask in masks.items():
         mask[getattr(split, name)] = True
     buffer = io.BytesIO()
