@@ -30,13 +30,14 @@ NAMES = (*COME_ALONG, *FETCHED, TEXTS)
 
 
 class FromSklearn:
-    """scikit-learn's classification data by its ``name``: what comes along (breast_cancer, digits, iris, wine),
-    or is fetched once (covtype: 581,012 x 54, 7 classes; olivetti_faces: 400 x 4,096, 40 classes;
+    """scikit-learn's data of classes, by ``name``: what comes along (breast_cancer, digits, iris, wine), or
+    is fetched once (covtype: 581,012 x 54, 7 classes; olivetti_faces: 400 x 4,096, 40 classes;
     20newsgroups: 18,846 texts, 20 classes, as features of the ``encoder``, cut at ``max_length`` tokens).
 
     Its fetchers check the checksum of what they download, and keep it as pickles. Here they work in a folder
-    of their own that is removed, so that no pickle is ever loaded; what they give is kept as plain numbers and
-    texts in ``cache_dir``, ``sklearn/<name>.npz``, by default in the user's cache. ``device``: of the encoder.
+    of their own that is removed, so that no pickle is ever loaded; what they give is kept as plain numbers
+    and texts in ``cache_dir``, ``sklearn/<name>.npz``, by default in the user's cache. ``device``: of the
+    encoder.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class FromSklearn:
         self.device = device
 
     def load(self) -> Table:
-        """Raises SalutaryError for a name that is none of these, and where there is no network to fetch it."""
+        """Raises SalutaryError for a name that is none of these, and where there is no network for it."""
         check(self, {"name": Choice(*NAMES)}, "dataset.")
         if self.name in COME_ALONG:
             bunch = getattr(sklearn.datasets, f"load_{self.name}")()
@@ -119,8 +120,8 @@ class Kept:
         except (OSError, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise SalutaryError(
-                f"cannot fetch scikit-learn's {self.name} ({reason}; is there a network?); what was fetched once"
-                f" is kept as {self.file}"
+                f"cannot fetch scikit-learn's {self.name} ({reason}; is there a network?);"
+                f" what was fetched once is kept as {self.file}"
             ) from error
 
     def _keep(self, arrays: Mapping[str, np.ndarray]) -> None:

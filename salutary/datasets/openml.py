@@ -91,7 +91,7 @@ class OpenML:
         try:
             with warnings.catch_warnings(record=True) as told:
                 warnings.simplefilter("always")
-                # As texts: pandas makes numbers of nominal values that look like some, and scikit-learn fails.
+                # As texts: pandas makes numbers of some nominal values, at which scikit-learn fails.
                 found = fetch_openml(**which, **how, parser="pandas", read_csv_kwargs={"dtype": str})
                 kinds = _kinds(Path(home), found.details["id"])
                 found.frame = found.frame.apply(lambda column: _typed(column, kinds[column.name]))
@@ -108,7 +108,7 @@ class OpenML:
         return found
 
     def _target(self, found: Bunch) -> str:
-        """The column of classes; raises SalutaryError if OpenML names none, or several, and nobody else one."""
+        """The column of classes; raises SalutaryError if neither the user nor OpenML names one."""
         own = found.details.get("default_target_attribute") or ""
         target = self.target or own
         if target in found.frame:

@@ -27,7 +27,7 @@ def test_what_comes_along(name):
 
 
 class Fetcher:
-    """Stands in for one of scikit-learn's: it notes the folder that it works in, and leaves a pickle there."""
+    """Stands in for one of scikit-learn's: it notes where it works, and leaves a pickle there."""
 
     def __init__(self, **content):
         self.content = content
@@ -84,7 +84,9 @@ def test_texts_become_features(monkeypatch, tmp_path, tiny):
     words = [" ".join(rng.choice(["the", "orbit", "puck", "goal", "moon"], 6)) for _ in range(30)]
     fetcher = Fetcher(data=words, target=np.arange(30) % 2, target_names=["sci.space", "rec.sport.hockey"])
     monkeypatch.setattr(sklearn.datasets, "fetch_20newsgroups", fetcher)
-    data = FromSklearn("20newsgroups", encoder=str(tiny), max_length=16, cache_dir=str(tmp_path), device="cpu")
+    data = FromSklearn(
+        "20newsgroups", encoder=str(tiny), max_length=16, cache_dir=str(tmp_path), device="cpu"
+    )
     table = load(data, "sklearn")
     assert table.class_names == ("sci.space", "rec.sport.hockey") and len(table.X) == 30 and table.encoder
     assert fetcher.settings == [{"subset": "all", "shuffle": False}]

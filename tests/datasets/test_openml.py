@@ -44,7 +44,12 @@ def answers(content: bytes, target: str | None = "class", **more: object) -> dic
     """What OpenML says of its data set 4242, by path."""
     about = {"id": "4242", "name": "things", "version": "3", "status": "active", "format": "ARFF"}
     about |= {"url": "https://www.openml.org/data/v1/download/99/things.arff", "file_id": "99"}
-    about |= {"row_id_attribute": "id", "description": "Things.", "md5_checksum": hashlib.md5(content).hexdigest(), **more}
+    about |= {
+        "row_id_attribute": "id",
+        "description": "Things.",
+        "md5_checksum": hashlib.md5(content).hexdigest(),
+        **more,
+    }
     if target:
         about["default_target_attribute"] = target
     names = ("id", "length", "how wide", "color", "shape", "class")
@@ -147,7 +152,9 @@ def test_it_is_fetched_once(things, server, monkeypatch, tmp_path):
     assert things().sha256 == first.sha256
     with pytest.raises(SalutaryError) as told:
         things(cache_dir=str(tmp_path / "elsewhere"))
-    assert str(told.value).startswith("dataset=openml: cannot fetch OpenML's 4242 (unplugged; is there a network?)")
+    assert str(told.value).startswith(
+        "dataset=openml: cannot fetch OpenML's 4242 (unplugged; is there a network?)"
+    )
     assert "\n" not in str(told.value)
 
 
@@ -173,7 +180,7 @@ def test_mistakes_are_one_line(mistake, things):
 
 def test_tables_that_are_none(things, server, tmp_path):
     server |= answers(arff(), target=None)
-    with pytest.raises(SalutaryError, match="OpenML's 4242 has no target of its own: set dataset.target"):
+    with pytest.raises(SalutaryError, match=r"OpenML's 4242 has no target of its own: set dataset\.target"):
         things()
     assert things(target="class").class_names == ("bad", "good")
     server |= answers(arff(), format="Sparse_ARFF")
@@ -191,12 +198,16 @@ def test_what_openml_warns_of_is_a_line(things, server, caplog):
     server |= answers(arff(), status="deactivated")
     with caplog.at_level("INFO"):
         things()
-    assert any(line.startswith("OpenML's 4242: Version 3 of dataset things is inactive") for line in caplog.messages)
+    assert any(
+        line.startswith("OpenML's 4242: Version 3 of dataset things is inactive") for line in caplog.messages
+    )
 
 
 def test_a_run(server, salutary_run, tmp_path):
     settings = ("dataset=openml", "dataset.id=4242", "protocol=standard", "rounds=2", "budget=1")
-    status, out, err = salutary_run(*settings, "n_init=10", f"cache_dir={tmp_path / 'kept'}", "strategy=salutary")
+    status, _, err = salutary_run(
+        *settings, "n_init=10", f"cache_dir={tmp_path / 'kept'}", "strategy=salutary"
+    )
     assert status == 0, err
     (run,) = tmp_path.glob("outputs/openml-salutary-*/run.json")
     facts = json.loads(run.read_text())
