@@ -47,12 +47,13 @@ ROUNDING = 1e-14
 class Minimum:
     """Where the minimisation ended: ``W`` (K, D).
 
-    ``gradient_norm``: of J at W, and ``scale``: at W = 0.
+    ``gradient_norm``: of J at W, and ``scale``: at W = 0. ``steps``: of Newton's that led there.
     """
 
     W: Tensor
     gradient_norm: float
     scale: float
+    steps: int
 
 
 def minimise(
@@ -100,7 +101,7 @@ class _Descent:
             near_value, square = loss.read(near.value, dot(near_G, near_G))
             if near_value < value:
                 at, G, value, norm = near, near_G, near_value, square**0.5
-        excess, stalled = float("inf"), 0
+        excess, stalled, steps = float("inf"), 0, 0
         for _ in range(max_iter):
             small = norm <= self.tol * scale
             at_rounding = norm <= self.tol * self.weakest * scale or stalled >= ROUNDED
@@ -116,11 +117,12 @@ class _Descent:
                 break
             before, previous = value, norm
             at, G, value, norm, slope = following
+            steps += 1
             # Of a quadratic an inexact step leaves so much.
             excess = tolerance**2 * slope / max(abs(value), 1e-300)
             moves = norm <= previous / 2 or before - value > MOVES * abs(before)
             stalled = 0 if moves else stalled + 1
-        return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale)
+        return Minimum(loss.outwards(torch.as_tensor(at.W)), norm, scale, steps)
 
     @property
     def is_by_graph(self) -> bool:

@@ -64,7 +64,7 @@ def what_matters(config: dict) -> dict:
             config["dataset"].pop(name, None)
     if config["dataset"].get("sheet") is None:
         config["dataset"].pop("sheet", None)
-    for name in ("data_dir", "cache_dir", "output_dir", "force"):
+    for name in ("data_dir", "cache_dir", "output_dir", "force", "record"):
         config.pop(name, None)
     for name in ("name", "threads", "turns"):
         config["device"].pop(name, None)

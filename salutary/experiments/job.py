@@ -15,21 +15,25 @@ from typing import Any
 
 from salutary.datasets import Table, load
 from salutary.errors import SalutaryError
-from salutary.experiments import held_out, judge, terminal
+from salutary.experiments import held_out, judge, predicted, split_file, terminal
 from salutary.experiments.contents import contents as contents_of
 from salutary.experiments.identity import CONTENTS
 from salutary.experiments.kept_references import ReferenceCache, key_of, with_remedies
 from salutary.experiments.loop import Plan
 from salutary.experiments.metrics import HeldOut, Metrics
+from salutary.experiments.predicted import Predictions
 from salutary.experiments.problem import Problem, as_set
+from salutary.experiments.recorder import Recorder
 from salutary.experiments.records import RunDirectory
 from salutary.experiments.references import reference_lines, trained_lines
 from salutary.experiments.remedy_lines import RemedyLines
 from salutary.experiments.rounds import Round, parsed, row
+from salutary.experiments.run_log import logged
 from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told, steps
 from salutary.models import keeps_checkpoint
+from salutary.system import __version__
 from salutary.system.commands import build
 
 log = logging.getLogger(__name__)
@@ -89,10 +93,13 @@ def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] 
     """
     directory = part.directory
     settings = Settings.of(directory.config)
+    keeps_predictions = predicted.is_wanted(directory.config)
     started = time.perf_counter()
     with directory, contextlib.ExitStack() as stack:
         if directory.finished and not settings.force:  # by the process that held the lock
             return False
+        run_log = stack.enter_context(logged(directory.partial))
+        run_log.note(f"{directory.path.name}, salutary {__version__}")
         device, strategy, study = part("device"), part("strategy"), part("study")
         table = part.table()
         if found and table.columns:
@@ -112,12 +119,15 @@ def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] 
             study.check(problem, model, strategy)
         plan = Plan(problem, model, strategy, rounds, budget, settings.seed)
         remedies = RemedyLines.of(settings.reference, plan)
-        done = directory.resume(settings.force)
-        plan, judged, done = _judged(directory, plan, done, told)
+        predictions = Predictions(problem, directory.partial / predicted.NAME) if keeps_predictions else None
+        recorder = Recorder(directory, run_log, predictions)
+        done = recorder.resumed(settings.force)
+        plan, judged, done = _judged(recorder, plan, done, told)
         seen = [*done]
         for record in terminal.progress(plan.run(done), rounds, directory.identity, len(done), told):
             seen.append(record)
-            directory.append(record)
+            recorder.add(record, plan.model)
+        directory.add_file(split_file.NAME, split_file.packed(problem.split, len(table.y)))
         if study:
             directory.add_tables(study.measure(problem, plan.model, strategy, budget, settings.seed))
         if problem.features:
@@ -132,14 +142,14 @@ def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] 
         references = reference_lines(problem, plan.model, seen[0].test, trained)
         references |= _of_remedies(remedies, plan, seen, directory, references_key, told)
         twins = strategy.same_on_two_classes if table.n_classes == 2 else ()
-        directory.finish(
-            references, problem, table, device.description, time.perf_counter() - started, twins, measured
-        )
+        seconds = time.perf_counter() - started
+        run_log.note(f"done in {seconds:.1f} s")
+        directory.finish(references, problem, table, device.description, seconds, twins, measured)
     return True
 
 
 def _judged(
-    directory: RunDirectory, plan: Plan, done: tuple[Round, ...], told: Told | None
+    recorder: Recorder, plan: Plan, done: tuple[Round, ...], told: Told | None
 ) -> tuple[Plan, judge.Trial | None, tuple[Round, ...]]:
     """The plan as trial runs settle it, the trial that speaks for its penalty, and the rounds that are done.
 
@@ -149,9 +159,10 @@ def _judged(
         return plan, None, done
     plan.strategy.check(plan.model)
     judge.check(plan.problem)
+    directory = recorder.directory
     if not done:  # what follows takes long, and is found again
         done = tuple(replace(plan, rounds=0).run())
-        directory.append(done[0])
+        recorder.add(done[0], plan.model)
     known = [parsed(judge.Trial, each) for each in directory.table("trials")]
     tried: list[judge.Trial] = []
     n = plan.rounds * len(plan.strategy.judge_penalties)

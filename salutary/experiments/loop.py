@@ -15,7 +15,7 @@ from salutary.experiments.metrics import Metrics, evaluate
 from salutary.experiments.problem import Problem
 from salutary.experiments.rounds import Query, Round
 from salutary.experiments.soft_queries import soft_labels_of, with_distributions
-from salutary.models import Model, warm_starts
+from salutary.models import Model, iterations_of, penalty_of, warm_starts
 from salutary.strategies import Proposal, Strategy, check_proposal
 from salutary.strategies.surrogate import Guide, guide_of
 from salutary.strategies.track import Rows, Track
@@ -192,16 +192,18 @@ class _Course:
             round=number,
             n_labeled=len(self.track.labeled),
             n_human_labels=self.oracle.n_sold,
-            validation=self._metrics(self.validation),
+            validation=self._metrics(self.validation, full=False),
             test=self._metrics(self.test),
             label_agreement=sum(agreed) / len(agreed) if agreed else None,
             select_seconds=select_seconds,
             fit_seconds=fit_seconds,
             queries=queries,
+            l2=penalty_of(self.model),
+            fit_iterations=iterations_of(self.model),
         )
 
-    def _metrics(self, rows: Rows) -> Metrics:
-        return evaluate(self.model, rows.X, rows.y, rows.groups, self.problem.criterion)
+    def _metrics(self, rows: Rows, full: bool = True) -> Metrics:
+        return evaluate(self.model, rows.X, rows.y, rows.groups, self.problem.criterion, full)
 
 
 class _Pool:
@@ -258,4 +260,4 @@ def _is_idle(record: Round) -> bool:
 def _idle(last: Round, number: int, select_seconds: float, why: str) -> Round:
     """A round that adds nothing: the model stays as it was."""
     same = replace(last, round=number, select_seconds=select_seconds, stop=why)
-    return replace(same, queries=(), label_agreement=None, fit_seconds=0.0)
+    return replace(same, queries=(), label_agreement=None, fit_seconds=0.0, fit_iterations=None)

@@ -1,4 +1,4 @@
-"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv and run.json.
+"""What a run leaves behind: one directory with config.yaml, rounds.csv, queries.csv, run.json and more.
 
 A run writes into ``<name>.partial`` and gives the directory its name when all is there; an interrupted
 one goes on from its last round. The schema is in docs/records.md.
@@ -14,7 +14,7 @@ import logging
 import shutil
 import time
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -133,10 +133,14 @@ class RunDirectory:
             write_atomic(self.partial / "config.yaml", self._config_yaml().encode())
             write_atomic(self.partial / "error.txt", "".join(traceback.format_exception(error)).encode())
 
-    def resume(self, force: bool = False) -> tuple[Round, ...]:
-        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh."""
+    def resume(self, force: bool = False, lack: Callable[[Round], str] | None = None) -> tuple[Round, ...]:
+        """The rounds that an interrupted run has finished; none if ``force`` starts it afresh.
+
+        ``lack``: what else is missing after the last of them, such that it starts over; empty if nothing is.
+        """
         done = () if force or not self.partial.exists() else read_back(self.partial)
         doubt = self._code.doubt() if done else ""
+        doubt = lack(done[-1]) if done and lack and not doubt else doubt
         if doubt:
             log.warning("%s starts over: %s", self.path.name, doubt)
         if not done or doubt:
@@ -156,21 +160,17 @@ class RunDirectory:
             self._start()
         self._note_code()
         queries = [{**row(query), **query.soft_columns} for query in record.queries]
-        self._append("queries.csv", _csv(self._query_columns(queries), queries))
-        self._append("rounds.csv", _csv(ROUND_COLUMNS, [{**asdict(self.identity), **row(record)}]))
+        self._append_rows("queries.csv", queries)
+        self._append_rows("rounds.csv", [{**asdict(self.identity), **row(record)}])
 
-    def _query_columns(self, queries: list[dict]) -> tuple[str, ...]:
-        """Those of the file, which gets the columns that it lacks at its end, empty so far."""
-        if not queries:
-            return QUERY_COLUMNS
-        with (self.partial / "queries.csv").open(newline="") as file:
+    def _append_rows(self, name: str, new: list[dict]) -> None:
+        """To a file that gets the columns that it lacks at its end, empty so far."""
+        with (self.partial / name).open(newline="") as file:
             there = tuple(next(csv.reader(file)))
-        wanted = (*there, *(name for query in queries for name in query if name not in there))
-        wanted = tuple(dict.fromkeys(wanted))
+        wanted = tuple(dict.fromkeys([*there, *(column for each in new for column in each)]))
         if wanted != there:
-            rows = read_rows(self.partial / "queries.csv")
-            self._write("queries.csv", _csv(wanted, rows, header=True))
-        return wanted
+            self._write(name, _csv(wanted, read_rows(self.partial / name), header=True))
+        self._append(name, _csv(wanted, new))
 
     def add_tables(self, tables: dict[str, list[dict]]) -> None:
         """Write each table, rows of equal keys, to ``<name>.csv``."""
@@ -206,7 +206,7 @@ class RunDirectory:
             **asdict(self.identity),
             "settings": what_matters(self.config),
             CONTENTS: self.config.get(CONTENTS, {}),
-            "references": {name: asdict(metrics) for name, metrics in references.items()},
+            "references": {name: metrics.facts for name, metrics in references.items()},
             "held_out": asdict(held_out) if held_out else None,
             "same_strategies": same_strategies,
             "objective": problem.criterion.about if problem.criterion else None,

@@ -53,6 +53,8 @@ class Round:
     ``label_agreement``: share of this round's labels that equal the hidden truth, None in round 0.
     ``stop``: why the strategy added fewer points than the budget, if it did. Where a surrogate of a network
     chose: the share of the pool on which both predict the same, and the surrogate's penalty.
+    ``l2``: the penalty of the model, where it has one, and ``fit_iterations``: steps of its fit, as it counts
+    them, None where nothing was fitted or it counts none.
 
     Of ``validation`` rounds.csv has loss, accuracy and what is said of the objective; the others are NaN once
     they are read back.
@@ -70,6 +72,8 @@ class Round:
     stop: str | None = None
     surrogate_agreement: float | None = None
     surrogate_l2: float | None = None
+    l2: float | None = field(default=None, metadata={"late": True})
+    fit_iterations: int | None = field(default=None, metadata={"late": True})
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,7 @@ class Column:
     """A column ``name`` of a record's file: its ``field``, or the ``part`` of a nested record in that field.
 
     ``kind``: int, float or str. ``optional``: an empty cell is None. ``is_late``: it comes last, and records
-    of 0.3.0 lack it.
+    of before may lack it.
     """
 
     name: str
@@ -107,16 +111,19 @@ def columns(record: Any) -> tuple[Column, ...]:
         elif "columns" not in each.metadata:
             kinds = typing.get_args(hint) or (hint,)
             kind = next(kind for kind in kinds if kind is not types.NoneType)
-            result.append(Column(each.name, each.name, None, kind, types.NoneType in kinds))
+            is_late = "late" in each.metadata
+            column = Column(each.name, each.name, None, kind, types.NoneType in kinds, is_late)
+            (late if is_late else result).append(column)
     return (*result, *late)
 
 
 def row(record: Any) -> dict[str, object]:
-    """A record by its columns."""
+    """A record by its columns; what is not defined of late ones is None."""
     values: dict[str, object] = {}
     for column in columns(record.__class__):
         value = getattr(record, column.field)
-        values[column.name] = getattr(value, column.part) if column.part else value
+        value = getattr(value, column.part) if column.part else value
+        values[column.name] = None if column.is_late and value != value else value
     return values
 
 
@@ -128,7 +135,7 @@ def parsed(kind: type[Record], texts: Mapping[str, str], **others: object) -> Re
     values: dict[str, Any] = dict(others)
     record: Any = kind
     for column in columns(record):
-        text = texts[column.name]
+        text = texts.get(column.name, "") if column.is_late else texts[column.name]
         value = None if column.optional and not text else column.kind(text)
         if column.part:
             values.setdefault(column.field, {})[column.part] = value

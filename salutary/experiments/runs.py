@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,16 @@ from salutary.system.moved import successor
 
 TEXT_COLUMNS = {column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is str}
 # Of a table of whole numbers pandas makes floats where it can.
-WHOLE_COLUMNS = [column.name for kind in (Identity, Round) for column in columns(kind) if column.kind is int]
-# Columns that rounds.csv has since 0.4.0; those of 0.3.0 are read, too.
-OF_THE_OBJECTIVE = tuple(column.name for column in columns(Round) if column.is_late)
-COLUMNS_OF_0_3 = ROUND_COLUMNS[: -len(OF_THE_OBJECTIVE)]
+WHOLE_COLUMNS = [
+    column.name
+    for kind in (Identity, Round)
+    for column in columns(kind)
+    if column.kind is int and not column.optional
+]
+# Columns that rounds.csv has got since 0.3.0, at its end; records that lack the last of them are read, too.
+LATE_COLUMNS = tuple(column.name for column in columns(Round) if column.is_late)
+COLUMNS_OF_0_3 = ROUND_COLUMNS[: -len(LATE_COLUMNS)]
+COLUMNS_OF_RECORDS = [ROUND_COLUMNS[:n] for n in range(len(ROUND_COLUMNS), len(COLUMNS_OF_0_3) - 1, -1)]
 HEADER_OF_0_1 = ",".join(COLUMNS_OF_0_3).removesuffix(",surrogate_agreement,surrogate_l2") + "\n"
 # What run.json says of the objective where there is none.
 MEAN_LOSS = {"name": "loss", "figure": "accuracy", "higher_is_better": True}
@@ -35,19 +42,14 @@ def read_rounds(folders: list[Path]) -> pd.DataFrame:
 
     Raises SalutaryError when there is none, or naming file and line of what is not as docs/records.md says.
     """
-    paths, header = finished_runs(folders), ",".join(COLUMNS_OF_0_3) + "\n"
-    older = [path for path in paths if _first_line(path / "rounds.csv") == header]
-    tables = [
-        read_table(some, "rounds", names, TEXT_COLUMNS)
-        for some, names in (
-            ([path for path in paths if path not in {*older}], ROUND_COLUMNS),
-            (older, COLUMNS_OF_0_3),
-        )
-        if some
-    ]
+    known, groups = {",".join(names) + "\n": names for names in COLUMNS_OF_RECORDS}, defaultdict(list)
+    for path in finished_runs(folders):
+        groups[known.get(_first_line(path / "rounds.csv"), ROUND_COLUMNS)].append(path)
+    tables = [read_table(some, "rounds", names, TEXT_COLUMNS) for names, some in groups.items()]
     if len(tables) == 1:
         return tables[0].reindex(columns=[*ROUND_COLUMNS, "run"])
-    return pd.concat(tables, ignore_index=True).sort_values("run", kind="stable", ignore_index=True)
+    table = pd.concat(tables, ignore_index=True).reindex(columns=[*ROUND_COLUMNS, "run"])
+    return table.sort_values("run", kind="stable", ignore_index=True)
 
 
 def read_table(

@@ -8,6 +8,8 @@
 - ``states_``: several fitted states over whose metrics evaluations take the mean,
 - ``takes_distributions = True``: y of ``fit`` and ``update`` may be (n, C), the weight of each label,
 - ``fit_intercept``: whether it has an intercept, as far as it is linear,
+- ``l2_``: the penalty in use, and ``n_iter_``: steps of the last fit's optimiser, a number each: records of
+  rounds have them,
 - ``checkpoint``: a path that the run sets, where a long training may keep its state.
 
 X is (n, d), y holds class numbers; both are tensors, as is the answer. For networks of images X is
@@ -17,6 +19,7 @@ X is (n, d), y holds class numbers; both are tensors, as is the answer. For netw
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Protocol, Self, TypeGuard
 
 from salutary.errors import SalutaryError
@@ -117,6 +120,18 @@ def is_network(model: object) -> TypeGuard[NetworkModel]:
 def keeps_checkpoint(model: object) -> TypeGuard[KeepsCheckpoint]:
     """Whether the model wants to be told where to keep its state."""
     return hasattr(model, "checkpoint")
+
+
+def penalty_of(model: object) -> float | None:
+    """The penalty that the model says it uses."""
+    l2 = getattr(model, "l2_", None)
+    return float(l2) if isinstance(l2, Real) else None
+
+
+def iterations_of(model: object) -> int | None:
+    """Steps that the model says its last fit took."""
+    steps = getattr(model, "n_iter_", None)
+    return int(steps) if isinstance(steps, Integral) else None
 
 
 def has_intercept(model: object) -> bool:

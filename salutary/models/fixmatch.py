@@ -98,6 +98,7 @@ class FixMatch:
         if not isinstance(self.augmentation, RowAugmentation):
             raise SalutaryError("model.augmentation must name an augmentation with _target_")
         self.augmentation.check()
+        self.l2_ = float(self.l2)
         self.seed_ = int(rng.integers(2**31))
         return self
 
@@ -129,7 +130,7 @@ class FixMatch:
                 self.states_.append(LinearSoftmax(descent.average, mean, deviation))
         if not descent.average.isfinite().all():
             raise SalutaryError("model=fixmatch diverged: lower model.learning_rate or model.l2")
-        self.mask_rate_ = masked / self.steps
+        self.mask_rate_, self.n_iter_ = masked / self.steps, self.steps
         if unlabeled is not None:
             log.info("fixmatch: %.0f%% of unlabelled rows above the threshold", 100 * self.mask_rate_)
         return self

@@ -55,6 +55,7 @@ class LogisticRegression:
     coef_: (K, D) float64, K = 1 for two classes, C otherwise; D = d (+ 1 with an intercept).
     penalty_: (K, D), the penalty of each parameter.
     l2_: the penalty in use.
+    n_iter_: Newton's steps of the last fit or update.
     gradient_norm_: norm of the objective's gradient at ``coef_``.
     """
 
@@ -137,7 +138,7 @@ class LogisticRegression:
                 f"logistic regression stopped at a gradient of {self.gradient_norm_:.1e} and is not"
                 f" at its optimum (model.l2={self.l2_:g}): raise model.l2 or model.max_iter"
             )
-        self.coef_ = minimum.W
+        self.coef_, self.n_iter_ = minimum.W, minimum.steps
         return self
 
     def predict_proba(self, X: Tensor) -> Tensor:

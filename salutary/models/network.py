@@ -154,15 +154,18 @@ class Network:
         X = X.float() if X.is_floating_point() else X
         with isolated_random(self.seed_, X.device):
             module = self.backbone.module(tuple(X.shape[1:]), self.n_classes)
+        rates = (self.learning_rate, self.weight_decay)
+        schedule = Schedule(self.epochs, self.max_steps, self.batch_size, *rates)
         training = Training(
             module.to(X.device),
-            Schedule(self.epochs, self.max_steps, self.batch_size, self.learning_rate, self.weight_decay),
+            schedule,
             self.seed_,
             self.augmentation,
             self.consistency,
             self.checkpoint,
             self.precision,
         )
+        self.n_iter_ = schedule.steps(len(X))[1]
         with contextlib.nullcontext() if self.backbone.repeatable else uncaptured():
             self.module_ = cast(Module, training.run(X, y, unlabeled if self.consistency else None))
         return self

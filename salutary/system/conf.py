@@ -18,6 +18,8 @@ LINE = re.compile(
 )
 COMMENT = re.compile(r"(?P<margin> *)# ?(?P<about>.*)")
 HYDRAS_OWN = ("defaults", "hydra", "_target_")
+# Of salutary-run, whose settings are shown with those at the top.
+GROUPS = ("record",)
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ def config_dir() -> str:
 
 
 def settings(file: Path) -> list[Setting]:
-    """The settings at the top level of a file; what has settings of its own, such as ``model:``, is none."""
-    return [setting for setting in documented(file) if "." not in setting.name]
+    """The settings at the top level of a file; what has settings of its own, such as ``model:``, is none, but
+    for GROUPS."""
+    return [each for each in documented(file) if "." not in each.name or each.name.split(".")[0] in GROUPS]
 
 
 def documented(file: Path) -> list[Setting]:

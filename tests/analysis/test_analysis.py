@@ -12,7 +12,7 @@ from scipy.stats import ttest_1samp
 from salutary.analysis.sections import Records, confidence
 from salutary.errors import SalutaryError
 from salutary.experiments.records import ROUND_COLUMNS
-from salutary.experiments.runs import last_rounds, read_facts, read_references, read_rounds
+from salutary.experiments.runs import LATE_COLUMNS, last_rounds, read_facts, read_references, read_rounds
 
 
 def test_reads_finished_runs_only(salutary_run, tmp_path):
@@ -59,7 +59,7 @@ def test_records_of_earlier_versions(salutary_run, tmp_path):
     assert '"salutary.split.PaperSplit"' in facts.read_text()
     assert read_facts([tmp_path])["settings"].iloc[0] == today
     assert len(read_rounds([tmp_path])) == 2
-    lines = [line.rsplit(",", 4)[0] for line in rounds.read_text().splitlines()]  # no objectives yet
+    lines = [line.rsplit(",", len(LATE_COLUMNS))[0] for line in rounds.read_text().splitlines()]
     rounds.write_text("\n".join(lines) + "\n")
     assert len(read_rounds([tmp_path])) == 2
     lines = [line.rsplit(",", 2)[0] for line in lines]

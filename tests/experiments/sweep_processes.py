@@ -83,6 +83,8 @@ def contents(folder: Path) -> dict[str, object]:
         if path.name == "rounds.csv":
             with path.open(newline="") as file:
                 found[name] = [{k: v for k, v in r.items() if k not in TIMINGS} for r in csv.DictReader(file)]
+        elif path.name == "run.log":  # of an interrupted run it says so
+            assert path.stat().st_size
         elif path.name == "run.json":
             facts = json.loads(path.read_text())
             found[name] = {k: v for k, v in facts.items() if k not in ("seconds", "finished")}

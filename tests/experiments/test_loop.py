@@ -37,7 +37,7 @@ def test_round_zero_is_the_initial_model():
     X, y = data.part("initial")
     model.fit(X, y)
     assert first[0].test == evaluate(model, *data.part("test"))
-    assert first[0].validation == evaluate(model, *data.part("validation"))
+    assert first[0].validation == evaluate(model, *data.part("validation"), full=False)
     assert first[0].validation != first[0].test
     assert (first[0].n_labeled, first[0].n_human_labels, first[0].queries) == (40, 0, ())
     assert first[0].label_agreement is None
@@ -181,6 +181,9 @@ def test_metrics_equal_scikit_learn():
     )
     recalls = [(predicted[y == c] == c).mean() for c in range(3)]
     assert ours.balanced_accuracy == pytest.approx(np.mean(recalls))
+    areas = [scikit_learn.roc_auc_score(y == c, p[:, c]) for c in range(3)]
+    assert ours.auroc == pytest.approx(np.mean(areas))
+    assert ours.kappa == pytest.approx(scikit_learn.cohen_kappa_score(y, predicted))
 
 
 def test_certain_and_wrong_is_a_large_finite_loss():

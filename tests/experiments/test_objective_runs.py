@@ -1,6 +1,7 @@
 """``salutary-run objective=... dataset.group=...``: records, identity, what follows the objective."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,13 +13,13 @@ from people import people
 from salutary.engine.objectives import EqualOpportunity, MeanLogLoss
 from salutary.experiments import identity
 from salutary.experiments.metrics import Metrics, row_values, score
-from salutary.experiments.runs import read_rounds
+from salutary.experiments.runs import LATE_COLUMNS, read_rounds
 
 TABLE = ("dataset=table", "dataset.path=people.csv", "dataset.target=outcome", "protocol=standard")
 TABLE += ("dataset.ignore=[sex]", "n_init=60", "n_validation=100", "n_pool=200", "rounds=3", "model.l2=1")
 GROUPED = (*TABLE, "dataset.group=sex")
+OF_THE_OBJECTIVE = ["val_objective", "val_figure", "test_objective", "test_figure"]
 GAP = ("objective=equal_opportunity", "objective.positive=yes")
-LATE = ["val_objective", "val_figure", "test_objective", "test_figure"]
 
 
 @pytest.fixture
@@ -61,10 +62,10 @@ def test_variants_follow_it(run, more):
 def test_without_a_weight_labels_are_those_of_the_loss_and_the_figure_is_measured(run):
     measured, _, _ = run(*GROUPED, *GAP, "objective.weight=0", "strategy=salutary")
     plain, facts, _ = run(*GROUPED, "strategy=salutary")
-    columns = [name for name in plain if not name.endswith("seconds") and name not in LATE]
+    columns = [name for name in plain if not name.endswith("seconds") and name not in OF_THE_OBJECTIVE]
     pd.testing.assert_frame_equal(measured[columns], plain[columns], rtol=1e-9)
     np.testing.assert_allclose(measured["test_objective"], measured["test_loss"])
-    assert measured["test_figure"].notna().all() and plain[LATE].isna().all(axis=None)
+    assert measured["test_figure"].notna().all() and plain[OF_THE_OBJECTIVE].isna().all(axis=None)
     assert facts["objective"] is None and facts["references"]["majority"]["figure"] is None
 
 
@@ -126,7 +127,9 @@ def test_metrics_are_those_of_the_criterion():
     assert row_values([P], y, groups, criterion).mean() == pytest.approx(found.objective)
     nobody = score(P, y, torch.zeros(90, dtype=torch.int64), criterion)
     assert np.isnan(nobody.objective) and np.isnan(nobody.figure)
-    assert score(P, y) == Metrics(found.loss, found.accuracy, found.balanced_accuracy, found.macro_f1)
+    assert score(P, y) == replace(found, objective=None, figure=None)
+    alone = Metrics(found.loss, found.accuracy, found.balanced_accuracy, found.macro_f1)
+    assert score(P, y, full=False) == alone
     assert isinstance(MeanLogLoss().figure(P, y), float)
 
 
@@ -136,12 +139,12 @@ def test_records_of_0_3_are_read_beside_these(run, tmp_path):
     older = tmp_path / "outputs" / "older"
     older.mkdir()
     (older / "run.json").write_text((path.parent / "run.json").read_text())
-    rows = [line.rsplit(",", len(LATE))[0] for line in path.read_text().splitlines()]
+    rows = [line.rsplit(",", len(LATE_COLUMNS))[0] for line in path.read_text().splitlines()]
     (older / "rounds.csv").write_text("\n".join(rows) + "\n")
     both = read_rounds([tmp_path / "outputs"])
     assert len(both) == 4 and both["test_figure"].notna().sum() == 2
     only = read_rounds([older])
-    assert list(only.columns) == list(both.columns) and only[LATE].isna().all(axis=None)
+    assert list(only.columns) == list(both.columns) and only[[*LATE_COLUMNS]].isna().all(axis=None)
 
 
 MISTAKES = {
