@@ -104,7 +104,9 @@ def _mask(name: str, rows: Sequence, n: int) -> np.ndarray:
 
 
 def _columns(frame: pd.DataFrame) -> Columns:
-    frame = frame.reset_index(drop=True)
-    frame.columns = frame.columns.astype(str)
-    schema = Schema.of(frame, "X")
+    """Columns of type category are categories, whatever these are."""
+    frame = frame.reset_index(drop=True).set_axis(frame.columns.astype(str), axis=1)
+    coded = [*frame.select_dtypes("category")]
+    frame = frame.astype(dict.fromkeys(coded, object))
+    schema = Schema.of(frame, "X", categorical=coded)
     return Columns(schema, [("X", schema.convert(frame, "X"))], tuple(left_out_findings(schema, "X")))

@@ -35,11 +35,12 @@ def test_class_numbers_may_have_names():
 
 
 def test_columns_of_a_frame_are_read_as_those_of_a_file():
-    frame = pd.DataFrame({"n": [1.0, np.nan, 3, 4, 5, 6], "c": list("aabbab")})
+    frame = pd.DataFrame({"n": [1.0, np.nan, 3, 4, 5, 6], "c": list("aabbab")}, index=[*"uvwxyz"])
+    frame["zip"] = pd.Categorical([1, 2, 1, 2, 1, 2])
     table = Arrays(frame, list("uvuvuv")).load()
     features, fitted = table.columns.features(np.arange(6))
     assert table.columns.schema.numeric == ("n",)
-    assert table.columns.schema.categorical == ("c",)
+    assert table.columns.schema.categorical == ("zip", "c")
     assert features.shape == (6, len(fitted.names))
     assert np.isfinite(features).all()
 
