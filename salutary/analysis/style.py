@@ -46,7 +46,20 @@ REFERENCES = {
 }
 # Before the name of a remedy that is a reference line.
 REMEDY = "remedy_"
+# Colours of strategies of one's own: Tol's muted scheme, which none of the house's is in.
+OWN_COLORS = (
+    "#CC6677",
+    "#332288",
+    "#DDCC77",
+    "#117733",
+    "#882255",
+    "#44AA99",
+    "#999933",
+    "#AA4499",
+    "#88CCEE",
+)
 MARKERS = "1234+|_ph8"
+OWN_MARKERS = "sDv^<>PX"
 LINES = ("-", "--", ":", "-.")
 
 
@@ -56,20 +69,33 @@ def look(strategy: str) -> Look:
     return LOOKS.get(strategy, Look(strategy, GREY, "-.", mark))
 
 
-def looks(strategies: Iterable[str]) -> dict[str, Look]:
+def looks(strategies: Iterable[str], everyone: Iterable[str] = ()) -> dict[str, Look]:
     """The look of each; those of one strategy that differ in settings, ``salutary (l2=1)``, share its colour
     and take each the next line and marker.
+
+    Strategies that are not the house's take the next colour each, by name, of these and of ``everyone`` that
+    other figures of the page show.
     """
+    strategies = {*strategies}
+    foreign = sorted({_base(name) for name in {*strategies, *everyone}} - LOOKS.keys())
     found: dict[str, Look] = {}
     counts: Counter[str] = Counter()
     for name in in_order(strategies):
-        base, own = _base(name), look(name)
+        base = _base(name)
+        own = _own_look(base, foreign.index(base)) if base in foreign else look(base)
         if base != name:
             line, mark = LINES[counts[base] % len(LINES)], MARKERS[counts[base] % len(MARKERS)]
-            own = look(base)._replace(label=name, linestyle=line, marker=mark)
+            own = own._replace(label=name, linestyle=line, marker=mark)
             counts[base] += 1
         found[name] = own
     return found
+
+
+def _own_look(strategy: str, place: int) -> Look:
+    """Colours come again after nine, with another line."""
+    turn, place_of_color = divmod(place, len(OWN_COLORS))
+    line, mark = LINES[turn % len(LINES)], OWN_MARKERS[place % len(OWN_MARKERS)]
+    return Look(strategy, OWN_COLORS[place_of_color], line, mark, 1.4)
 
 
 def _base(strategy: str) -> str:
