@@ -22,7 +22,7 @@ def as_csv(table: pd.DataFrame) -> str:
 
 def as_latex(table: pd.DataFrame) -> str:
     """A tabular for ``\\usepackage{booktabs}``; the index is the first column."""
-    style = table.fillna("").style.format(escape="latex")
+    style = table.fillna("").rename_axis(index=None, columns=None).style.format(escape="latex")
     for axis in ("index", "columns"):
         style = style.format_index(escape="latex", axis=axis)
     text = style.to_latex(hrules=True, column_format="l" + "r" * table.shape[1])

@@ -44,10 +44,13 @@ class Options:
     figures: tuple[str, ...] = ()
 
     @property
-    def are_of_own_runs(self) -> str:
-        """The first option that only says how own runs are shown; empty if none was given."""
+    def of_own_runs(self) -> dict[str, str]:
+        """Those that say how own runs are shown, and are not as they are by default."""
         names = ("metric", "x", "where", "group_by", "baseline")
-        return next((name for name in names if getattr(self, name) != getattr(Options, name)), "")
+        values = {
+            name: getattr(self, name) for name in names if getattr(self, name) != getattr(Options, name)
+        }
+        return {name: ",".join(each) if isinstance(each, tuple) else each for name, each in values.items()}
 
 
 def parsed(arguments: Iterable[str], allowed: Iterable[str] = tuple(ABOUT)) -> tuple[Path, Options]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ from statsmodels.stats.power import TTestPower
 
 from salutary.analysis.metrics import METRICS, Metric
 from salutary.analysis.statistics import Ranks, holm, paired_wilcoxon, ranks, summarise
-from salutary.analysis.style import in_order
+from salutary.analysis.style import base_name, in_order
 from salutary.errors import SalutaryError
 
 ALPHA, POWER = 0.05, 0.8
@@ -35,23 +36,28 @@ class Comparison:
     """What :func:`compare` finds; differences are strategy minus baseline, in the metric's units, and wins
     count what is better, whichever direction that is.
 
-    ``cells``: strategy, dataset, mean, std, n, low, high (95%, Student's t). ``paired``: strategy, dataset,
-    n seeds that both have, ``unpaired`` seeds that only one has, mean difference with its std and its 95%
-    interval low, high, win, tie, loss, ``seeds_needed``. ``over_tables``: strategy, n_tables, win, tie, loss
-    over tables and seeds, mean difference of the tables, Wilcoxon's p on their means, p_holm, both empty
-    where the test could not reach 5%, and p_better, p_worse of the Bayesian signed-rank test where baycomp
-    is installed. ``wins``: how often the row is better than the column, over tables and seeds, and ``ties``.
-    ``ranks``: of the strategies that all tables have, None where there is no use in them.
+    ``against``: the baseline of each strategy. ``cells``: strategy, dataset, mean, std, n, low, high (95%,
+    Student's t). ``paired``: strategy, baseline, dataset, n seeds that both have, ``unpaired`` seeds that
+    only one has, mean difference with its std and its 95% interval low, high, win, tie, loss,
+    ``seeds_needed``. ``over_tables``: strategy, baseline, n_tables, win, tie, loss over tables and seeds,
+    mean difference of the tables, Wilcoxon's p on their means, p_holm, both empty where the test could not
+    reach 5%, and p_better, p_worse of the Bayesian signed-rank test where baycomp is installed. ``wins``:
+    how often the row is better than the column, over tables and seeds, and ``ties``. ``ranks``: of the
+    strategies that all tables have, None where there is no use in them.
     """
 
     metric: Metric
-    baseline: str
+    against: dict[str, str]
     cells: pd.DataFrame
     paired: pd.DataFrame
     over_tables: pd.DataFrame
     wins: pd.DataFrame
     ties: pd.DataFrame
     ranks: Ranks | None
+
+    @property
+    def baselines(self) -> list[str]:
+        return list(dict.fromkeys(self.against.values()))
 
     @property
     def n_tables(self) -> int:
@@ -66,7 +72,7 @@ class Comparison:
 def compare(
     final: pd.DataFrame, baseline: str | None = None, metric: Metric | str = "accuracy"
 ) -> Comparison:
-    """Every strategy of ``final`` against ``baseline``, by default :func:`default_baseline`.
+    """Every strategy of ``final`` against ``baseline``, by default random, as :func:`baselines` says.
 
     ``final``: dataset, strategy, seed, ``value``; a row per run, values in the metric's units; rows without
     a value are left out. ``metric`` says which direction is better. A pair is a table and a seed that both
@@ -81,54 +87,80 @@ def compare(
     if len(doubles):
         row = doubles.iloc[0]
         raise SalutaryError(f"two runs of {row['strategy']} on {row['dataset']} with seed {row['seed']}")
-    baseline = chosen_baseline(final["strategy"], baseline)
+    against = baselines(final["strategy"], baseline)
     wide = final.pivot(index=["dataset", "seed"], columns="strategy", values="value")
     wide = wide[in_order(wide.columns)]
-    gaps = {name: (wide[name] - wide[baseline]).round(DIGITS) for name in wide if name != baseline}
+    pairs = [Pair(name, against[name], wide[name], wide[against[name]]) for name in wide if name in against]
     gains = metric.gain(wide)
     wins, ties = _counts(gains)
     return Comparison(
         metric=metric,
-        baseline=baseline,
+        against=against,
         cells=summarise(final, ["strategy", "dataset"], "value"),
-        paired=_paired(gaps, wide, baseline, metric),
-        over_tables=_over_tables(gaps, metric),
+        paired=_paired(pairs, metric),
+        over_tables=_over_tables(pairs, metric),
         wins=wins,
         ties=ties,
         ranks=ranks(final.assign(value=metric.gain(final["value"])), "value"),
     )
 
 
-def default_baseline(strategies) -> str:
-    """``random`` if it is there, under whichever settings, else the first by name."""
-    names = sorted({*strategies})
-    return next((each for each in names if each.partition(" (")[0] == "random"), names[0])
+def baselines(strategies: Iterable[str], baseline: str | None = None) -> dict[str, str]:
+    """What each of the strategies is compared with; the baselines themselves are not.
 
+    ``baseline`` None: ``random`` if it is there, else the first by name. Where several of its name differ in
+    settings, ``random (l2=1)`` and ``random (l2=2)``, ``salutary (l2=2)`` is compared with that of the same
+    settings, and with the first where there is none.
 
-def chosen_baseline(strategies, baseline: str | None) -> str:
-    """The strategy of that name; of several that differ in settings, the first.
-
-    Raises SalutaryError if there is none.
+    Raises SalutaryError if no strategy has this name.
     """
-    if baseline is None:
-        return default_baseline(strategies)
     names = sorted({*strategies})
-    same = [name for name in names if baseline in (name, name.partition(" (")[0])]
+    bases = [base_name(name) for name in names]
+    wanted = baseline or ("random" if "random" in bases else bases[0])
+    same = [name for name in names if name == wanted] or [
+        name for name, base in zip(names, bases, strict=True) if base == wanted
+    ]
     if not same:
         raise SalutaryError(f"baseline={baseline}: there are {', '.join(names)}")
-    return baseline if baseline in same else same[0]
+    same = same if len(same) < len(names) else same[:1]
+    alike = {name: wanted + name.removeprefix(base_name(name)) for name in names}
+    return {name: alike[name] if alike[name] in same else same[0] for name in names if name not in same}
 
 
-def _paired(gaps: dict[str, pd.Series], wide: pd.DataFrame, baseline: str, metric: Metric) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Pair:
+    """A strategy and its baseline; values by table and seed."""
+
+    strategy: str
+    baseline: str
+    values: pd.Series
+    others: pd.Series
+
+    @property
+    def gap(self) -> pd.Series:
+        """Differences, where both have a value."""
+        return (self.values - self.others).dropna().round(DIGITS)
+
+    @property
+    def unpaired(self) -> pd.Series:
+        """How many seeds of each table only one of both has."""
+        return (self.values.notna() ^ self.others.notna()).groupby(level="dataset").sum()
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"strategy": self.strategy, "baseline": self.baseline}
+
+
+def _paired(pairs: list[Pair], metric: Metric) -> pd.DataFrame:
     rows = []
-    for name, gap in gaps.items():
-        lonely = wide[name].notna() ^ wide[baseline].notna()
-        for dataset, of_table in gap.groupby(level="dataset"):
-            unpaired = int(lonely[of_table.index].sum())
-            if unpaired or of_table.notna().any():
-                row = {"strategy": name, "dataset": dataset, "unpaired": unpaired}
-                rows.append(row | _of_seeds(of_table.dropna(), metric))
-    columns = ["strategy", "dataset", "n", "unpaired", "mean", "std", "low", "high"]
+    for pair in pairs:
+        gap = pair.gap
+        for dataset, unpaired in pair.unpaired.items():
+            of_table = gap[gap.index.get_level_values("dataset") == dataset]
+            if unpaired or len(of_table):
+                row = {**pair.names, "dataset": dataset, "unpaired": int(unpaired)}
+                rows.append(row | _of_seeds(of_table, metric))
+    columns = ["strategy", "baseline", "dataset", "n", "unpaired", "mean", "std", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "win", "tie", "loss", "seeds_needed"])
 
 
@@ -141,7 +173,7 @@ def _of_seeds(gap: pd.Series, metric: Metric) -> dict[str, float]:
 
 
 def _won(gap: pd.Series, metric: Metric) -> dict[str, int]:
-    gain = metric.gain(gap.dropna())
+    gain = metric.gain(gap)
     return {"win": int((gain > 0).sum()), "tie": int((gain == 0).sum()), "loss": int((gain < 0).sum())}
 
 
@@ -167,20 +199,22 @@ def smallest_p(n_tables: int) -> float:
     return min(1.0, 2 * 0.5**n_tables)
 
 
-def _over_tables(gaps: dict[str, pd.Series], metric: Metric) -> pd.DataFrame:
-    rows = []
-    for name, gap in gaps.items():
-        means = gap.dropna().groupby(level="dataset").mean()
-        if len(means):
-            tested = smallest_p(len(means)) < ALPHA
-            row = {"strategy": name, "n_tables": len(means), **_won(gap, metric), "mean": means.mean()}
-            p = paired_wilcoxon(means) if tested else math.nan
-            better, worse = bayesian_signed_rank(metric.gain(means)) if tested else (math.nan, math.nan)
-            rows.append({**row, "p": p, "p_better": better, "p_worse": worse})
-    columns = ["strategy", "n_tables", "win", "tie", "loss", "mean", "p", "p_holm", "p_better", "p_worse"]
-    table = pd.DataFrame(rows, columns=columns)
+def _over_tables(pairs: list[Pair], metric: Metric) -> pd.DataFrame:
+    rows = [{**pair.names, **_of_tables(pair.gap, metric)} for pair in pairs if len(pair.gap)]
+    columns = ["strategy", "baseline", "n_tables", "win", "tie", "loss", "mean"]
+    table = pd.DataFrame(rows, columns=[*columns, "p", "p_holm", "p_better", "p_worse"])
     tested = table["p"].dropna()
     return table.assign(p_holm=holm(tested).reindex(table.index) if len(tested) else math.nan)
+
+
+def _of_tables(gap: pd.Series, metric: Metric) -> dict[str, float]:
+    """Tests only where they could reach 5%."""
+    means = gap.groupby(level="dataset").mean()
+    row = {"n_tables": len(means), **_won(gap, metric), "mean": means.mean()}
+    if smallest_p(len(means)) >= ALPHA:
+        return row
+    better, worse = bayesian_signed_rank(metric.gain(means))
+    return row | {"p": paired_wilcoxon(means), "p_better": better, "p_worse": worse}
 
 
 def bayesian_signed_rank(gains: pd.Series) -> tuple[float, float]:

@@ -59,10 +59,12 @@ def about_differences(compared: Comparison, what: str = "") -> str:
     """What the table of :func:`differences` holds; ``what`` is compared, by default the metric."""
     direction = "Positive" if compared.metric.higher_is_better else "Lower is better: negative"
     text = DIFFERENCES.format(
-        baseline=label(compared.baseline),
+        baseline=", ".join(map(label, compared.baselines)),
         what=what or compared.metric.label,
         direction=f"{direction} is better.",
     )
+    if len(compared.baselines) > 1:
+        text += " Each is compared with that of its own settings, else with the first."
     lacking = compared.paired[compared.paired["unpaired"] > 0]
     if lacking.empty:
         return text

@@ -18,6 +18,7 @@ from salutary.analysis.formats import figure_file, table_files
 from salutary.analysis.options import ABOUT as ABOUT_OPTIONS
 from salutary.analysis.options import OF_PLOTS, Options, parsed
 from salutary.analysis.sections import MixedRuns, Records, Section, what_is_missing
+from salutary.analysis.selection import chosen
 from salutary.errors import SalutaryError
 from salutary.experiments.runs import finished_runs
 from salutary.system.files import write_atomic
@@ -69,12 +70,12 @@ def parts(root: Path, options: Options | None = None) -> Iterator[ReportPart]:
     there = [name for name in EXPERIMENTS if any(path.is_relative_to(root / name) for path in finished)]
     if own:
         module = importlib.import_module("salutary.analysis.sections.own")
-        records = Records(own)
+        records = chosen(Records(own), options.where)
         yield ReportPart("own", module.section(records, options), records)
-    elif there and options.are_of_own_runs:
+    elif there and options.of_own_runs:
         raise SalutaryError(
-            f"{options.are_of_own_runs}= is of own runs, and all below {root} are of experiments; "
-            f"{root / there[0]} as the folder takes those of one"
+            f"{', '.join(options.of_own_runs)}: of own runs, and all below {root} are of experiments; "
+            f"with {root / there[0]} as the folder, those of one are taken for own runs"
         )
     for name in there:
         yield of_experiment(name, root)

@@ -94,9 +94,10 @@ def each_seed_once(facts: pd.DataFrame, names: pd.Series) -> tuple[pd.Index, str
         return facts.index, ""
     first = told[again].iloc[0]
     example = f"{first['name']} on {first['dataset']}, seed {first['seed']}"
+    n = f"{again.sum()} run{'s' * (again.sum() > 1)}"
     text = (
-        f"*{again.sum()} runs repeat a seed of runs with the same settings and are left out ({example}: "
-        f"{first['folder']}): a copy, or another version of the program.*"
+        f"*Left out, since their seed is there with the same settings: {n} ({example}: {first['folder']}). "
+        "Copies, or another version of the program.*"
     )
     return facts.index[~again], text
 

@@ -77,11 +77,11 @@ def looks(strategies: Iterable[str], everyone: Iterable[str] = ()) -> dict[str, 
     other figures of the page show.
     """
     strategies = {*strategies}
-    foreign = sorted({_base(name) for name in {*strategies, *everyone}} - LOOKS.keys())
+    foreign = sorted({base_name(name) for name in {*strategies, *everyone}} - LOOKS.keys())
     found: dict[str, Look] = {}
     counts: Counter[str] = Counter()
     for name in in_order(strategies):
-        base = _base(name)
+        base = base_name(name)
         own = _own_look(base, foreign.index(base)) if base in foreign else look(base)
         if base != name:
             line, mark = LINES[counts[base] % len(LINES)], MARKERS[counts[base] % len(MARKERS)]
@@ -98,7 +98,8 @@ def _own_look(strategy: str, place: int) -> Look:
     return Look(strategy, OWN_COLORS[place_of_color], line, mark, 1.4)
 
 
-def _base(strategy: str) -> str:
+def base_name(strategy: str) -> str:
+    """A strategy's name without the settings that tell its runs apart."""
     return strategy.partition(" (")[0]
 
 
@@ -112,4 +113,4 @@ def label(strategy: str) -> str:
 def in_order(strategies: Iterable[str]) -> list[str]:
     """Strategies in the order of LOOKS, then the others by name."""
     places = {name: place for place, name in enumerate(LOOKS)}
-    return sorted(set(strategies), key=lambda name: (places.get(_base(name), len(places)), name))
+    return sorted(set(strategies), key=lambda name: (places.get(base_name(name), len(places)), name))

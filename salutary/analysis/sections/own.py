@@ -12,9 +12,9 @@ from salutary.analysis.metrics import Metric, metric_of
 from salutary.analysis.options import Options
 from salutary.analysis.own_statistics import Comparison, compare
 from salutary.analysis.sections import Records, Section, markdown_table
-from salutary.analysis.selection import chosen, each_seed_once, named, reference_values
+from salutary.analysis.selection import each_seed_once, named, reference_values
 from salutary.analysis.statistics import critical_difference_diagram
-from salutary.analysis.style import looks
+from salutary.analysis.style import base_name, looks
 from salutary.analysis.told_apart import each_once, line_names
 from salutary.errors import SalutaryError
 
@@ -68,7 +68,7 @@ class Part:
 
     def more(self, compared: Comparison, n_tables: int) -> None:
         """Seeds needed, everyone against everyone, and ranks."""
-        seeds = compared.paired[["strategy", "dataset", "n", "mean", "std", "seeds_needed"]]
+        seeds = compared.paired[["strategy", "baseline", "dataset", "n", "mean", "std", "seeds_needed"]]
         self.say(own_text.SEEDS)
         self.table("-seeds", seeds, own_text.seeds(compared))
         is_small = len(compared.wins) <= own_text.MANY
@@ -85,12 +85,11 @@ class Part:
 
 def section(records: Records, options: Options | None = None) -> Section:
     """A name says in which settings the runs of a strategy or a reference line differ, so that none is taken
-    for a seed.
+    for a seed. The runs are those that ``options.where`` chose.
 
     Raises SalutaryError for options that these runs do not admit.
     """
     options = options or Options()
-    records = chosen(records, options.where)
     names = named(records, options.group_by)
     kept, repeated = each_seed_once(records.facts, names)
     records = records.of(kept)
@@ -98,7 +97,8 @@ def section(records: Records, options: Options | None = None) -> Section:
     rounds, lacking = with_metric(records.rounds, metric)
     rounds = rounds.assign(strategy=rounds["run"].map(names))
     found = Section(TITLE, "")
-    blocks = [repeated, lacking]
+    said = ", ".join(f"`{name}={text}`" for name, text in options.of_own_runs.items())
+    blocks = [f"Shown with {said}." if said else "", repeated, lacking]
     for (protocol, model), of_part in rounds.groupby(["protocol", "model"]):
         part = Part(found, f"{protocol}-{model}", metric, options)
         fill(part, records, of_part, names)
@@ -156,14 +156,13 @@ def with_metric(rounds: pd.DataFrame, metric: Metric) -> tuple[pd.DataFrame, str
 def with_line(
     final: pd.DataFrame, lines: pd.DataFrame, baseline: str | None
 ) -> tuple[pd.DataFrame, str | None]:
-    """``final`` with the reference line that is the baseline, if it is one, and the baseline's name."""
-    is_meant = (lines["line"] == baseline) | (lines["strategy"] == baseline)
-    if baseline in set(final["strategy"]) or not is_meant.any():
+    """``final`` with the reference lines that are the baseline, if they are, and the baseline's name."""
+    meant = lines[(lines["line"] == baseline) | (lines["strategy"] == baseline)]
+    if meant.empty or baseline in {base_name(name) for name in final["strategy"]}:
         return final, baseline
-    name = min(lines.loc[is_meant, "strategy"])
-    return pd.concat(
-        [final, lines.loc[lines["strategy"] == name, final.columns.intersection(lines.columns)]]
-    ), name
+    names = sorted(meant["strategy"].unique())
+    columns = final.columns.intersection(lines.columns)
+    return pd.concat([final, meant[columns]]), names[0] if len(names) == 1 else base_name(names[0])
 
 
 def figures_of_objectives(part: Part, records: Records, final: pd.DataFrame) -> None:
