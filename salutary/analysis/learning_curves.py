@@ -46,6 +46,15 @@ def over_seeds(curves: pd.DataFrame) -> pd.DataFrame:
     return wide.interpolate(method="index", limit_area="inside").ffill()
 
 
+def last_values(rounds: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """dataset, strategy, seed, run and ``value`` of the last round of each run, for
+    :func:`~salutary.analysis.own_statistics.compare`.
+    """
+    last = rounds.sort_values("round").groupby("run", as_index=False).tail(1)
+    value = metric.factor * last[metric.column]
+    return last[["dataset", "strategy", "seed", "run"]].assign(value=value)
+
+
 def areas(curves: pd.DataFrame) -> pd.DataFrame:
     """dataset, strategy, seed and ``value``: the area under each curve by trapezoids, divided by the length
     of the axis, which makes it a mean of the metric, in the metric's units.

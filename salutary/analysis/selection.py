@@ -94,7 +94,7 @@ def each_seed_once(facts: pd.DataFrame, names: pd.Series) -> tuple[pd.Index, str
         return facts.index, ""
     first = told[again].iloc[0]
     example = f"{first['name']} on {first['dataset']}, seed {first['seed']}"
-    n = f"{again.sum()} run{'s' * (again.sum() > 1)}"
+    n = f"{again.sum()} run{'s' if again.sum() > 1 else ''}"
     text = (
         f"*Left out, since their seed is there with the same settings: {n} ({example}: {first['folder']}). "
         "Copies, or another version of the program.*"

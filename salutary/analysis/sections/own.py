@@ -7,7 +7,7 @@ import pandas as pd
 from salutary.analysis import own_text
 from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import draw_curves
-from salutary.analysis.learning_curves import AXES, areas, points
+from salutary.analysis.learning_curves import AXES, areas, last_values, points
 from salutary.analysis.metrics import Metric, metric_of
 from salutary.analysis.options import Options
 from salutary.analysis.own_statistics import Comparison, compare
@@ -122,13 +122,6 @@ def fill(part: Part, records: Records, rounds: pd.DataFrame, names: pd.Series) -
     part.values("-area", area)
     part.paired("-area", area, lines, f"area, {part.metric.label}")
     figures_of_objectives(part, records, final)
-
-
-def last_values(rounds: pd.DataFrame, metric: Metric) -> pd.DataFrame:
-    """dataset, strategy, seed, run and ``value`` of the last round of each run."""
-    last = rounds.sort_values("round").groupby("run", as_index=False).tail(1)
-    value = metric.factor * last[metric.column]
-    return last[["dataset", "strategy", "seed", "run"]].assign(value=value)
 
 
 def reference_lines(records: Records, runs: pd.Series, metric: Metric) -> pd.DataFrame:
