@@ -46,17 +46,10 @@ REFERENCES = {
 }
 # Before the name of a remedy that is a reference line.
 REMEDY = "remedy_"
-# Colours of strategies of one's own: Tol's muted scheme, which none of the house's is in.
+# Colours of strategies of one's own: Tol's muted scheme, those least like the house's first.
 OWN_COLORS = (
-    "#CC6677",
-    "#332288",
-    "#DDCC77",
-    "#117733",
-    "#882255",
-    "#44AA99",
-    "#999933",
-    "#AA4499",
-    "#88CCEE",
+    *("#332288", "#DDCC77", "#882255", "#999933", "#117733"),
+    *("#CC6677", "#44AA99", "#AA4499", "#88CCEE"),
 )
 MARKERS = "1234+|_ph8"
 OWN_MARKERS = "sDv^<>PX"
