@@ -33,10 +33,8 @@ def strategy_names(facts: pd.DataFrame, always: Collection[str] = ()) -> pd.Seri
         within = [differing(settings.loc[of_table]) for of_table in tables]
         shared = {name for some in within for name in some if not name.startswith("dataset.")}
         for of_table, some in zip(tables, within, strict=True):
-            wanted = {*some, *shared, *always}
-            for run, values in settings.loc[
-                of_table, [each for each in settings if each in wanted]
-            ].iterrows():
+            wanted = [name for name in settings if name in {*some, *shared, *always}]
+            for run, values in settings.loc[of_table, wanted].iterrows() if wanted else ():
                 has = flattened(facts["settings"][run]).keys() | {*some, *shared}
                 names[run] = named_by(names[run], values[[name in has for name in values.index]])
     return names

@@ -153,6 +153,17 @@ def test_a_reference_line_may_be_the_baseline(plain):
     assert area.loc[("mine", "bank"), "mean"] == pytest.approx(np.mean(halfway) - 80)
 
 
+def test_a_baseline_that_one_protocol_lacks_is_replaced_there(plain, says):
+    for strategy in ("theirs", "other"):
+        path = write_run(plain / "outputs" / "more", "bank", strategy, 0)
+        for file in path.iterdir():
+            file.write_text(file.read_text().replace("paper", "standard"))
+    text = says("baseline=yours")
+    paper, standard = text.split("### protocol=standard")
+    assert paper.count("**Against yours**") == 2  # finally, and of the areas
+    assert standard.count("**Against other**") == 2 and "Against yours" not in standard
+
+
 def test_a_metric_that_records_lack_is_told(plain, says):
     text = says("metric=auroc")
     assert text.startswith("salutary-report: metric=auroc: none of 18 runs has test_auroc (records of before")
@@ -240,7 +251,7 @@ BAD = {
     "x=time": "x=time: there are rounds, labels, human_labels, seconds",
     "format=xlsx": "format=xlsx: there are csv, markdown, latex",
     "figures=pdf,gif": "figures=gif: there are pdf, svg, png",
-    "baseline=badge": "baseline=badge: there are mine, random, yours",
+    "baseline=badge": "baseline=badge: there are mine, random, yours, fully_supervised, initial",
     "group_by=l2": "group_by=l2: no run has this setting; did you mean model.l2?",
     "group_by=seed": "group_by=seed: runs are told apart by it anyway",
     "group_by=": "group_by= has no value",

@@ -14,7 +14,7 @@ from salutary.analysis.own_statistics import Comparison, compare
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.selection import each_seed_once, named, reference_values
 from salutary.analysis.statistics import critical_difference_diagram
-from salutary.analysis.style import base_name, looks
+from salutary.analysis.style import base_name, label, looks
 from salutary.analysis.told_apart import each_once, line_names
 from salutary.errors import SalutaryError
 
@@ -90,15 +90,17 @@ def section(records: Records, options: Options | None = None) -> Section:
     Raises SalutaryError for options that these runs do not admit.
     """
     options = options or Options()
+    metric = metric_of(options.metric, records.facts)
+    rounds, lacking = with_metric(records.rounds, metric)
+    records = records.of(rounds["run"].unique())
     names = named(records, options.group_by)
     kept, repeated = each_seed_once(records.facts, names)
     records = records.of(kept)
-    metric = metric_of(options.metric, records.facts)
-    rounds, lacking = with_metric(records.rounds, metric)
-    rounds = rounds.assign(strategy=rounds["run"].map(names))
+    check_baseline(records, names, options.baseline)
+    rounds = rounds[rounds["run"].isin(kept)].assign(strategy=rounds["run"].map(names))
     found = Section(TITLE, "")
     said = ", ".join(f"`{name}={text}`" for name, text in options.of_own_runs.items())
-    blocks = [f"Shown with {said}." if said else "", repeated, lacking]
+    blocks = [f"Shown with {said}." if said else "", lacking, repeated]
     for (protocol, model), of_part in rounds.groupby(["protocol", "model"]):
         part = Part(found, f"{protocol}-{model}", metric, options)
         fill(part, records, of_part, names)
@@ -146,13 +148,25 @@ def with_metric(rounds: pd.DataFrame, metric: Metric) -> tuple[pd.DataFrame, str
     return rounds[rounds["run"].isin(there)], lacking if len(there) < n else ""
 
 
+def check_baseline(records: Records, names: pd.Series, baseline: str | None) -> None:
+    """Raises SalutaryError if no run and no reference line has the name of the baseline."""
+    strategies, lines = sorted(names.unique()), sorted(records.references["line"].unique())
+    known = {*strategies, *map(base_name, strategies), *lines}
+    if baseline is not None and baseline not in known and base_name(baseline) not in {*map(label, lines)}:
+        raise SalutaryError(f"baseline={baseline}: there are {', '.join([*strategies, *lines])}")
+
+
 def with_line(
     final: pd.DataFrame, lines: pd.DataFrame, baseline: str | None
 ) -> tuple[pd.DataFrame, str | None]:
-    """``final`` with the reference lines that are the baseline, if they are, and the baseline's name."""
-    meant = lines[(lines["line"] == baseline) | (lines["strategy"] == baseline)]
-    if meant.empty or baseline in {base_name(name) for name in final["strategy"]}:
+    """``final`` with the reference lines that are the baseline, if they are, and the baseline's name, None if
+    it is not among these runs.
+    """
+    if baseline in {*final["strategy"], *map(base_name, final["strategy"])}:
         return final, baseline
+    meant = lines[(lines["line"] == baseline) | (lines["strategy"] == baseline)]
+    if meant.empty:
+        return final, None
     names = sorted(meant["strategy"].unique())
     columns = final.columns.intersection(lines.columns)
     return pd.concat([final, meant[columns]]), names[0] if len(names) == 1 else base_name(names[0])
