@@ -314,3 +314,13 @@ def test_runs_with_other_seconds_are_joined_by_lines():
     assert list(found.index) == [0, 1.5, 2.5]
     assert found[0].tolist() == pytest.approx([50, 60, 60])
     assert found[1].tolist() == pytest.approx([50, 50 + 20 * 1.5 / 2.5, 70])
+
+
+def test_who_never_meets_the_baseline_is_said_so():
+    rows = final(2)
+    apart = rows[(rows["strategy"] == "random") == (rows["dataset"] == "t0")]
+    found = compare(apart)
+    assert found.over_tables.empty and found.n_tables == 0 and not found.has_tests
+    assert set(own_text.differences(found).to_numpy().ravel()) == {"no seed in common"}
+    assert own_text.over_tables(found).empty and "with 0 tables" in own_text.about_tables(found)
+    assert found.wins.loc["good", "bad"] + found.wins.loc["bad", "good"] == 5
