@@ -64,3 +64,10 @@ def test_the_examples_of_the_public_interface_run(name):
     module = importlib.import_module(getattr(salutary, name).__module__)
     result = doctest.testmod(module, raise_on_error=True)
     assert result.attempted >= 6 and not result.failed
+
+
+def test_the_comparison_of_the_page_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "report_options.md").read_text(), re.DOTALL)
+    found: dict = {}
+    exec(code, found)
+    assert (found["compared"].paired["win"] == 5).all() and found["compared"].paired["mean"].lt(-0.05).all()

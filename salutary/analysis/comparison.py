@@ -37,17 +37,17 @@ def means(final: pd.DataFrame, value: str = "accuracy") -> pd.DataFrame:
     return table.assign(paper_mean=np.nan, paper_std=np.nan, differs=False)
 
 
-def cells(comparison: pd.DataFrame, name: Callable[[str], str] = label) -> pd.DataFrame:
+def cells(comparison: pd.DataFrame, name: Callable[[str], str] = label, digits: int = 1) -> pd.DataFrame:
     """Texts "ours ± std / paper / difference", * where it differs; rows strategies, columns tables."""
-    rows = comparison.assign(cell=[_cell(row) for row in comparison.itertuples()])
+    rows = comparison.assign(cell=[_cell(row, digits) for row in comparison.itertuples()])
     wide = rows.pivot(index="strategy", columns="dataset", values="cell")
     wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(comparison["dataset"]))
     names = {name: paper.DATASETS.get(name, name) for name in wide}
     return wide.rename(index=name, columns=names).rename_axis(index="", columns="")
 
 
-def _cell(row) -> str:
-    ours = f"{row.mean:.1f}" if pd.isna(row.std) else f"{row.mean:.1f} ± {row.std:.1f}"
+def _cell(row, digits: int) -> str:
+    ours = f"{row.mean:.{digits}f}" if pd.isna(row.std) else f"{row.mean:.{digits}f} ± {row.std:.{digits}f}"
     if pd.isna(row.paper_mean):
         return ours
     return f"{ours} / {row.paper_mean:.1f} / {row.mean - row.paper_mean:+.1f}{'*' if row.differs else ''}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import io
 import itertools
 import re
 import sys
@@ -15,7 +14,11 @@ from pathlib import Path
 import pandas as pd
 from markdown_it import MarkdownIt
 
+from salutary.analysis.formats import figure_file, table_files
+from salutary.analysis.options import ABOUT as ABOUT_OPTIONS
+from salutary.analysis.options import OF_PLOTS, Options, parsed
 from salutary.analysis.sections import MixedRuns, Records, Section, what_is_missing
+from salutary.analysis.selection import chosen
 from salutary.errors import SalutaryError
 from salutary.experiments.runs import finished_runs
 from salutary.system.files import write_atomic
@@ -29,6 +32,8 @@ EXPERIMENTS = (
     *("fair", "label_everything", "label_noise", "scaling", "confidence", "remedies", "objectives"),
 )
 FEW_SEEDS = 5
+HEADING = "# Salutary labelling: every table and figure beside the paper's"
+OWN_HEADING = "# Runs of salutary"
 ABOUT = """\
 The paper: Xiao & Liu, *Salutary labeling with zero human annotation*, submitted to ICLR 2025. Accuracies
 are on the test part, in per cent; the protocol is the authors', decoded from their code
@@ -53,42 +58,61 @@ class ReportPart:
     records: Records | None
 
 
-def parts(root: Path) -> Iterator[ReportPart]:
-    """Every experiment with records in ``root/<name>``, a note for those without, then other runs."""
-    for name in EXPERIMENTS:
-        module = importlib.import_module(f"salutary.analysis.sections.{name}")
-        if not any(finished_runs([root / name], required=False)):
-            text = f"No records in {name}/. `salutary-run experiment={name}` makes them."
-            yield ReportPart(name, Section(module.TITLE, text), None)
-            continue
-        try:
-            records = Records([root / name])
-            records.check_cells(getattr(module, "VARIED", ()))
-        except MixedRuns as error:
-            yield ReportPart(
-                name, Section(module.TITLE, f"**Not drawn**: {error}. Move one of them away."), None
-            )
-            continue
-        yield ReportPart(name, module.section(records), records)
+def parts(root: Path, options: Options | None = None) -> Iterator[ReportPart]:
+    """One's own runs, as ``options`` say, then every experiment with records in ``root/<name>``.
+
+    Raises SalutaryError for options that no run is there for.
+    """
+    options = options or Options()
     experiments = [root / name for name in EXPERIMENTS]
     finished = finished_runs([root], required=False)
-    others = [path for path in finished if not any(map(path.is_relative_to, experiments))]
-    if others:
+    own = [path for path in finished if not any(map(path.is_relative_to, experiments))]
+    there = [name for name in EXPERIMENTS if any(path.is_relative_to(root / name) for path in finished)]
+    if own:
         module = importlib.import_module("salutary.analysis.sections.own")
-        records = Records(others)
-        yield ReportPart("own", module.section(records), records)
+        records = chosen(Records(own), options.where)
+        yield ReportPart("own", module.section(records, options), records)
+    elif there and options.of_own_runs:
+        raise SalutaryError(
+            f"{', '.join(options.of_own_runs)}: of own runs, and all below {root} are of experiments; "
+            f"with {root / there[0]} as the folder, those of one are taken for own runs"
+        )
+    for name in there:
+        yield of_experiment(name, root)
+
+
+def of_experiment(name: str, root: Path) -> ReportPart:
+    """The section of an experiment; a note in its place where its runs are mixed."""
+    module = importlib.import_module(f"salutary.analysis.sections.{name}")
+    try:
+        records = Records([root / name])
+        records.check_cells(getattr(module, "VARIED", ()))
+    except MixedRuns as error:
+        note = f"**Not drawn**: {error}. Move one of them away."
+        return ReportPart(name, Section(module.TITLE, note), None)
+    return ReportPart(name, module.section(records), records)
+
+
+def others(report_parts: list[ReportPart]) -> str:
+    """A line on the experiments that there are no records of; empty if there is none."""
+    names = [name for name in EXPERIMENTS if name not in {part.name for part in report_parts}]
+    if not names:
+        return ""
+    return f"No records of {', '.join(names)}: `salutary-run experiment={names[0]}`, and so on, makes them."
 
 
 def page(report_parts: list[ReportPart]) -> str:
     """The whole report in Markdown."""
     drawn = [part for part in report_parts if part.records]
-    blocks = ["# Salutary labelling: every table and figure beside the paper's"]
+    is_own = {part.name for part in report_parts} <= {"own"}
+    blocks = [OWN_HEADING if is_own else HEADING]
     if drawn:
         blocks.append(summary(drawn))
     for part in report_parts:
         blocks += [f"## {part.section.title}", part.section.text]
         if part.records:
             blocks.append(provenance(part))
+    blocks.append(others(report_parts))
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -103,9 +127,9 @@ def summary(drawn: list[ReportPart]) -> str:
         f"{len(facts):,} runs, {facts['seconds'].sum() / 60:.0f} minutes of computing, on "
         f"{'; '.join(sorted(systems))} ({'; '.join(sorted(facts['device'].unique()))}).",
         f"Versions: {'; or '.join(texts)}" + (f"; commit {', '.join(commits)}." if commits else "."),
-        ABOUT,
+        ABOUT if any(part.name in EXPERIMENTS for part in drawn) else "",
     ]
-    return "\n\n".join(lines)
+    return "\n\n".join(filter(None, lines))
 
 
 def provenance(part: ReportPart) -> str:
@@ -142,42 +166,44 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
     )
 
 
-def write_report(root: Path, output: Path) -> list[Path]:
+def write_report(root: Path, output: Path, options: Options | None = None) -> list[Path]:
     """report.md with its figures and tables beside it, and report.html, which needs none of them."""
-    report_parts = collect(root)
-    images = {f"{n}.png": small_png(f) for part in report_parts for n, f in part.section.figures.items()}
-    tables = {
-        f"{n}.csv": t.to_csv(index=False, float_format="%.6g")
-        for part in report_parts
-        for n, t in part.section.tables.items()
-    }
+    options = options or Options()
+    report_parts = collect(root, options)
+    figures = {n: figure for part in report_parts for n, figure in part.section.figures.items()}
+    images = {f"{n}.png": small_png(figure) for n, figure in figures.items()}
     text = page(report_parts)
-    files = {"report.md": text, "report.html": html(text, images), **images, **tables}
+    files: dict[str, str | bytes] = {"report.md": text, "report.html": html(text, images), **images}
+    for form in options.figures:
+        files |= {f"{n}.{form}": figure_file(figure, form) for n, figure in figures.items()}
+    for part in report_parts:
+        files |= table_files(part.section, options.format)
     return [_write(output / name, content) for name, content in files.items()]
 
 
-def write_figures(root: Path, output: Path) -> list[Path]:
-    """Every figure as PDF and PNG."""
+def write_figures(root: Path, output: Path, options: Options | None = None) -> list[Path]:
+    """Every figure, as PDF and PNG where the options name no other form."""
+    options = options or Options()
     written = []
-    for part in collect(root):
+    report_parts = collect(root, options)
+    for part in report_parts:
         if not part.records:
             print(part.section.text)
         elif missing := what_is_missing(part.name, part.records.facts) if part.name in EXPERIMENTS else "":
             print(f"{part.name}: {missing}")
         for name, figure in part.section.figures.items():
-            for form in ("pdf", "png"):
-                buffer = io.BytesIO()
-                figure.savefig(buffer, format=form, dpi=200)
-                written.append(_write(output / f"{name}.{form}", buffer.getvalue()))
+            for form in options.figures or ("pdf", "png"):
+                written.append(_write(output / f"{name}.{form}", figure_file(figure, form)))
+    print(others(report_parts))
     return written
 
 
-def collect(root: Path) -> list[ReportPart]:
+def collect(root: Path, options: Options | None = None) -> list[ReportPart]:
     """All :func:`parts`, with progress shown. Raises SalutaryError if there is no finished run at all."""
     finished_runs([root])
     report_parts = []
-    with counting_bar("reading records", len(EXPERIMENTS)) as advance:
-        for part in parts(root):
+    with counting_bar("reading records", None) as advance:
+        for part in parts(root, options):
             report_parts.append(part)
             advance(1)
     return report_parts
@@ -196,9 +222,10 @@ def report() -> None:
     _command(
         "salutary-report",
         "One page (Markdown, and HTML in a single file) with every table and figure that there are "
-        "records for.",
+        "records for: of one's own runs with statistics, and of the paper's experiments.",
         "report",
         write_report,
+        tuple(ABOUT_OPTIONS),
     )
 
 
@@ -209,18 +236,31 @@ def plot() -> None:
         "The figures, as PDF and PNG, that there are records for. Nothing is run.",
         "figures",
         write_figures,
+        OF_PLOTS,
     )
 
 
-def _command(name: str, about: str, default: str, write: Callable[[Path, Path], list[Path]]) -> None:
-    parser = argparse.ArgumentParser(name, description=about)
+def _command(
+    name: str,
+    about: str,
+    default: str,
+    write: Callable[[Path, Path, Options], list[Path]],
+    allowed: tuple[str, ...],
+) -> None:
+    parser = argparse.ArgumentParser(
+        name,
+        description=about,
+        epilog="Options:\n" + "\n".join(f"  {each + '=':<10} {ABOUT_OPTIONS[each]}" for each in allowed),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument(
-        "records", nargs="?", default="outputs", type=Path, help="folder of records [outputs]"
+        "records", nargs="*", help="folder of records [outputs], and options of own runs, key=value"
     )
     parser.add_argument("-o", "--output", default=default, type=Path, help=f"folder to write to [{default}]")
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     try:
-        written = write(arguments.records, arguments.output)
+        root, options = parsed(arguments.records, allowed)
+        written = write(root, arguments.output, options)
     except SalutaryError as error:
         sys.exit(f"{name}: {error}")
     print(f"{len(written)} files in {arguments.output}")

@@ -46,7 +46,13 @@ REFERENCES = {
 }
 # Before the name of a remedy that is a reference line.
 REMEDY = "remedy_"
+# Colours of strategies of one's own: Tol's muted scheme, those least like the house's first.
+OWN_COLORS = (
+    *("#332288", "#DDCC77", "#882255", "#999933", "#117733"),
+    *("#CC6677", "#44AA99", "#AA4499", "#88CCEE"),
+)
 MARKERS = "1234+|_ph8"
+OWN_MARKERS = "sDv^<>PX"
 LINES = ("-", "--", ":", "-.")
 
 
@@ -56,23 +62,37 @@ def look(strategy: str) -> Look:
     return LOOKS.get(strategy, Look(strategy, GREY, "-.", mark))
 
 
-def looks(strategies: Iterable[str]) -> dict[str, Look]:
+def looks(strategies: Iterable[str], everyone: Iterable[str] = ()) -> dict[str, Look]:
     """The look of each; those of one strategy that differ in settings, ``salutary (l2=1)``, share its colour
     and take each the next line and marker.
+
+    Strategies that are not the house's take the next colour each, by name, of these and of ``everyone`` that
+    other figures of the page show.
     """
+    strategies = {*strategies}
+    foreign = sorted({base_name(name) for name in {*strategies, *everyone}} - LOOKS.keys())
     found: dict[str, Look] = {}
     counts: Counter[str] = Counter()
     for name in in_order(strategies):
-        base, own = _base(name), look(name)
+        base = base_name(name)
+        own = _own_look(base, foreign.index(base)) if base in foreign else look(base)
         if base != name:
             line, mark = LINES[counts[base] % len(LINES)], MARKERS[counts[base] % len(MARKERS)]
-            own = look(base)._replace(label=name, linestyle=line, marker=mark)
+            own = own._replace(label=name, linestyle=line, marker=mark)
             counts[base] += 1
         found[name] = own
     return found
 
 
-def _base(strategy: str) -> str:
+def _own_look(strategy: str, place: int) -> Look:
+    """Colours come again after nine, with another line."""
+    turn, place_of_color = divmod(place, len(OWN_COLORS))
+    line, mark = LINES[turn % len(LINES)], OWN_MARKERS[place % len(OWN_MARKERS)]
+    return Look(strategy, OWN_COLORS[place_of_color], line, mark, 1.4)
+
+
+def base_name(strategy: str) -> str:
+    """A strategy's name without the settings that tell its runs apart."""
     return strategy.partition(" (")[0]
 
 
@@ -86,4 +106,4 @@ def label(strategy: str) -> str:
 def in_order(strategies: Iterable[str]) -> list[str]:
     """Strategies in the order of LOOKS, then the others by name."""
     places = {name: place for place, name in enumerate(LOOKS)}
-    return sorted(set(strategies), key=lambda name: (places.get(_base(name), len(places)), name))
+    return sorted(set(strategies), key=lambda name: (places.get(base_name(name), len(places)), name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -21,13 +22,21 @@ CHECKSUM = r"sha256:([0-9a-f]{8})[0-9a-f]{56}\S*"
 LONGEST_NAME = 30  # of a file, in a table and a legend
 
 
-def strategy_names(facts: pd.DataFrame) -> pd.Series:
-    """``salutary (l2=1)`` where runs of one table, strategy, model and protocol differ in settings."""
+def strategy_names(facts: pd.DataFrame, always: Collection[str] = ()) -> pd.Series:
+    """``salutary (l2=1)`` where runs of one table, strategy, model and protocol differ in settings; so in all
+    tables, that one name is one thing, but for settings of a data set. Those of ``always`` are named in all
+    runs that have them.
+    """
     names, settings = facts["strategy"].copy(), settings_of(facts)
-    for _, runs in facts.groupby(["dataset", "strategy", "model", "protocol"]):
-        of_runs = settings.loc[runs.index]
-        for run, values in of_runs[differing(of_runs)].iterrows():
-            names[run] = named_by(names[run], values)
+    for _, runs in facts.groupby(["strategy", "model", "protocol"]):
+        tables = [*runs.groupby("dataset").groups.values()]
+        within = [differing(settings.loc[of_table]) for of_table in tables]
+        shared = {name for some in within for name in some if not name.startswith("dataset.")}
+        for of_table, some in zip(tables, within, strict=True):
+            wanted = [name for name in settings if name in {*some, *shared, *always}]
+            for run, values in settings.loc[of_table, wanted].iterrows() if wanted else ():
+                has = flattened(facts["settings"][run]).keys() | {*some, *shared}
+                names[run] = named_by(names[run], values[[name in has for name in values.index]])
     return names
 
 
@@ -79,8 +88,8 @@ def differing(settings: pd.DataFrame) -> list[str]:
 
 def named_by(name: str, values: pd.Series) -> str:
     """``name (l2=1)``, or the name itself without values."""
-    texts = ", ".join(f"{_short(setting)}={value}" for setting, value in values.items())
-    return f"{name} ({texts})" if texts else name
+    texts = dict.fromkeys(f"{_short(setting)}={value}" for setting, value in values.items())
+    return f"{name} ({', '.join(texts)})" if texts else name
 
 
 def _short(setting: str) -> str:

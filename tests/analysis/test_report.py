@@ -447,7 +447,8 @@ def test_plot_draws_what_there_is(outputs, tmp_path, monkeypatch, capsys):
     assert {path.name for path in folder.iterdir()} == {
         *("figure3.pdf", "figure3.png", "scaling.pdf", "scaling.png")
     }
-    assert "No records in table4/. `salutary-run experiment=table4` makes them." in out
+    assert "No records of table4, images, figure1, table2" in out
+    assert "`salutary-run experiment=table4`, and so on, makes them." in out
     assert (folder / "figure3.pdf").read_bytes().startswith(b"%PDF")
 
 
@@ -461,7 +462,7 @@ def test_own_runs_have_a_section(salutary_run, tmp_path, monkeypatch, capsys):
     salutary_run("-m", "dataset=breast_cancer", "strategy=random,margin", "rounds=1", "seed=0,1")
     status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
     text = (tmp_path / "page" / "report.md").read_text()
-    assert status == 0 and "## Other runs" in text and "| Margin" in text and "| Trained on L + V" in text
+    assert status == 0 and "## Own runs" in text and "| Margin" in text and "| Trained on L + V" in text
     assert (tmp_path / "page" / "paper-logistic.png").exists()
 
 

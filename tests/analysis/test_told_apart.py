@@ -42,9 +42,10 @@ def by_hand(folder, *settings):
 
 
 def shown(folder):
-    """The section's only table, and its figure's levels of training on L + V."""
+    """The section's table of final accuracies, and its figure's levels of training on L + V."""
     section = own.section(Records([folder]))
-    (table,), (figure,) = section.tables.values(), section.figures.values()
+    (name, figure), *_ = section.figures.items()
+    table = section.tables[name]
     (axis,) = figure.axes
     levels = [
         line.get_ydata()[0]
@@ -107,7 +108,7 @@ def test_two_tables_are_told_apart_each_by_itself(salutary_run, tmp_path):
     salutary_run(*common, "dataset=breast_cancer", "model.l2=1,50")
     salutary_run(*common, "dataset=digits")
     section = own.section(Records([tmp_path]))
-    (table,) = section.tables.values()
+    table = section.tables["paper-logistic"]
     rows = table[table["strategy"].str.lower().str.startswith("initial")]
     assert set(zip(rows["dataset"], rows["strategy"], strict=True)) == {
         ("digits", "initial"),

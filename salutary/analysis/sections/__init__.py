@@ -6,6 +6,7 @@ Each has ``TITLE``, ``section(records) -> Section`` from the records of its runs
 
 from __future__ import annotations
 
+import copy
 import itertools
 import re
 from collections.abc import Collection
@@ -32,12 +33,15 @@ VARIED_IN_GROUPS = (
 
 @dataclass
 class Section:
-    """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` for CSV files."""
+    """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` of numbers for CSV
+    files, and those of texts that readers see, ``shown``, for Markdown and LaTeX.
+    """
 
     title: str
     text: str
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
+    shown: dict[str, pd.DataFrame] = field(default_factory=dict)
 
 
 class MixedRuns(SalutaryError):
@@ -58,6 +62,14 @@ class Records:
             self.facts[name] = [(each.get(group) or {}).get(key) for each in settings]  # no study: none
         self.rounds = read_rounds(folders)
         self.references = references_of(self.facts)
+
+    def of(self, runs: Collection[str]) -> Records:
+        """The records of some of the runs."""
+        some = copy.copy(self)
+        some.facts = self.facts.loc[[run in {*runs} for run in self.facts.index]]
+        some.rounds = self.rounds[self.rounds["run"].isin(runs)]
+        some.references = self.references[self.references["run"].isin(runs)]
+        return some
 
     def check_cells(self, varied: tuple[str, ...] = ()) -> None:
         """Raises MixedRuns if runs of one table, strategy and model differ in settings other than the seed
