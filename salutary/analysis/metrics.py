@@ -64,6 +64,13 @@ METRICS = {
 }
 
 
+def metric_named(name: str, facts: pd.DataFrame) -> Metric:
+    """:func:`metric_of` a name that may be none. Raises SalutaryError for it, too."""
+    if name not in METRICS:
+        raise SalutaryError(f"metric={name}: there are {', '.join(METRICS)}")
+    return metric_of(name, facts)
+
+
 def metric_of(name: str, facts: pd.DataFrame) -> Metric:
     """The metric of that name, ``figure`` as the runs' objective has it.
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from salutary.analysis.metrics import Metric
 from salutary.analysis.sections import Records
 from salutary.analysis.told_apart import strategy_names
 from salutary.errors import SalutaryError
@@ -100,13 +99,3 @@ def each_seed_once(facts: pd.DataFrame, names: pd.Series) -> tuple[pd.Index, str
         "Copies, or another version of the program.*"
     )
     return facts.index[~again], text
-
-
-def reference_values(records: Records, references: pd.DataFrame, metric: Metric) -> pd.Series:
-    """The metric of each row of ``references``; NaN where a record does not hold it."""
-    facts = records.facts["references"]
-    found = [
-        facts[run][line].get(metric.name)
-        for run, line in zip(references["run"], references["line"], strict=True)
-    ]
-    return metric.factor * pd.Series(found, references.index, dtype=float)

@@ -147,7 +147,7 @@ def read_facts(folders: list[Path]) -> pd.DataFrame:
 
 
 def read_references(folders: list[Path]) -> pd.DataFrame:
-    """The reference lines of every finished run: dataset, seed, run, line, test_loss, test_accuracy."""
+    """The reference lines of every finished run: dataset, seed, run, line, and ``test_<metric>`` for each."""
     return references_of(read_facts(folders))
 
 
@@ -158,8 +158,9 @@ def references_of(facts: pd.DataFrame) -> pd.DataFrame:
     for run in facts.itertuples():
         for line, each in run.references.items():
             names = {"dataset": run.dataset, "seed": run.seed, "run": run.Index, "line": line}
-            rows.append({**names, "test_loss": each["loss"], "test_accuracy": each["accuracy"]})
-    return pd.DataFrame(rows)
+            rows.append(names | {f"test_{name}": value for name, value in each.items()})
+    table = pd.DataFrame(rows)
+    return table.astype({name: float for name in table if str(name).startswith("test_")})
 
 
 def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:

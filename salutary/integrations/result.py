@@ -9,7 +9,12 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis.curves import draw_curves
+from salutary.analysis.learning_curves import AXES, last_values
+from salutary.analysis.metrics import Metric, metric_named
+from salutary.analysis.own_statistics import Comparison, compare
+from salutary.analysis.sections.own import with_line, with_metric, with_value
 from salutary.analysis.told_apart import each_once, line_names, strategy_names
+from salutary.errors import SalutaryError
 from salutary.experiments.collect import gather
 from salutary.experiments.records import QUERY_COLUMNS
 from salutary.experiments.runs import last_rounds, read_facts, references_of
@@ -65,16 +70,45 @@ class Result:
         """The last round of each run."""
         return last_rounds(self.rounds).set_index("run").loc[self.facts.index].reset_index()
 
-    def plot(self) -> Figure:
-        """Test accuracy by round, mean and standard deviation over the seeds, a panel for each table."""
-        rounds = self.rounds.assign(strategy=self.rounds["run"].map(strategy_names(self.facts)))
-        lines = self.references.assign(strategy=line_names(self.references, self.facts))
-        return draw_curves(rounds, each_once(lines))
+    def plot(self, metric: str = "accuracy", x: str = "rounds") -> Figure:
+        """A metric of the test rows along ``x``: mean and standard deviation over the seeds, a panel for each
+        table, and the level of training on labelled and validation rows.
 
-    def summary(self) -> pd.DataFrame:
-        """Final test accuracy by table and strategy: mean, standard deviation, number of runs."""
-        names = ["dataset", "strategy"]
-        return self.final.groupby(names, sort=False)["test_accuracy"].agg(["mean", "std", "count"])
+        ``metric``: accuracy, balanced_accuracy, macro_f1, loss, auroc, average_precision, brier, ece, kappa,
+        or the figure or objective of another objective. ``x``: rounds, labels, human_labels or seconds.
+        Raises SalutaryError for others.
+        """
+        if x not in AXES:
+            raise SalutaryError(f"x={x}: there are {', '.join(AXES)}")
+        of = metric_named(metric, self.facts)
+        return draw_curves(with_metric(self._named(), of)[0], self._lines(of), of, x)
+
+    def compare(self, baseline: str | None = None, metric: str = "accuracy") -> Comparison:
+        """Every strategy against ``baseline``, by default random: differences paired by table and seed, with
+        intervals, wins, and tests over tables (:mod:`salutary.analysis.own_statistics`).
+
+        A baseline may be a reference line, such as ``labeled_and_validation``. Raises SalutaryError for one
+        that is not there, and for a ``metric`` that :meth:`plot` would refuse.
+        """
+        of = metric_named(metric, self.facts)
+        final = last_values(with_metric(self._named(), of)[0], of)
+        final, found = with_line(final, self._lines(of), baseline)
+        return compare(final, found or baseline, of)
+
+    def summary(self, metric: str = "accuracy") -> pd.DataFrame:
+        """The metric at the end by table and strategy: mean, standard deviation, number of runs."""
+        of = metric_named(metric, self.facts)
+        final = last_values(self._named(), of)
+        final["value"] /= of.factor
+        return final.groupby(["dataset", "strategy"], sort=False)["value"].agg(["mean", "std", "count"])
+
+    def _named(self) -> pd.DataFrame:
+        """The rounds, with names of strategies that say in which settings their runs differ."""
+        return self.rounds.assign(strategy=self.rounds["run"].map(strategy_names(self.facts)))
+
+    def _lines(self, metric: Metric) -> pd.DataFrame:
+        lines = self.references.assign(strategy=line_names(self.references, self.facts))
+        return each_once(with_value(lines, metric))
 
     def __repr__(self) -> str:
         n = len(self.facts)

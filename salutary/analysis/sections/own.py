@@ -12,7 +12,7 @@ from salutary.analysis.metrics import Metric, metric_of
 from salutary.analysis.options import Options
 from salutary.analysis.own_statistics import Comparison, compare
 from salutary.analysis.sections import Records, Section, markdown_table
-from salutary.analysis.selection import each_seed_once, named, reference_values
+from salutary.analysis.selection import each_seed_once, named
 from salutary.analysis.statistics import critical_difference_diagram
 from salutary.analysis.style import base_name, label, looks
 from salutary.analysis.told_apart import each_once, line_names
@@ -130,7 +130,12 @@ def reference_lines(records: Records, runs: pd.Series, metric: Metric) -> pd.Dat
     """The reference lines of some runs once a seed, ``strategy`` their names, with ``value``."""
     references = records.references[records.references["run"].isin(runs)]
     lines = references.assign(strategy=line_names(references, records.facts.loc[[*runs]]))
-    return each_once(lines.assign(value=reference_values(records, lines, metric)))
+    return each_once(with_value(lines, metric))
+
+
+def with_value(lines: pd.DataFrame, metric: Metric) -> pd.DataFrame:
+    """Reference lines with the ``value`` of the metric; NaN where a record does not hold it."""
+    return lines.assign(value=metric.factor * lines.get(metric.column, float("nan")))
 
 
 def with_metric(rounds: pd.DataFrame, metric: Metric) -> tuple[pd.DataFrame, str]:
