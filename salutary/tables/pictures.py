@@ -173,6 +173,12 @@ class WithoutBad(TableFile):
     def numbers(self, places: np.ndarray) -> np.ndarray:
         return self._kept[places]
 
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._kept, numbers)
+
+    def has(self, numbers: np.ndarray) -> np.ndarray:
+        return np.isin(numbers, self._kept)
+
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         return self._table.frames(columns)
 
