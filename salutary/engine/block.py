@@ -74,7 +74,7 @@ class BlockSolver:
         X, penalty = self.hessian.X, self.hessian.penalty
         if len(X) > min(X.shape[1], MOST_ROWS) or not _is_uniform(self.hessian):
             return None
-        gram, F = product(X, X.T).double(), _roots(self.hessian)
+        gram, F = product(X, X.T).double(), row_roots(self.hessian)
         size = F.square().sum((1, 2)).sqrt()
         return gram, F, float((gram * size[:, None] * size).norm() / penalty[0, 0])
 
@@ -250,7 +250,7 @@ class _Rows(_System):
         return None if self.J is None else -self.inverse @ (self.J.T @ R.flatten(0, 1))
 
 
-def _roots(hessian: Hessian) -> Tensor:
+def row_roots(hessian: Hessian) -> Tensor:
     """F_i (n, K, K) in float64, F F^T being each row's block of the Hessian: diag(sqrt p) - p sqrt(p)^T."""
     P = hessian.P.double()
     if len(hessian.penalty) == 1:

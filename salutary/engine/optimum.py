@@ -22,7 +22,8 @@ class Optimum:
     ``W`` (K, D) must be an optimum of J with this ``penalty`` (K, D). ``X`` (n, d): the points of the
     Hessian, the labelled set (the paper's equation) or the pool (the authors' code). ``objective``: mostly
     the mean validation loss. ``y`` (n,): the labels of X, which only refits need. ``weights`` (n,) >= 0
-    multiply the points' losses in J; None is one for each. Section 4.2 of the paper, eq. (2).
+    multiply the points' losses in J; None is one for each. ``y`` may be the weight of each label (n, C),
+    which ``weights`` then is the sum of. Section 4.2 of the paper, eq. (2).
     """
 
     W: Tensor

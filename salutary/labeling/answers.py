@@ -43,7 +43,7 @@ def with_answers(
     known.encode(filled[settings.target], path)
     places = _by_id(filled[name], path, pool) if settings.id else _by_number(filled[name], path)
     answered = _of_pool(places, filled, settings, pool, [*frame], path)
-    return joined([frame, answered]).reset_index(drop=True), places
+    return joined([frame, answered]).reset_index(drop=True), pool.places(places)
 
 
 def _by_number(values: pd.Series, path: str | Path) -> np.ndarray:
@@ -86,9 +86,9 @@ def _of_pool(
 ) -> pd.DataFrame:
     """The rows of the pool, with the columns of the labelled rows as far as it has them."""
     shared = [name for name in columns if name in pool.columns and name not in pool.unusable]
-    n_rows = pool.n_rows if pool.n_rows is not None else sum(map(len, pool.blocks(shared[:1])))
-    outside = pd.Series(places >= n_rows, filled.index)
-    _refuse(outside, filled[settings.id or "row"], path, f"is no row of {pool.path}, which has {n_rows:,}")
+    outside = pd.Series(~pool.has(places), filled.index)
+    n_rows = "" if pool.n_rows is None else f", which has {pool.n_rows:,}"
+    _refuse(outside, filled[settings.id or "row"], path, f"is no row of {pool.path}{n_rows}")
     given = [settings.target, *([settings.source] if settings.source else [])]
     rows = rows_of(pool, [name for name in shared if name not in given], places)
     rows[settings.target] = filled[settings.target].to_numpy(object)

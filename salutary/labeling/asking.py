@@ -2,13 +2,13 @@
 
 What a person will say is not known; the model that is handed over says how likely each label is. (By the
 linear model's own probabilities every point's expected influence is 0; by those of another model, and by
-refits, it is not.) What (x, c) does is measured by refits, on validation rows that these do not see: a model
-for each fold, of L, as the handed model uses it, and of the validation rows of the other folds.
+refits, it is not.) What (x, c) does is measured by refits, on validation rows that these do not see: a
+model for each fold, of L, as the handed model uses it, and of the validation rows of the other folds.
 
     score(x) = sum over c of p_c(x) (F - F(x, c)),       F: the objective of all held-out validation rows
 
-Points are picked one after another. Each joins the rows with its probabilities for a label, so that what a
-near-copy would tell is known already. Expected error reduction: Roy & McCallum, "Toward optimal active
+Points are picked one after another. Each joins the rows with its probabilities for a label, so that what
+a near-copy would tell is known already. Expected error reduction: Roy & McCallum, "Toward optimal active
 learning through sampling estimation of error reduction", ICML 2001.
 """
 
@@ -23,7 +23,7 @@ from torch import Tensor
 
 from salutary.engine import MeanLoss, OfLogits, Optimum, linear, linear_adjoint, score_labels
 from salutary.engine.objectives import objective_on
-from salutary.engine.refit import refitted
+from salutary.engine.refit import Refits
 from salutary.engine.soft_regression import SoftRegression
 from salutary.engine.softmax import linear_of_each
 from salutary.remedies import LabelledData, Part
@@ -45,8 +45,8 @@ TOLERANCE = 1e-8
 
 @dataclass(frozen=True)
 class Questions:
-    """``rows`` (b,) in the order they were picked; ``falls`` (b,): the expected fall of the objective, given
-    those before; ``probabilities`` (b, C): of the model that is handed over.
+    """``rows`` (b,) in the order they were picked; ``falls`` (b,): the expected fall of the objective,
+    given those before; ``probabilities`` (b, C): of the model that is handed over.
     """
 
     rows: np.ndarray
@@ -96,7 +96,8 @@ def margins(P: np.ndarray) -> np.ndarray:
 @dataclass(frozen=True)
 class Refittable:
     """The optimum W of rows X (n, d) with distributions q (n, C) and weights (n,), which hold none of
-    ``held_out``, and the numbers ``place`` of these among the validation rows.
+    ``held_out``, and the numbers ``place`` of these among the validation rows. ``refits``: of it, with
+    all that they share, for the points that it was made for.
     """
 
     X: np.ndarray
@@ -107,25 +108,34 @@ class Refittable:
     l2: float
     intercept: bool
     W: np.ndarray | None = None
+    refits: Refits | None = None
 
     def fitted(self) -> Refittable:
         W = self._regression.fit(self._penalty, self.W, last=1e-9)
         return replace(self, W=W)
 
+    def near(self, X: np.ndarray) -> Refittable:
+        """To be refitted with rows among X (m, d), many times."""
+        return replace(self, refits=Refits.of(self.optimum, torch.from_numpy(X), TOLERANCE))
+
     def joined(self, x: np.ndarray, q: np.ndarray) -> Refittable:
         """With one more row x (d,), q (C,)."""
+        refits = self.refits or self.near(x[None]).refits
+        assert refits is not None
+        refits = refits.joined(torch.from_numpy(x), torch.from_numpy(q))
         X, labels, weights = np.vstack([self.X, x]), np.vstack([self.q, q]), np.append(self.weights, 1.0)
-        return replace(self, X=X, q=labels, weights=weights).fitted()
+        W, kept = refits.W[0].numpy(), refits if self.refits else None
+        return replace(self, X=X, q=labels, weights=weights, W=W, refits=kept)
 
     @property
     def optimum(self) -> Optimum:
-        """With a row for each class that a row may be of."""
-        shares = self.q * self.weights[:, None]
-        row, y = np.nonzero(shares)
-        arrays = self.W, self._penalty, self.X[row], y, shares[row, y]
-        W, penalty, X, labels, weights = map(torch.from_numpy, arrays)
+        """With the weight of each class that a row may be of."""
+        W, penalty, X, shares, weights = map(
+            torch.from_numpy,
+            (self.W, self._penalty, self.X, self.q * self.weights[:, None], self.weights),
+        )
         objective = MeanLoss(self.held, torch.from_numpy(self.held_out.y))
-        return Optimum(W, penalty, X, objective, labels, weights)
+        return Optimum(W, penalty, X, objective, shares, weights)
 
     @property
     def held(self) -> Tensor:
@@ -172,8 +182,10 @@ class Asker:
     def ask(
         self, X: np.ndarray, P: np.ndarray, n: int, advance: Callable[[int], None] = lambda n: None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers (n,) of rows X (m, d), with probabilities P (m, C), and their scores, one after another."""
-        asker, scores, near = self, self.scores(X, P), np.arange(len(X))
+        """Numbers (n,) of rows X (m, d), with probabilities P (m, C), and their scores, one after
+        another."""
+        asker = replace(self, models=[model.near(X) for model in self.models])
+        scores, near = asker.scores(X, P), np.arange(len(X))
         again = self.n_refitted // AGAIN
         picked: list[int] = []
         falls: list[float] = []
@@ -192,12 +204,15 @@ class Asker:
     @property
     def n_refitted(self) -> int:
         """With how many rows models are refitted."""
-        optimum = self.models[0].optimum
-        work = len(optimum.X) * optimum.W.numel() * self.data.n_classes
+        model = self.models[0]
+        n_labels = np.count_nonzero(model.q * model.weights[:, None])
+        assert model.W is not None
+        work = n_labels * model.W.size * self.data.n_classes
         return max(LEAST, int(REFITTED * min(1.0, (WORK / work) ** 0.5)))
 
     def scores(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
-        """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its labels."""
+        """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its
+        labels."""
         row, y = np.nonzero(P > UNLIKELY)
         p = P[row, y]
         totals = np.bincount(row, p, len(X))
@@ -207,9 +222,11 @@ class Asker:
         """Real fall (m,) of the objective by refits with each of X (m, d), y (m,), alone."""
         before, after = [], []
         for model in self.models:
-            first, *others = refitted(model.optimum, torch.from_numpy(X), torch.from_numpy(y), TOLERANCE)
-            before.append(linear_of_each(model.held, first))
-            after.append(linear_of_each(model.held, torch.cat(others)))
+            refits = model.refits or model.near(X).refits
+            assert refits is not None
+            before.append(linear_of_each(model.held, refits.W))
+            refitted = list(refits.each(torch.from_numpy(X), torch.from_numpy(y)))
+            after.append(linear_of_each(model.held, torch.cat(refitted)))
         values = [self._objective.value_at(torch.cat(Z, 1)[:, self._order]) for Z in (before, after)]
         return (values[0] - values[1]).numpy()
 
@@ -239,7 +256,8 @@ class Asker:
 
 
 def _penalty(data: LabelledData, judgement: Judgement, use: np.ndarray, labels: np.ndarray) -> float:
-    """That of the handed model as far as it is linear, else the one that is chosen for these rows and V."""
+    """That of the handed model as far as it is linear, else the one that is chosen for these rows and
+    V."""
     if judgement.handed.linear is not None:
         return judgement.handed.linear.l2
     if data.l2 is not None:

@@ -78,6 +78,9 @@ def label_pool(
             pool = without(pool, inputs.answered) if pool else None
             labelling = Labelling(settings, inputs, pool, remedying)
             result = labelling.label(model, strategy, state)
+            if result.asked is not None and table is not None:
+                asked = replace(result.asked, rows=table.numbers(result.asked.rows))
+                result = replace(result, asked=asked)
             Writer(settings, command, inputs, table, pool, result, model).write()
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()

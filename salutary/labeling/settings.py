@@ -192,9 +192,6 @@ class LabelSettings:
                 raise SalutaryError(f"{name}={getattr(self, name)} is about rows of a pool: {why}")
         if self.ask is not None and not self.remedies:
             raise SalutaryError(f"ask={self.ask} is for the model that is handed over: set remedies=true")
-        beside = [name for name in ("ask", "answers", "export") if getattr(self, name)]
-        if beside and self.skip_bad:
-            raise SalutaryError(f"{beside[0]} needs the rows of all pictures: set skip_bad=false")
         check_exports(self.exports, self.audit, self.pool is not None)
 
     @property

@@ -50,7 +50,7 @@ def progress_bar(shown: bool = True) -> Progress:
 @contextlib.contextmanager
 def counting_bar(
     description: str, total: int | None, shown: bool = True, unit: str = ""
-) -> Iterator[Callable[[int], None]]:
+) -> Iterator[Callable[[float], None]]:
     """A :func:`progress_bar` of one task, or lines now and then; gives a function that advances it.
 
     ``unit``: of what is counted, if it is to say how many there were a second.
@@ -58,7 +58,7 @@ def counting_bar(
     with progress_bar(shown) as bar:
         task, pace, started = bar.add_task(description, total=total), Pace(), time.monotonic()
 
-        def advance(n: int) -> None:
+        def advance(n: float) -> None:
             bar.advance(task, n)
             done = bar.tasks[0].completed
             rate = f"{done / max(time.monotonic() - started, 1e-3):.0f} {unit} a second" if unit else ""

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from salutary.errors import SalutaryError, needs
 from salutary.system.files import checksum, directory, whole_file, write_atomic
+from salutary.system.progress import counting_bar
 
 REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # The extra with the package of a protocol; that of others says what it needs.
@@ -94,7 +95,7 @@ def _file(system: Any, path: str, about: dict, place: Path) -> Path:
     if place.exists() and len(version) > 1 and mark.exists() and mark.read_text() == told:
         return place
     with whole_file(place.with_name(f".{place.name}.new")) as building:
-        system.get_file(path, str(building))
+        _copy(system, path, about.get("size"), building)
     new = place.with_name(f".{place.name}.new")
     if place.exists() and checksum(place) == checksum(new):
         new.unlink()  # the time of the old one stays: what was begun goes on
@@ -102,6 +103,21 @@ def _file(system: Any, path: str, about: dict, place: Path) -> Path:
         shutil.move(new, place)
     write_atomic(mark, told.encode())
     return place
+
+
+def _copy(system: Any, path: str, size: int | None, building: Path) -> None:
+    """Shows how far it is, in thousands of bytes."""
+    from fsspec.callbacks import Callback
+
+    total = None if size is None else -(-size // 1000)
+    with counting_bar(f"downloading {Path(path).name}, kB", total) as advance:
+
+        class Told(Callback):
+            def relative_update(self, inc: int = 1) -> None:
+                super().relative_update(inc)
+                advance(inc / 1000)
+
+        system.get_file(path, str(building), callback=Told())
 
 
 def _name(url: str) -> str:

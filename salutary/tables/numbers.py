@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,8 @@ from salutary.tables.texts import LARGEST, is_real, is_text, is_time, plain, to_
 
 # Columns that are worth converting at once.
 MANY = 20
+# Rows that are looked at first: most columns are not constant.
+SOME_ROWS = 20
 # In a column of numbers a truth value is one, as a bool is.
 TRUTH = {"True": 1.0, "False": 0.0}
 
@@ -52,6 +54,22 @@ def plain_numbers(frame: pd.DataFrame, columns: Sequence[str], reading: Reading)
         return frame[[]]
     values = frame[real].to_numpy(np.float64)
     return frame[[]] if (np.abs(values) > LARGEST).any() else pd.DataFrame(values, frame.index, real)
+
+
+def surely_numbers(frame: pd.DataFrame, columns: Iterable[str], reading: Reading) -> set[str]:
+    """Columns of typed numbers, of an embedding mostly, that a look at all of them at once says to be no ids,
+    no row numbers and not constant, as a closer look at each would.
+    """
+    kinds = frame.dtypes
+    real = [name for name in columns if kinds[name] in (np.float32, np.float64)]
+    if reading.missing or len(real) < MANY:
+        return set()
+    first = frame[real].iloc[:SOME_ROWS].to_numpy(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        varied = (np.diff(first, axis=0) != 1).any(0) & (first.min(0) < first.max(0))
+        parts = (first % 1 != 0).any(0)
+    sure = varied & parts & np.isfinite(first).all(0)
+    return {name for name, is_sure in zip(real, sure, strict=True) if is_sure}
 
 
 def not_a_number(values: pd.Series, wrong: pd.Series, path: str | Path) -> str:

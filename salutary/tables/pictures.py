@@ -15,6 +15,7 @@ from PIL import Image, ImageOps
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
+from salutary.system.remote import fetched, is_remote
 from salutary.tables import table_file
 from salutary.tables.messages import one_line, shown, where
 from salutary.tables.reading import Reading
@@ -172,6 +173,12 @@ class WithoutBad(TableFile):
     def numbers(self, places: np.ndarray) -> np.ndarray:
         return self._kept[places]
 
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self._kept, numbers)
+
+    def has(self, numbers: np.ndarray) -> np.ndarray:
+        return np.isin(numbers, self._kept)
+
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         return self._table.frames(columns)
 
@@ -195,9 +202,16 @@ class WithoutBad(TableFile):
 
 
 def located(value: object, folder: Path) -> Path:
-    """Where the picture is that a row names, relative to its table's folder. Raises BadPicture for no
-    name.
+    """Where the picture is that a row names, relative to its table's folder; what is elsewhere is copied.
+    Raises BadPicture for no name, and for what is not there.
     """
     if not isinstance(value, str) or not value.strip():
         raise BadPicture("it names no picture")
+    if is_remote(value.strip()):
+        try:
+            return fetched(value.strip())
+        except SalutaryError as error:
+            if isinstance(error.__cause__, ImportError):  # that is no fault of the picture
+                raise
+            raise BadPicture(str(error)) from error
     return folder / as_path(value.strip())

@@ -18,7 +18,7 @@ import pandas as pd
 
 from salutary.errors import SalutaryError
 from salutary.tables.messages import listed, quoted, shown, where
-from salutary.tables.numbers import not_a_number, plain_numbers, to_numbers
+from salutary.tables.numbers import SOME_ROWS, not_a_number, plain_numbers, surely_numbers, to_numbers
 from salutary.tables.pictures import BadPicture, located
 from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import MISSING as MISSING  # where 0.3.0 had it
@@ -29,8 +29,6 @@ from salutary.tables.texts import as_text, is_time
 MOSTLY_NUMBERS = 0.9
 # More different texts than this, and than half of the values, are ids or free text, not categories.
 MANY_TEXTS = 20
-# Rows that are looked at first: most columns are not constant.
-SOME_ROWS = 20
 FREE_TEXT = "ids or free text"
 DATES = "dates: make numbers of them yourself"
 DATE = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}")
@@ -108,14 +106,21 @@ class Schema:
         for column in (*of_texts, *images):
             _require_texts(frame[column], path, reading, "texts" if column in of_texts else "paths")
         left_out = {**unusable, **dict.fromkeys(ignore, "as asked")}
-        for column in frame.columns.difference(named, sort=False):
+        others = frame.columns.difference(named, sort=False)
+        sure = surely_numbers(frame, others, reading)
+        for column in others:
+            if column in sure:
+                numeric.append(column)
+                continue
             kind, why = _kind(frame[column], path, reading)
             if kind is None:
                 left_out[column] = why
             else:
                 (numeric if kind == "number" else categorical).append(column)
         for column in [*numeric, *categorical]:
-            if column not in named and _is_constant(frame[column], column in numeric, path, reading):
+            if column in named or column in sure:
+                continue
+            if _is_constant(frame[column], column in numeric, path, reading):
                 left_out[column] = "constant"
         used = [[c for c in columns if c not in left_out] for columns in (numeric, categorical)]
         if not any(used) and not texts and not images:

@@ -55,6 +55,19 @@ class TableFile(ABC):
         """The numbers in the file of the rows at these places of the blocks."""
         return places
 
+    def places(self, numbers: np.ndarray) -> np.ndarray:
+        """The inverse of :meth:`numbers`, of rows that are there."""
+        return numbers
+
+    def has(self, numbers: np.ndarray) -> np.ndarray:
+        """Whether there are rows of these numbers in the file."""
+        n_rows = self.n_rows
+        if n_rows is None:
+            n_rows = sum(
+                map(len, self.blocks([name for name in self.columns if name not in self.unusable][:1]))
+            )
+        return numbers < n_rows
+
     @abstractmethod
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
         """The rows of these columns, in order, in pieces."""

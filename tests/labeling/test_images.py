@@ -328,3 +328,37 @@ def test_the_pooler_of_a_network_that_has_one(folders, tiny_vit, tmp_path):
     hidden = AutoModel.from_pretrained(folder).eval()(pixel_values=pixels).last_hidden_state
     assert found.shape == (10, 6)
     np.testing.assert_allclose(found, hidden.mean((2, 3)).detach().numpy(), atol=1e-5)
+
+
+def test_what_is_asked_and_answered_where_pictures_are_bad(tables, tiny_vit, salutary_label):
+    """Rows keep their numbers in the file; answered ones leave the pool, bad ones are no rows of it."""
+    for number in (1, 4):
+        (tables / "pool" / f"{number:03}.png").write_text("no picture")
+    settings = ("images=[file]", "ignore=[note]", f"image_encoder={tiny_vit}", "skip_bad=true")
+    remedied = (*TABLES, *settings, "remedies=[labeled]", "model.candidates=[logistic]")
+    status, _, err = salutary_label(*remedied, "ask=6", "export=label-studio")
+    assert status == 0, err
+    asked = pd.read_csv(tables / "labels" / "ask.csv")
+    assert not {1, 4} & set(asked["row"]) and len(set(asked["row"])) == 6
+    assert asked["file"].tolist() == [f"pool/{row:03}.png" for row in asked["row"]]
+    assert facts_of(tables)["asked"]["rows"] == asked["row"].tolist()
+    (tasks,) = (tables / "labels" / "label-studio").glob("tasks-*.json")
+    shown = [task["data"]["row"]["file"] for task in json.loads(tasks.read_text())]
+    assert shown == [f"pool/{row:03}.png" for row in range(30) if row not in (1, 4)]
+    asked["kind"] = ["red", "blue"] * 3
+    asked.to_csv(tables / "answers.csv", index=False)
+    given = ("answers=answers.csv", "output=then.csv", "export=label-studio", "predictions=said.csv")
+    status, _, err = salutary_label(*remedied, *given)
+    assert status == 0, err
+    facts = json.loads((tables / "then" / "facts.json").read_text())
+    assert sum(facts["counts"]["labeled"].values()) == 26
+    assert not set(asked["row"]) & set(pd.read_csv(tables / "then.csv")["row"])
+    assert len(pd.read_csv(tables / "said.csv")) == 28
+    (tasks,) = (tables / "then" / "label-studio").glob("tasks-*.json")
+    left = [row for row in range(30) if row not in {1, 4, *asked["row"]}]
+    assert [task["data"]["row"]["file"] for task in json.loads(tasks.read_text())] == [
+        f"pool/{row:03}.png" for row in left
+    ]
+    pd.DataFrame({"row": [4], "kind": ["red"]}).to_csv(tables / "answers.csv", index=False)
+    status, _, err = salutary_label(*remedied, *given[:1], "output=last.csv")
+    assert status == 1 and "4 is no row of" in err.replace("'", "")

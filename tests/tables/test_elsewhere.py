@@ -1,5 +1,6 @@
 """Files elsewhere: in fsspec's memory, on an HTTP server here, and in S3 as moto plays it."""
 
+import contextlib
 import http.server
 import sys
 import threading
@@ -8,6 +9,7 @@ from functools import partial
 import numpy as np
 import pandas as pd
 import pytest
+from picture_files import write_folder
 from spoilt_tables import LABEL, PARTS, part, with_changes
 
 from salutary.datasets.own_table import OwnTable
@@ -16,6 +18,7 @@ from salutary.experiments.contents import contents
 from salutary.labeling import cli
 from salutary.system import remote
 from salutary.tables.files import open_table
+from salutary.tables.pictures import BadPicture, WithoutBad, located, upright
 from salutary.tables.places import files_of, identity, local_paths
 
 fsspec = pytest.importorskip("fsspec")
@@ -289,3 +292,40 @@ def test_lines_about_a_url_do_not_show_what_is_secret(server):
     with pytest.raises(SalutaryError) as raised:
         open_table(f"{server[1]}/none.csv?sig=TOKEN123")
     assert "none.csv" in str(raised.value) and "TOKEN123" not in str(raised.value)
+
+
+def test_pictures_elsewhere(server, tmp_path):
+    folder, url = server
+    write_folder(folder, 3, 0, flat=True)
+    (folder / "text.png").write_text("no picture")
+    names = ["000.png", "001.png", "absent.png", "broken.png", "secret.png", "text.png", "002.png"]
+    pd.DataFrame({"photo": [f"{url}/{name}" for name in names]}).to_csv(tmp_path / "a.csv", index=False)
+    kept = WithoutBad(open_table(tmp_path / "a.csv"), ["photo"])
+    (block,) = kept.blocks()
+    assert block.index.tolist() == [0, 1, 6]
+    told = [f"row {row}: {what}" for row, what in zip((3, 4, 5, 6), kept.skipped, strict=True)]
+    assert len(told) == 4 and "there is no http" in told[0] and "may not be read" in told[2]
+    for name in ("000.png", "002.png"):
+        copied = upright(located(f"{url}/{name}", tmp_path))
+        assert np.array_equal(np.asarray(copied), np.asarray(upright(folder / name)))
+
+
+def test_a_package_that_is_missing_is_no_bad_picture(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "fsspec.core", None)
+    with pytest.raises(SalutaryError, match="fsspec") as caught:
+        located("https://example.invalid/a.png", tmp_path)
+    assert not isinstance(caught.value, BadPicture)
+
+
+def test_downloads_show_how_far_they_are(memory, monkeypatch):
+    told = []
+
+    @contextlib.contextmanager
+    def bar(description, total):
+        yield lambda n: told.append((description, total, n))
+
+    monkeypatch.setattr(remote, "counting_bar", bar)
+    memory.pipe_file("/x/told.csv", b"a,b\n" + b"1,2\n" * 30_000)
+    assert len(open_table("memory://x/told.csv").read()) == 30_000
+    assert {each[:2] for each in told} == {("downloading told.csv, kB", 121)}
+    assert sum(n for *_, n in told) == pytest.approx(120.004)

@@ -194,3 +194,19 @@ def test_a_column_cannot_have_the_name_of_a_pair():
     frame = pd.DataFrame({"a": ["x y", "z"], "b": ["u", "v w"], "a + b": ["p q", "r"]})
     with pytest.raises(SalutaryError, match="has the name of what pair="):
         Schema.of(frame, "f.csv", text=["a + b"], pair=["a", "b"])
+
+
+def test_typed_numbers_at_once_are_judged_as_one_by_one(monkeypatch):
+    """Embeddings beside ids, row numbers, constants, gaps and what is not finite."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.normal(size=(50, 30)), columns=[f"e{i}" for i in range(30)])
+    frame["steps"], frame["halves"] = np.arange(50.0), np.arange(50.0) + 0.5
+    frame["user_id"], frame["same"] = rng.permutation(50).astype(float), 0.5
+    frame["gaps"], frame["none"] = frame["e0"].where(frame.index % 7 > 0), np.nan
+    frame["late"] = np.where(frame.index < 40, 0.25, frame["e1"])
+    frame["single"] = frame["e2"].astype(np.float32)
+    found = Schema.of(frame, "a.csv")
+    monkeypatch.setattr("salutary.tables.numbers.MANY", 10**6)
+    slow = Schema.of(frame, "a.csv")
+    assert (found.numeric, found.left_out) == (slow.numeric, slow.left_out)
+    assert {"steps", "halves", "user_id", "same", "none"} == {*found.left_out}

@@ -42,7 +42,11 @@ def of_inputs(inputs: Inputs, id_column: str | None, seed: int, intercept: bool)
     n = len(part.rows) - part.n_answers
     numbers = len(classes.names), seed, inputs.sources, intercept
     found = true_labels(part.rows, inputs.validation.rows, *numbers)
-    ids = None if part.ids is None else pd.Series(part.ids[:n], name=id_column)
+    if part.ids is None:
+        rows = np.arange(n) if part.table is None else part.table.numbers(np.arange(n))
+        ids = pd.Series(rows, name="row")
+    else:
+        ids = pd.Series(part.ids[:n], name=id_column)
     given = classes.values[part.rows.y.numpy(force=True)[:n]]
     return issues(found.wrong[:n], given, classes.values[found.likeliest[:n]], ids)
 

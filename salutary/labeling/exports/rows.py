@@ -63,7 +63,7 @@ class PoolRows:
             seen += len(frame)
             if seen > n:
                 break
-            frame = frame[self._is_left(frame.index.to_numpy())]
+            frame = frame[self._is_left(self.table.places(frame.index.to_numpy()))]
             for start in range(0, len(frame), AT_ONCE):
                 yield self._block(frame[start : start + AT_ONCE], columns, about)
         if seen != n:
@@ -82,7 +82,7 @@ class PoolRows:
         names = (
             each_to_text(frame[about.id]).to_numpy(object) if about.id else rows.astype(str).astype(object)
         )
-        P = self.predict_proba(whole(self.matrix).take(rows))
+        P = self.predict_proba(whole(self.matrix).take(self.table.places(rows)))
         return Block(names, {name: self._values(frame[name]) for name in columns}, P)
 
     def _values(self, values: pd.Series) -> np.ndarray:
