@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -16,66 +17,67 @@ from salutary.models import Predictor, is_network, warm_starts
 from salutary.strategies import PoolView
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A fitted model, and the rows (l, d) and class numbers (l,) that it was fitted to; nobody changes them."""
+
+    model: Predictor
+    X: Tensor
+    y: Tensor
+
+    def __deepcopy__(self, memo: dict) -> Fit:
+        return self  # copied with every classifier otherwise, thousands of times
+
+
 class Refitted(ClassifierMixin, BaseEstimator):
     """``fit`` fits a copy of the run's model, with the penalty that the run has settled on.
 
-    What predicts without a ``fit``, such as a network's classifier, stands for the fit to the labelled rows that
-    it was made of, and to no others.
+    What predicts without a ``fit``, such as a network's classifier, stands for the fit to the rows that it was
+    made of, and to no others.
 
     Parameters
     ----------
-    model: the fitted model, which is left as it is.
-    labeled, labels: what it was fitted to, X (l, d) and class numbers (l,).
+    of: the fitted model, which is left as it is.
     n_classes: C; ``predict_proba`` gives all of them.
     only_seen: whether it gives those alone that are among the labels, as scikit-learn's classifiers do; the
         probabilities of the others are shared out in proportion.
     """
 
-    def __init__(
-        self, model: Predictor, labeled: Tensor, labels: Tensor, n_classes: int, only_seen: bool = False
-    ):
-        self.model = model
-        self.labeled = labeled
-        self.labels = labels
+    def __init__(self, of: Fit, n_classes: int, only_seen: bool = False):
+        self.of = of
         self.n_classes = n_classes
         self.only_seen = only_seen
 
-    @classmethod
-    def of(cls, model: Predictor, view: PoolView, only_seen: bool = False) -> Refitted:
-        """The model and the rows it was fitted to."""
-        return cls(model, view.labeled, view.labels, view.n_classes, only_seen)
+    def fit(self, X: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None = None) -> Self:
+        """``sample_weight``: how often each row counts, whole numbers, as a committee draws them.
 
-    def __sklearn_clone__(self) -> Refitted:
-        """Shares the model and the rows, which nobody changes."""
-        return type(self)(**self.get_params(deep=False))
-
-    def __deepcopy__(self, memo: dict) -> Refitted:
-        copied = self.__sklearn_clone__()
-        copied.__dict__.update(self.__dict__)
-        return copied
-
-    def fit(self, X: np.ndarray, y: np.ndarray) -> Self:
-        """Raises SalutaryError where the model cannot be fitted, or not to these rows."""
-        rows = torch.as_tensor(np.asarray(X), device=self.labeled.device)
-        labels = torch.as_tensor(np.asarray(y, np.int64), device=self.labeled.device)
+        Raises SalutaryError where the model cannot be fitted, or not to these rows.
+        """
+        if sample_weight is not None:
+            times = np.asarray(sample_weight)
+            if (times != np.floor(times)).any():
+                raise SalutaryError("sample_weight must be whole numbers: how often a row counts")
+            X, y = (np.repeat(each, times.astype(np.int64), axis=0) for each in (X, y))
+        rows = torch.as_tensor(np.asarray(X), device=self.of.X.device)
+        labels = torch.as_tensor(np.asarray(y, np.int64), device=self.of.X.device)
         self.fitted_ = self._fitted(rows, labels)
         seen = np.unique(np.asarray(y, np.int64))
         self.classes_ = seen if self.only_seen else np.arange(self.n_classes)
         return self
 
     def _fitted(self, X: Tensor, y: Tensor) -> Any:
-        model = copy.deepcopy(self.model)
+        model = copy.deepcopy(self.of.model)
         if warm_starts(model):
             return model.update(X, y)
         if hasattr(model, "fit"):
             return model.fit(X, y)
-        if torch.equal(X, self.labeled) and torch.equal(y, self.labels):
+        if torch.equal(X, self.of.X) and torch.equal(y, self.of.y):
             return model
         raise SalutaryError("a network's classifier is fitted to no other rows")
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """(n, C), or fewer columns with ``only_seen``; float64."""
-        X = torch.as_tensor(np.asarray(X), device=self.labeled.device)
+        X = torch.as_tensor(np.asarray(X), device=self.of.X.device)
         P = self.fitted_.predict_proba(X).double().numpy(force=True)
         if not self.only_seen or P.shape[1] == len(self.classes_):
             return P
@@ -84,6 +86,11 @@ class Refitted(ClassifierMixin, BaseEstimator):
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
         return self.classes_[self.predict_proba(X).argmax(1)]
+
+
+def refitted(model: Predictor, view: PoolView, only_seen: bool = False) -> Refitted:
+    """The fitted model of a round as a classifier, not yet fitted."""
+    return Refitted(Fit(model, view.labeled, view.labels), view.n_classes, only_seen)
 
 
 def committee_of(classifier: Refitted, n_members: int, seed: int) -> BaggingClassifier:

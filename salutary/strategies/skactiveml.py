@@ -31,7 +31,7 @@ from sklearn.linear_model import LogisticRegression
 from salutary.errors import SalutaryError, needs
 from salutary.models import Model, Predictor, has_intercept
 from salutary.strategies import PoolView, Proposal, Strategy
-from salutary.strategies.refitted import Refitted, committee_of, require_refits
+from salutary.strategies.refitted import committee_of, refitted, require_refits
 from salutary.system.rules import MAPPING, Text, Whole
 from salutary.system.seeding import lent_global
 
@@ -106,11 +106,11 @@ class ScikitActiveml(Strategy[Predictor]):
         from skactiveml.classifier import SklearnClassifier
 
         wrap = functools.partial(SklearnClassifier, classes=[*range(view.n_classes)], random_state=seed)
-        refitted, asked = Refitted.of(model, view), _asked(strategy)
+        classifier, asked = refitted(model, view), _asked(strategy)
         parts = {
-            "clf": refitted,
-            "estimator": refitted,
-            "ensemble": committee_of(refitted, self.committee, seed),
+            "clf": classifier,
+            "estimator": classifier,
+            "ensemble": committee_of(classifier, self.committee, seed),
             "discriminator": _discriminator(model),
         }
         return {name: wrap(part) for name, part in parts.items() if name in asked}
