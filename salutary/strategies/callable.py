@@ -41,7 +41,11 @@ class OwnFunction(Strategy[Predictor]):
             return made
         if made is None:
             raise SalutaryError("strategy.function returned nothing, in place of pool positions or a Proposal")
-        return Proposal(torch.as_tensor(np.asarray(made), device=view.pool.device))
+        try:
+            positions = torch.as_tensor(made, device=view.pool.device)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise SalutaryError(f"strategy.function must return pool positions or a Proposal: {error}") from error
+        return Proposal(positions)
 
 
 def least_confident(

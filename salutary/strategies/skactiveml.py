@@ -5,8 +5,8 @@
 What a strategy needs is read from the signature of its ``query``. Its classifier is the model of the run,
 fitted again to the same rows (:class:`salutary.strategies.refitted.Refitted`), its ensemble a committee of
 such models. Rows stand in the order of the table, those of the pool without a label: with one
-``random_state`` (among the ``arguments``) the picks are those of scikit-activeml's own loop. Without one it is
-drawn from the run's seed, in each round anew.
+``random_state`` (among the ``arguments``; the committee's too) the picks are those of scikit-activeml's own loop.
+Without one it is drawn from the run's seed, in each round anew.
 
 Kottke et al., "scikit-activeml: A library and toolbox for active learning algorithms", 2021.
 """
@@ -84,6 +84,7 @@ class ScikitActiveml(Strategy[Predictor]):
     def propose(self, model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         rows = _Rows.of(view)
         with lent_global(rng) as seed, self._explained():
+            seed = (self.arguments or {}).get("random_state", seed)
             strategy = self._made(view.n_classes, seed)
             chosen = self._distinct(strategy, rows, budget, self._needs(strategy, model, view, seed))
         return Proposal(torch.as_tensor(rows.place[chosen], device=view.pool.device))
