@@ -62,7 +62,9 @@ def modal_loop(function, data, committee=False, rounds=ROUNDS, budget=BUDGET, **
         model = ScikitLearn(C=1.0, **EXACT).fit(X, y)
         learner = ActiveLearner(model, function, X_training=X, y_training=y)
         if committee:
-            bags = BaggingClassifier(ScikitLearn(C=1.0, **EXACT), n_estimators=10, random_state=seed).fit(X, y)
+            bags = BaggingClassifier(ScikitLearn(C=1.0, **EXACT), n_estimators=10, random_state=seed).fit(
+                X, y
+            )
             learner = Committee([ActiveLearner(each, function) for each in bags.estimators_], function)
         before = np.random.get_state()  # noqa: NPY002
         np.random.seed(seed)  # noqa: NPY002

@@ -2,8 +2,8 @@
 
     strategy=modal strategy.query=expected_error_reduction 'strategy.arguments={loss: log}'
 
-modAL's learner is not taught, since its ``teach`` fails with scikit-learn 1.8 and later: each round makes one of
-the model of the run and the labelled rows, and asks the function.
+modAL's learner is not taught, since its ``teach`` fails with scikit-learn 1.8 and later: each round makes
+one of the model of the run and the labelled rows, and asks the function.
 
 Danka & Horvath, "modAL: A modular active learning framework for Python", 2018.
 """
@@ -57,7 +57,11 @@ class Modal(Strategy[Predictor]):
     modAL's order, which need not be best first. The true labels are bought.
     """
 
-    RULES = {"query": Text("the name of a query function of modAL"), "arguments": MAPPING, "committee": Whole(2)}
+    RULES = {
+        "query": Text("the name of a query function of modAL"),
+        "arguments": MAPPING,
+        "committee": Whole(2),
+    }
 
     def __init__(
         self, query: str = "uncertainty_batch_sampling", arguments: dict | None = None, committee: int = 10
@@ -73,7 +77,8 @@ class Modal(Strategy[Predictor]):
         for name in self.arguments or ():
             if name not in known:
                 raise SalutaryError(
-                    f"strategy.arguments: {self.query} has no argument {name!r} to set; it has {', '.join(known)}"
+                    f"strategy.arguments: {self.query} has no argument {name!r} to set;"
+                    f" it has {', '.join(known)}"
                 )
         if self.query in COMMITTEES or self.query == "expected_error_reduction":
             require_refits(f"strategy.query={self.query}", model)

@@ -77,8 +77,8 @@ class Refitted(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X: np.ndarray) -> np.ndarray:
         """(n, C), or fewer columns with ``only_seen``; float64."""
-        X = torch.as_tensor(np.asarray(X), device=self.of.X.device)
-        P = self.fitted_.predict_proba(X).double().numpy(force=True)
+        rows = torch.as_tensor(np.asarray(X), device=self.of.X.device)
+        P = self.fitted_.predict_proba(rows).double().numpy(force=True)
         if not self.only_seen or P.shape[1] == len(self.classes_):
             return P
         return P[:, self.classes_] / P[:, self.classes_].sum(1, keepdims=True)

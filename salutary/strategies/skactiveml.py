@@ -1,12 +1,12 @@
-"""The pool strategies of scikit-activeml in our loop: same splits, seeds, records, and labels that are counted.
+"""scikit-activeml's pool strategies in our loop: same splits, seeds, records, and labels that are counted.
 
     strategy=skactiveml strategy.query=TypiClust 'strategy.arguments={k: 10}'
 
 What a strategy needs is read from the signature of its ``query``. Its classifier is the model of the run,
 fitted again to the same rows (:class:`salutary.strategies.refitted.Refitted`), its ensemble a committee of
-such models. Rows stand in the order of the table, those of the pool without a label: with one
-``random_state`` (among the ``arguments``; the committee's too) the picks are those of scikit-activeml's own loop.
-Without one it is drawn from the run's seed, in each round anew.
+such models. Rows stand in the order of the table, those of the pool without a label: with one ``random_state``
+(among the ``arguments``; the committee's too) the picks are those of scikit-activeml's own loop. Without one
+it is drawn from the run's seed, in each round anew.
 
 Kottke et al., "scikit-activeml: A library and toolbox for active learning algorithms", 2021.
 """
@@ -43,10 +43,9 @@ OWN = ("missing_label", "classes")
 GIVEN = ("self", "X", "y", "candidates", "batch_size", "return_utilities", "clf", "estimator", "ensemble")
 NOT_HERE = {
     "ExpectedErrorReduction": "is the base of MonteCarloEER and ValueOfInformationEER: take one of them",
-    "EpistemicUncertaintySampling": "needs scikit-activeml's ParzenWindowClassifier, not the model of the run",
-    "FourDs": "needs scikit-activeml's MixtureModelClassifier, not the model of the run",
-    "ProbabilisticAL": "needs a classifier that counts labels, such as ParzenWindowClassifier, not the model"
-    " of the run",
+    "EpistemicUncertaintySampling": "needs a ParzenWindowClassifier, not the model of the run",
+    "FourDs": "needs a MixtureModelClassifier, not the model of the run",
+    "ProbabilisticAL": "needs a classifier that counts, such as a ParzenWindowClassifier",
     "ParallelUtilityEstimationWrapper": "only divides the work of another one among processes",
 }
 ELSEWHERE = {"stream": "is for streams", "pool.multiannotator": "is for several annotators of a row"}
@@ -96,7 +95,8 @@ class ScikitActiveml(Strategy[Predictor]):
         for name in self.arguments or ():
             if name not in known:
                 raise SalutaryError(
-                    f"strategy.arguments: {self.query} has no argument {name!r} to set; it has {', '.join(known)}"
+                    f"strategy.arguments: {self.query} has no argument {name!r} to set;"
+                    f" it has {', '.join(known)}"
                 )
         ours = {"random_state": seed, "classes": [*range(n_classes)], "n_classes": n_classes}
         taken = {name: each for name, each in ours.items() if name in inspect.signature(kind).parameters}
@@ -168,7 +168,7 @@ class ScikitActiveml(Strategy[Predictor]):
 
 @dataclass(frozen=True)
 class _Rows:
-    """X (n, d) in the order of the table, labels y (n,), NaN in the pool, and ``place`` (n,) there, else -1."""
+    """X (n, d) in the order of the table, labels y (n,), NaN in the pool, and ``place`` (n,) there or -1."""
 
     X: np.ndarray
     y: np.ndarray
@@ -194,7 +194,7 @@ class _Rows:
 def _kind(name: str) -> type:
     """The class of a strategy. Raises SalutaryError for one that is not there or cannot run here."""
     pool = _module("pool")
-    kind = getattr(pool, name, None) if name in pool.__all__ else None
+    kind: Any = getattr(pool, name, None) if name in pool.__all__ else None
     if not _is_strategy(kind):
         raise SalutaryError(_why_unknown(name))
     if why := _why_not(kind):

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("skactiveml", reason="needs the extra activeml")
 
 QUICK = ("dataset=breast_cancer", "rounds=2", "budget=5")
+COMMITTEE = "{_target_: skactiveml.pool.QueryByCommittee}"
 RULE = """
 def first(model, view, budget, rng, start=0):
     return range(start, start + budget)
@@ -27,7 +28,7 @@ def record(tmp_path):
         (
             "strategy=skactiveml",
             "strategy.query=SubSamplingWrapper",
-            "strategy.arguments={query_strategy: {_target_: skactiveml.pool.QueryByCommittee}, max_candidates: 50}",
+            f"strategy.arguments={{query_strategy: {COMMITTEE}, max_candidates: 50}}",
         ),
         ("strategy=modal", "strategy.query=max_disagreement_sampling", "strategy.committee=3"),
         ("strategy=callable",),
@@ -56,8 +57,14 @@ def test_a_function_of_ones_own_by_its_name(salutary_run, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("strategy=skactiveml", "strategy.query=Typiclust"), "scikit-activeml has no pool strategy 'Typiclust'"),
-        (("strategy=skactiveml", "strategy.arguments={q: 1}"), "UncertaintySampling has no argument 'q' to set"),
+        (
+            ("strategy=skactiveml", "strategy.query=Typiclust"),
+            "scikit-activeml has no pool strategy 'Typiclust'",
+        ),
+        (
+            ("strategy=skactiveml", "strategy.arguments={q: 1}"),
+            "UncertaintySampling has no argument 'q' to set",
+        ),
         (("strategy=modal", "strategy.query=entropy"), "modAL has no query function 'entropy'"),
         (("strategy=modal", "strategy.committee=1"), "strategy.committee must be a whole number >= 2, not 1"),
         (("strategy=callable", "strategy.function=3"), "strategy.function must be a function"),

@@ -15,7 +15,9 @@ from salutary.strategies.uncertainty import Uncertainty
 
 def test_the_example_is_uncertainty_sampling():
     model, view = situation("multiclass")
-    ours, same = (each.propose(model, view, 10, rng()) for each in (OwnFunction(least_confident), Uncertainty()))
+    ours, same = (
+        each.propose(model, view, 10, rng()) for each in (OwnFunction(least_confident), Uncertainty())
+    )
     assert torch.equal(ours.indices, same.indices)
     assert ours.labels is None
 

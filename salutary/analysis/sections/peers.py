@@ -15,9 +15,9 @@ from salutary.analysis.style import in_order, label
 TITLE = "Strategies of other libraries"
 VARIED = ("strategy.query",)
 INTRO = """\
-Strategies of scikit-activeml and modAL with the model of the run, same splits and seeds, ten rounds of ten. They buy
-the true label of every point, the salutary ones none. Final test accuracy, per cent, mean ± deviation over the
-seeds; the mean rank is that over the tables, of the strategies that ran on all of them."""
+Strategies of scikit-activeml and modAL with the model of the run, same splits and seeds, ten rounds of
+ten. They buy the true label of every point, the salutary ones none. Final test accuracy, per cent, mean ±
+deviation over the seeds; the mean rank is that over the tables, of the strategies that ran on all."""
 COST = "Seconds that the choice of ten points takes, mean over the rounds:"
 
 
@@ -40,7 +40,9 @@ def section(records: Records) -> Section:
 def named(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
     """Rows with ``strategy`` such as ``skactiveml TypiClust``, by their column ``run``."""
     query = rows["run"].map(facts["strategy.query"])
-    return rows.assign(strategy=rows["strategy"].where(query.isna(), rows["strategy"] + " " + query.astype(str)))
+    return rows.assign(
+        strategy=rows["strategy"].where(query.isna(), rows["strategy"] + " " + query.astype(str))
+    )
 
 
 def with_ranks(table: pd.DataFrame, test) -> pd.DataFrame:
