@@ -19,7 +19,7 @@ from salutary.strategies import PoolView
 
 @dataclass(frozen=True)
 class Fit:
-    """A fitted model, and the rows (l, d) and class numbers (l,) that it was fitted to; nobody changes them."""
+    """A fitted model, and the rows (l, d) and classes (l,) that it was fitted to; nobody changes them."""
 
     model: Predictor
     X: Tensor
@@ -32,8 +32,8 @@ class Fit:
 class Refitted(ClassifierMixin, BaseEstimator):
     """``fit`` fits a copy of the run's model, with the penalty that the run has settled on.
 
-    What predicts without a ``fit``, such as a network's classifier, stands for the fit to the rows that it was
-    made of, and to no others.
+    What predicts without a ``fit``, such as a network's classifier, stands for the fit to the rows that it
+    was made of, and to no others.
 
     Parameters
     ----------
@@ -99,6 +99,6 @@ def committee_of(classifier: Refitted, n_members: int, seed: int) -> BaggingClas
 
 
 def require_refits(setting: str, model: object) -> None:
-    """Raises SalutaryError for a network, of which strategies see a classifier that cannot be fitted again."""
+    """Raises SalutaryError for a network: the classifier that strategies see of it cannot be fitted again."""
     if is_network(model):
         raise SalutaryError(f"{setting} fits the model to other rows, which takes model=logistic")

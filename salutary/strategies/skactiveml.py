@@ -4,9 +4,9 @@
 
 What a strategy needs is read from the signature of its ``query``. Its classifier is the model of the run,
 fitted again to the same rows (:class:`salutary.strategies.refitted.Refitted`), its ensemble a committee of
-such models. Rows stand in the order of the table, those of the pool without a label: with one ``random_state``
-(among the ``arguments``; the committee's too) the picks are those of scikit-activeml's own loop. Without one
-it is drawn from the run's seed, in each round anew.
+such models. Rows stand in the order of the table, those of the pool without a label: with one
+``random_state`` (among the ``arguments``; the committee's too) the picks are those of scikit-activeml's own
+loop. Without one it is drawn from the run's seed, in each round anew.
 
 Kottke et al., "scikit-activeml: A library and toolbox for active learning algorithms", 2021.
 """
