@@ -24,7 +24,7 @@ from modAL.models import ActiveLearner, Committee
 from salutary.errors import SalutaryError
 from salutary.models import Model, Predictor
 from salutary.strategies import PoolView, Proposal, Strategy
-from salutary.strategies.refitted import committee_of, refitted, require_refits
+from salutary.strategies.refitted import Fit, Refitted, committee_of, require_refits
 from salutary.system.rules import MAPPING, Text, Whole
 from salutary.system.seeding import lent_global
 
@@ -102,7 +102,8 @@ class Modal(Strategy[Predictor]):
     def _learner(self, model: Predictor, view: PoolView, function: Callable, seed: int) -> Any:
         """modAL's learner or committee, fitted to the labelled rows."""
         X, y = view.labeled.numpy(force=True), view.labels.numpy(force=True)
-        classifier = refitted(model, view, only_seen=self.query == "expected_error_reduction")
+        fit, only_seen = Fit(model, view.labeled, view.labels), self.query == "expected_error_reduction"
+        classifier = Refitted(fit, view.n_classes, only_seen)
         if self.query in COMMITTEES:
             members = committee_of(classifier, self.committee, seed).fit(X, y).estimators_
             return Committee([ActiveLearner(each, function) for each in members], function)

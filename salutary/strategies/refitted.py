@@ -14,7 +14,6 @@ from torch import Tensor
 
 from salutary.errors import SalutaryError
 from salutary.models import Predictor, is_network, warm_starts
-from salutary.strategies import PoolView
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,6 @@ class Refitted(ClassifierMixin, BaseEstimator):
     def predict(self, X: np.ndarray) -> np.ndarray:
         """The likeliest class of each row, (n,)."""
         return self.classes_[self.predict_proba(X).argmax(1)]
-
-
-def refitted(model: Predictor, view: PoolView, only_seen: bool = False) -> Refitted:
-    """The fitted model of a round as a classifier, not yet fitted."""
-    return Refitted(Fit(model, view.labeled, view.labels), view.n_classes, only_seen)
 
 
 def committee_of(classifier: Refitted, n_members: int, seed: int) -> BaggingClassifier:

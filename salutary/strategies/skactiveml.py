@@ -18,6 +18,7 @@ import functools
 import importlib
 import inspect
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from sklearn.linear_model import LogisticRegression
 from salutary.errors import SalutaryError, needs
 from salutary.models import Model, Predictor, has_intercept
 from salutary.strategies import PoolView, Proposal, Strategy
-from salutary.strategies.refitted import committee_of, refitted, require_refits
+from salutary.strategies.refitted import Fit, Refitted, committee_of, require_refits
 from salutary.system.rules import MAPPING, Text, Whole
 from salutary.system.seeding import lent_global
 
@@ -85,7 +86,9 @@ class ScikitActiveml(Strategy[Predictor]):
         with lent_global(rng) as seed, self._explained():
             seed = (self.arguments or {}).get("random_state", seed)
             strategy = self._made(view.n_classes, seed)
-            chosen = self._distinct(strategy, rows, budget, self._needs(strategy, model, view, seed))
+            classifier = Refitted(rows.fit_of(model, view.pool.device), view.n_classes)
+            needed = self._needs(strategy, classifier, seed)
+            chosen = self._distinct(strategy, rows, budget, needed)
         return Proposal(torch.as_tensor(rows.place[chosen], device=view.pool.device))
 
     def _made(self, n_classes: int, seed: int) -> Any:
@@ -102,17 +105,17 @@ class ScikitActiveml(Strategy[Predictor]):
         taken = {name: each for name, each in ours.items() if name in inspect.signature(kind).parameters}
         return kind(**{**taken, **(self.arguments or {})})
 
-    def _needs(self, strategy: Any, model: Predictor, view: PoolView, seed: int) -> dict[str, Any]:
+    def _needs(self, strategy: Any, classifier: Refitted, seed: int) -> dict[str, Any]:
         """What else its ``query`` takes, by name."""
         from skactiveml.classifier import SklearnClassifier
 
-        wrap = functools.partial(SklearnClassifier, classes=[*range(view.n_classes)], random_state=seed)
-        classifier, asked = refitted(model, view), _asked(strategy)
+        classes, asked = [*range(classifier.n_classes)], _asked(strategy)
+        wrap = functools.partial(SklearnClassifier, classes=classes, random_state=seed)
         parts = {
             "clf": classifier,
             "estimator": classifier,
             "ensemble": committee_of(classifier, self.committee, seed),
-            "discriminator": _discriminator(model),
+            "discriminator": _discriminator(classifier.of.model),
         }
         return {name: wrap(part) for name, part in parts.items() if name in asked}
 
@@ -162,7 +165,8 @@ class ScikitActiveml(Strategy[Predictor]):
         for each in caught:
             text = " ".join(str(each.message).split())
             if "could not be fitted" in text:
-                raise SalutaryError(f"{name}: {text}")
+                why = re.search(r"because of '(.*)'\. Therefore", text)
+                raise SalutaryError(f"{name}: its classifier could not be fitted: {why[1] if why else text}")
             _say(f"{name}: {text}")
 
 
@@ -184,6 +188,12 @@ class _Rows:
         place = np.concatenate([np.full(len(view.labeled), -1), np.arange(n)])
         order = np.arange(len(X)) if view.rows is None else np.argsort(view.rows.numpy(force=True))
         return cls(X[order], y[order], place[order])
+
+    def fit_of(self, model: Predictor, device: torch.device) -> Fit:
+        """The model with the labelled rows in the order that they have here."""
+        labelled = self.place < 0
+        X, y = self.X[labelled], self.y[labelled].astype(np.int64)
+        return Fit(model, torch.as_tensor(X, device=device), torch.as_tensor(y, device=device))
 
     @property
     def free(self) -> np.ndarray:
