@@ -138,13 +138,13 @@ class ScikitActiveml(Strategy[Predictor]):
         return chosen
 
     def _require_sense(self, picks: np.ndarray, utilities: np.ndarray, free: np.ndarray) -> None:
-        if not len(picks) or not np.isin(picks, free).all():
-            raise SalutaryError(f"strategy.query={self.query} chose rows that are not in the pool, or none")
         first: dict[int, float] = {}
         for row, values in zip(picks, utilities, strict=True):
             first.setdefault(int(row), float(values[row]))
         if np.isnan([*first.values()]).any():
             raise SalutaryError(f"strategy.query={self.query} chose a row by a utility that is not a number")
+        if not first or not np.isin(picks, free).all():
+            raise SalutaryError(f"strategy.query={self.query} chose rows that are not in the pool, or none")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:

@@ -151,6 +151,14 @@ def test_nonsense_is_refused(row, utility, message, monkeypatch):
         ScikitActiveml("RandomSampling").propose(model, view, 1, rng())
 
 
+def test_utilities_that_are_no_numbers_are_refused():
+    """Those of BatchBALD with fewer samples than members; argmax takes the first of them, a labelled row."""
+    model, view = situation("multiclass")
+    strategy = ScikitActiveml("BatchBALD", {"n_MC_samples": 1}, committee=3)
+    with pytest.raises(SalutaryError, match="BatchBALD chose a row by a utility that is not a number"):
+        strategy.propose(model, view, 10, rng())
+
+
 def test_a_classifier_that_cannot_be_fitted_is_no_warning():
     """scikit-activeml would go on with the shares of the labels."""
 
