@@ -7,6 +7,7 @@ import doctest
 import importlib
 import importlib.util
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,19 @@ def test_a_strategy_of_your_own_runs_as_the_page_says(salutary_run, tmp_path):
     status, out, err = salutary_run(*arguments.split(), "rounds=1")
     assert status == 0, err
     assert "digits · mine" in out
+
+
+def test_a_function_of_your_own_runs_as_the_page_says(salutary_run, tmp_path):
+    page = (ROOT / "docs" / "strategies.md").read_text()
+    section = page.partition("## Your own strategy")[2].partition("\n## ")[0]
+    code = re.findall(r"```python\n(.*?)```", section, re.DOTALL)[1]
+    (tmp_path / "my_code.py").write_text(code)
+    sys.modules.pop("my_code", None)
+    (arguments,) = re.findall(r"`salutary-run (strategy=callable .*?)`", section)
+    status, out, err = salutary_run(*arguments.split(), "rounds=1")
+    sys.modules.pop("my_code", None)
+    assert status == 0, err
+    assert "digits · callable" in out and "10 human labels bought" in out
 
 
 def test_the_reference_is_what_the_comments_say():

@@ -153,11 +153,16 @@ class _Course:
         self, strategy: Strategy, size: int, rng: np.random.Generator
     ) -> tuple[Guide, Proposal, float]:
         """What the strategy proposes, what it worked with, and how many seconds that took."""
-        view = self.track.view(self.pool.X)
+        view = replace(self.track.view(self.pool.X), rows=self._rows())
         started = time.perf_counter()
         guide = guide_of(self.model, view, strategy.needs_convex)
         proposal = strategy.propose(guide.model, guide.view, size, rng)
         return guide, proposal, time.perf_counter() - started
+
+    def _rows(self) -> Tensor:
+        """The numbers of the labelled rows, then of the pool's."""
+        known = np.concatenate([self.problem.split.initial, self.track.taken])
+        return torch.cat([torch.as_tensor(known, device=self.pool.rows.device), self.pool.rows])
 
     def ask(self, proposal: Proposal) -> Tensor:
         """The proposal's own labels (b,), or those that the oracle sells."""

@@ -48,6 +48,7 @@ class PoolView:
     to be good at, None for the mean log-loss; ``validation_groups`` (v,): numbers of the validation rows'
     groups, if there are any. The groups of other rows are not in here. ``soft_labels`` (l, C): the weight of
     each label of each labelled row, where some have distributions, of which ``labels`` are the likeliest.
+    ``rows`` (l + u,): numbers in the table, of the labelled rows, then of the pool's, where a run knows them.
     """
 
     pool: Tensor
@@ -60,6 +61,7 @@ class PoolView:
     validation_groups: Tensor | None = None
     criterion: Criterion | None = None
     soft_labels: Tensor | None = None
+    rows: Tensor | None = None
 
     @property
     def weights(self) -> Tensor | None:

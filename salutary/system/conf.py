@@ -17,7 +17,7 @@ LINE = re.compile(
     r"(?:\s+# ?(?P<about>.*))?\s*"
 )
 COMMENT = re.compile(r"(?P<margin> *)# ?(?P<about>.*)")
-HYDRAS_OWN = ("defaults", "hydra", "_target_")
+HYDRAS_OWN = ("defaults", "hydra", "_target_", "_convert_", "_partial_")
 # Of salutary-run, whose settings are shown with those at the top.
 GROUPS = ("record",)
 

@@ -221,6 +221,17 @@ class _Null(Rule):
 NULL = _Null()
 
 
+class _Mapping(Rule):
+    def accepts(self, value: object) -> bool:
+        return value is None or (isinstance(value, Mapping) and all(isinstance(name, str) for name in value))
+
+    def __str__(self) -> str:
+        return "names and values such as {k: 10}"
+
+
+MAPPING = _Mapping()
+
+
 def check(settings: object, rules: Mapping[str, Rule], prefix: str = "") -> None:
     """Raises SalutaryError for the first attribute of ``settings`` that breaks its rule.
 

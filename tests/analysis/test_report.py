@@ -2,7 +2,7 @@
 
 import base64
 import csv
-import importlib
+import importlib.util
 import itertools
 import re
 import shutil
@@ -63,6 +63,8 @@ SMALL = {
     "label_everything": "dataset=breast_cancer seed=0,1",
     "label_noise": "dataset=breast_cancer strategy=random,salutary label_noise=0,0.4 rounds=1 seed=0,1",
     "scaling": "dataset=breast_cancer strategy=random,salutary n_pool=100,200 study.repeats=2",
+    "peers": "dataset=breast_cancer,digits rounds=1 seed=0,1 strategy=random,salutary"
+    + ",skactiveml" * bool(importlib.util.find_spec("skactiveml")),
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic] study.rivals=false",
     "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "

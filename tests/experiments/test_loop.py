@@ -1,5 +1,7 @@
 """The loop: what it counts, what it measures, what it refuses."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -52,6 +54,28 @@ def test_queries_name_rows_of_the_table_and_their_labels():
     assert [q.true_label for q in record.queries] == truth
     assert record.label_agreement == sum(a == t for a, t in zip("abc", truth, strict=True)) / 3
     assert [q.rank for q in record.queries] == [0, 1, 2]
+
+
+class Watching(Strategy):
+    """The first points, and notes whether the rows that it sees are those of the table with these numbers."""
+
+    def __init__(self, X):
+        self.X, self.seen = X, []
+
+    def propose(self, model, view, budget, rng):
+        self.seen.append(torch.equal(self.X[view.rows], torch.cat([view.labeled, view.pool])))
+        return Proposal(torch.arange(budget) * 2)
+
+
+@pytest.mark.parametrize("fair", [False, True])
+def test_a_view_has_the_numbers_of_its_rows(fair):
+    """Also where the validation rows are labelled ones, and after an interruption."""
+    data = problem()
+    split = data.split.with_validation_as_labels() if fair else data.split
+    data, watching = replace(data, split=split), Watching(data.X.clone())
+    whole = list(loop.run(data, LogisticRegression(3, 1.0), watching, 4, 10, 0))
+    list(loop.run(data, LogisticRegression(3, 1.0), watching, 4, 10, 0, tuple(whole[:3])))
+    assert watching.seen == [True] * 6
 
 
 def test_added_points_are_trained_on_with_the_assigned_labels():

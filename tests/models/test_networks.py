@@ -128,6 +128,8 @@ def test_a_strategy_of_distributions_needs_what_learns_them(salutary_run, data_d
 
 @pytest.mark.parametrize("strategy", [each for each in STRATEGIES if each != "salutary_soft"])
 def test_every_strategy_works_with_a_network(strategy, salutary_run, data_dir, tmp_path):
+    if strategy == "skactiveml":
+        pytest.importorskip("skactiveml", reason="needs the extra activeml")
     settings = ["dataset=mnist_small", "model=cnn", "model.backbone.width=8", "model.epochs=2", "rounds=1"]
     settings += ["model.max_steps=10", "n_pool=150", "n_validation=100", "budget=4", f"data_dir={data_dir}"]
     settings += ["strategy.confidence=0"] if strategy == "salutary_greedy" else []

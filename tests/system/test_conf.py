@@ -58,9 +58,9 @@ def test_every_setting_that_a_file_has_is_documented():
 
 def _names(config, prefix=""):
     for key, value in config.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and set(value) - set(conf.HYDRAS_OWN):
             yield from _names(value, f"{prefix}{key}.")
-        elif key != "_target_":
+        elif key not in conf.HYDRAS_OWN:
             yield f"{prefix}{key}"
 
 

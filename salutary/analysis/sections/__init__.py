@@ -26,7 +26,7 @@ from salutary.system.conf import config_dir
 
 # Settings of a group that runs of an experiment may differ in, beside those at the top.
 VARIED_IN_GROUPS = (
-    *("strategy.confidence", "strategy.estimate", "strategy.judge", "model.surrogate_l2"),
+    *("strategy.confidence", "strategy.estimate", "strategy.judge", "strategy.query", "model.surrogate_l2"),
     *("study.situation", "study.n_validation", "objective._target_", "dataset.group"),
 )
 

@@ -1,0 +1,61 @@
+"""Strategies of other libraries in the same runs: scikit-activeml's and modAL's beside ours."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from salutary.analysis import paper
+from salutary.analysis.comparison import cells, means
+from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.sections.table4 import OURS, RANKS, duels
+from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.analysis.style import in_order, label
+
+TITLE = "Strategies of other libraries"
+VARIED = ("strategy.query",)
+INTRO = """\
+Strategies of scikit-activeml and modAL with the model of the run, same splits and seeds, ten rounds of
+ten. They buy the true label of every point, the salutary ones none. Final test accuracy, per cent, mean ±
+deviation over the seeds; the mean rank is that over the tables, of the strategies that ran on all."""
+COST = "Seconds that the choice of ten points takes, mean over the rounds:"
+
+
+def section(records: Records) -> Section:
+    final, rounds = named(records.final(), records.facts), named(records.rounds, records.facts)
+    table = means(pd.concat([final, records.reference("initial")]))
+    test = ranks(final)
+    parts = [INTRO, markdown_table(with_ranks(cells(table), test)), COST, markdown_table(seconds(rounds))]
+    figures = {"peers": draw_curves(rounds, records.lines())}
+    for ours in OURS:
+        if ours in {*final["strategy"]} and final["strategy"].nunique() > 1:
+            parts += duels(final, ours)
+    parts.append("![Accuracy by round](peers.png)")
+    if test:
+        parts += [RANKS.format(p=test.p), "![Mean ranks over the tables](peers-ranks.png)"]
+        figures["peers-ranks"] = critical_difference_diagram(test)
+    return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"peers": table})
+
+
+def named(rows: pd.DataFrame, facts: pd.DataFrame) -> pd.DataFrame:
+    """Rows with ``strategy`` such as ``skactiveml TypiClust``, by their column ``run``."""
+    query = rows["run"].map(facts["strategy.query"])
+    return rows.assign(
+        strategy=rows["strategy"].where(query.isna(), rows["strategy"] + " " + query.astype(str))
+    )
+
+
+def with_ranks(table: pd.DataFrame, test) -> pd.DataFrame:
+    """The table of texts with each strategy's mean rank in its last column, where it has one."""
+    if test is None:
+        return table
+    mean = test.mean.rename(index=label)
+    return table.assign(**{"mean rank": mean.reindex(table.index).map("{:.1f}".format, na_action="ignore")})
+
+
+def seconds(rounds: pd.DataFrame) -> pd.DataFrame:
+    """Mean time to choose, as texts, rows strategies and columns tables."""
+    asked = rounds[rounds["round"] > 0]
+    wide = asked.groupby(["strategy", "dataset"])["select_seconds"].mean().map("{:.2f}".format).unstack()
+    wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(rounds["dataset"]))
+    return wide.rename(index=label, columns=paper.DATASETS).rename_axis(index="", columns="")
