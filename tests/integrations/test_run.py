@@ -133,6 +133,33 @@ def test_a_figure_has_a_line_for_each_strategy_and_level():
     assert len(axis.lines) == 3  # two curves, and labelled + validation
 
 
+def test_any_metric_along_any_axis():
+    result = salutary.run(**QUICK, strategy=["margin", "random"], seed=range(2))
+    (axis,) = result.plot("auroc", x="human_labels").axes
+    margin = next(line for line in axis.lines if len(line.get_xdata()) == 3)
+    assert margin.get_xdata().tolist() == [0, 3, 6]
+    of = result.rounds[result.rounds["strategy"] == "margin"].groupby("n_human_labels")["test_auroc"].mean()
+    assert margin.get_ydata().tolist() == pytest.approx(of.tolist())
+    mean = result.summary("loss").loc[("breast_cancer", "margin"), "mean"]
+    assert mean == pytest.approx(result.final.query("strategy == 'margin'")["test_loss"].mean())
+    for mistake in ({"metric": "acuracy"}, {"x": "time"}):
+        with pytest.raises(SalutaryError, match="there are"):
+            result.plot(**mistake)
+
+
+def test_strategies_are_compared_pair_by_pair():
+    result = salutary.run(**QUICK, strategy=["margin", "random"], seed=range(3))
+    row = result.compare(metric="loss").paired.iloc[0]
+    wide = result.final.pivot(index="seed", columns="strategy", values="test_loss")
+    assert (row["strategy"], row["baseline"], row["n"]) == ("margin", "random", 3)
+    assert row["mean"] == pytest.approx((wide["margin"] - wide["random"]).mean())
+    both = result.references.query("line == 'labeled_and_validation'").set_index("seed")["test_loss"]
+    level = result.compare("labeled_and_validation", metric="loss").paired.set_index("strategy")["mean"]
+    assert level["margin"] == pytest.approx((wide["margin"] - both.groupby("seed").first()).mean())
+    with pytest.raises(SalutaryError, match="baseline=badge: there are margin, random"):
+        result.compare("badge")
+
+
 def test_settings_that_differ_are_columns():
     result = salutary.run(**QUICK, **{"model.l2": [1, 10]})
     assert result.final["model.l2"].tolist() == [1, 10]
