@@ -26,7 +26,8 @@ EXPERIMENTS = (
     *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5"),
     *("table5_random", "networks", "judge"),
     "figure6",
-    *("fair", "label_everything", "label_noise", "scaling", "confidence", "remedies", "objectives"),
+    *("fair", "label_everything", "label_noise", "scaling", "confidence"),
+    *("remedies", "remedies_encoded", "objectives"),
 )
 FEW_SEEDS = 5
 ABOUT = """\

@@ -144,13 +144,14 @@ def principal(X: np.ndarray, n: int) -> np.ndarray:
 
 def right(given: Assigned, truth: np.ndarray, found: Judgement) -> dict:
     """How many pool rows were labelled, which share of the labels given is the ``truth`` (n,), and for the
-    same rows that of the labels that the models of L, and of L and V, would say.
+    same rows that of the labels that linear models of L, and of L and V, would say; NaN where there are none.
     """
-    said = {name: found.model(name).probabilities(given.X).argmax(1) for name in ("labeled", PLAIN)}
-    labels = {"salutary": given.y, **said}
-    return {"n_given": len(truth)} | {
-        f"right_{name}": float((y == truth).mean()) if len(truth) else np.nan for name, y in labels.items()
-    }
+    known = [name for name in ("labeled", PLAIN) if name in found.names and len(truth)]
+    labels = {name: found.model(name).probabilities(given.X).argmax(1) for name in known}
+    labels["salutary"] = given.y
+    shares = {name: (y == truth).mean() for name, y in labels.items() if len(truth)}
+    names = ("salutary", "labeled", PLAIN)
+    return {"n_given": len(truth)} | {f"right_{name}": float(shares.get(name, np.nan)) for name in names}
 
 
 def assigned(
