@@ -87,6 +87,13 @@ def test_test_and_held_out_losses_stand_side_by_side(losses):
     assert lines[2].split("|")[1].strip() == overall.idxmin()
 
 
+def test_of_one_seed_nothing_is_sure(losses):
+    one = losses.xs(0, level="seed", drop_level=False)
+    assert remedies._size(one) == "12 cells, of one seed each: nothing is surely better or worse."
+    assert remedies.verdicts(one).map(lambda text: text.count("(0)")).eq(2).all(axis=None)
+    assert remedies._size(losses) == "12 cells, 4 to 4 seeds each."
+
+
 def test_a_remedy_of_some_situations_alone(losses):
     alone = losses.assign(
         noise_per_source=losses["cleaned"].where(losses.reset_index().situation.eq("clean").values)

@@ -122,6 +122,8 @@ def quality(labels: pd.DataFrame) -> pd.DataFrame:
 
 def _size(losses: pd.DataFrame) -> str:
     seeds = losses.groupby(level=CELL).size()
+    if seeds.max() == 1:
+        return f"{len(seeds)} cells, of one seed each: nothing is surely better or worse."
     return f"{len(seeds)} cells, {seeds.min()} to {seeds.max()} seeds each."
 
 
