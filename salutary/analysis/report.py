@@ -29,7 +29,8 @@ EXPERIMENTS = (
     *("table4", "images", "figure1", "figure3", "table2", "figure5", "table5"),
     *("table5_random", "networks", "judge"),
     "figure6",
-    *("fair", "label_everything", "label_noise", "scaling", "confidence", "remedies", "objectives", "peers"),
+    *("fair", "label_everything", "label_noise", "scaling", "confidence"),
+    *("remedies", "remedies_encoded", "objectives", "peers"),
 )
 FEW_SEEDS = 5
 HEADING = "# Salutary labelling: every table and figure beside the paper's"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salutary.analysis.sections import remedies
+from salutary.analysis.sections import remedies, remedies_encoded
 
 MODELS = [
     "average",
@@ -74,3 +74,67 @@ def test_a_panel_for_each_situation(losses):
     here = losses.xs("clean").groupby(level=["dataset", "n_validation"]).mean().xs(100, level="n_validation")
     change = 100 * (here["average"] / here["labeled_and_validation"] - 1)
     assert sorted(line.get_ydata()) == pytest.approx(sorted(change))
+
+
+def test_test_and_held_out_losses_stand_side_by_side(losses):
+    held_out = losses + 1
+    lines = remedies.every(losses, held_out).splitlines()
+    cells = losses["cleaned"].groupby(level=remedies.CELL).mean().groupby(level="situation").mean()
+    (line,) = (line for line in lines if line.startswith("| cleaned "))
+    expected = [f"{cells[name]:.3f} / {cells[name] + 1:.3f}" for name in ("clean", "symmetric")]
+    assert [each.strip() for each in line.split("|")[2:4]] == expected
+    overall = losses.groupby(level="situation").mean().mean()
+    assert lines[2].split("|")[1].strip() == overall.idxmin()
+
+
+def test_of_one_seed_nothing_is_sure(losses):
+    one = losses.xs(0, level="seed", drop_level=False)
+    assert remedies._size(one) == "12 cells, of one seed each: nothing is surely better or worse."
+    assert remedies.verdicts(one).map(lambda text: text.count("(0)")).eq(2).all(axis=None)
+    assert remedies._size(losses) == "12 cells, 4 to 4 seeds each."
+
+
+def test_a_remedy_of_some_situations_alone(losses):
+    alone = losses.assign(
+        noise_per_source=losses["cleaned"].where(losses.reset_index().situation.eq("clean").values)
+    )
+    text = remedies.every(alone, alone)
+    assert "nan" not in text and "noise_per_source" in text
+
+
+@pytest.fixture
+def labels():
+    """Labels given in four runs of two tables, one of which labels nothing."""
+    rows = [
+        ("rte", 40, 0.5, 0.6),
+        ("rte", 10, 1.0, 0.4),
+        ("mrpc", 0, np.nan, np.nan),
+        ("mrpc", 20, 0.75, 0.5),
+    ]
+    table = pd.DataFrame(rows, columns=["dataset", "n_given", "right_salutary", "right_labeled"])
+    return table.assign(situation="class_dependent", right_labeled_and_validation=table["right_labeled"])
+
+
+def test_right_labels_are_counted_over_all_runs(labels):
+    table = remedies.quality(labels)
+    assert [*table.index] == ["MRPC, class-dependent", "RTE, class-dependent"]
+    rte = table.loc["RTE, class-dependent"]
+    assert (rte["given"], rte["salutary labels"], rte["as L's model says"]) == (
+        "25",
+        "60%",
+        "56%",
+    )  # 30, 28 of 50
+    mrpc = table.loc["MRPC, class-dependent"]
+    assert (mrpc["given"], mrpc["salutary labels"], mrpc["as that of L + V says"]) == ("10", "75%", "50%")
+
+
+def test_where_nothing_was_labelled_there_is_no_line(labels):
+    assert remedies.quality(labels[labels["n_given"] == 0]).empty
+
+
+def test_losses_of_each_table(losses):
+    table = remedies_encoded.by_table(losses)
+    assert [*table.columns] == ["L + V, linear", "L + V, vote of the three", "average (handed over)"]
+    assert [*table.index[:2]] == ["Bank, clean", "Bank, symmetric"] and len(table) == 6
+    here = losses.xs("symmetric").xs("wine", level="dataset")["average"].mean()
+    assert table.loc["Wine, symmetric", "average (handed over)"] == f"{here:.3f}"

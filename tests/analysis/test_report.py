@@ -67,6 +67,10 @@ SMALL = {
     + ",skactiveml" * bool(importlib.util.find_spec("skactiveml")),
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic] study.rivals=false",
+    # The same study: what is swept over needs encoders.
+    "remedies_encoded": "experiment=remedies output_dir=outputs/remedies_encoded dataset=breast_cancer "
+    "seed=0,1 study.situation=clean,shift study.n_validation=40 study.candidates=[logistic] "
+    "study.rivals=false study.components=5",
     "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
     "dataset.group_edges=[] objective=demographic_parity,equal_opportunity objective.positive=yes "
     "n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
@@ -87,7 +91,8 @@ def outputs(tmp_path_factory) -> Path:
         hires().to_csv("people.csv", index=False)
         for name, arguments in SMALL.items():
             GlobalHydra.instance().clear()
-            patch.setattr(sys, "argv", ["salutary-run", f"experiment={name}", *arguments.split()])
+            experiment = [] if arguments.startswith("experiment=") else [f"experiment={name}"]
+            patch.setattr(sys, "argv", ["salutary-run", *experiment, *arguments.split()])
             __main__.main()
     return folder / "outputs"
 

@@ -9,12 +9,15 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.errors import SalutaryError
 from salutary.experiments.studies import situations
-from salutary.experiments.studies.remedies import Remedies, assigned, principal
+from salutary.experiments.studies.remedies import Remedies, assigned, labelled, principal, right
 from salutary.experiments.studies.rivals import rivals
 from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw, halves, labels
 from salutary.models.logistic import LogisticRegression
-from salutary.remedies import LabelledData, Part
+from salutary.remedies import Assigned, LabelledData, Part
 from salutary.remedies.average import LEAST_WEIGHT
+from salutary.remedies.base_models import candidates
+from salutary.remedies.catalogue import all_remedies
+from salutary.remedies.judge import Judge
 from salutary.remedies.judgement import folds_of
 from salutary.strategies.salutary_greedy import SalutaryGreedy
 
@@ -148,6 +151,26 @@ STUDY = (
     *("dataset=breast_cancer", "strategy=salutary_greedy", "rounds=0", "study=remedies"),
     *("study.candidates=[logistic]", "study.rivals=false"),
 )
+
+
+def test_labels_that_are_right_are_counted():
+    data, pool = case()
+    folds = folds_of(data.validation.y, 3, 0)
+    (first, rows), *_ = labelled(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
+    np.testing.assert_array_equal(first.X, pool[rows])
+    truth = load_breast_cancer().target[160:360][rows]
+    found = Judge(all_remedies(), candidates(["logistic"])).judge(data, folds, [first] * 4)
+    table = right(first, truth, found)
+    assert table["n_given"] == 20
+    assert table["right_salutary"] == sum(a == b for a, b in zip(first.y, truth, strict=True)) / 20
+    said = found.model("labeled").probabilities(pool[rows]).argmax(1)
+    assert table["right_labeled"] == (said == truth).mean()
+    assert set(table) == {
+        "n_given",
+        *(f"right_{n}" for n in ("salutary", "labeled", "labeled_and_validation")),
+    }
+    nothing = right(Assigned(first.X[:0], first.y[:0], 1.0), truth[:0], found)
+    assert nothing["n_given"] == 0 and np.isnan(nothing["right_salutary"])
 
 
 @pytest.fixture

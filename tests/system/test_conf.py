@@ -72,7 +72,11 @@ def test_every_setting_of_the_commands_is_explained():
         config = OmegaConf.load(file)
         plain = [key for key, value in config.items() if not OmegaConf.is_config(value) or not value]
         wanted = [key for key in plain if key != "defaults"]
-        wanted += [name for name in _names(config) if name.partition(".")[0] in conf.GROUPS]
+        wanted += [
+            name
+            for name in _names(OmegaConf.to_container(config, resolve=False))
+            if name.partition(".")[0] in conf.GROUPS
+        ]
         assert sorted(each.name for each in conf.settings(file)) == sorted(wanted)
 
 

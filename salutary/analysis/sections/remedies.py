@@ -29,6 +29,12 @@ COLUMNS = (
     *("situation", "n_validation", "n_test", "model", "test_loss", "test_accuracy"),
     *("held_out_loss", "weight", "seconds"),
 )
+RIGHT = {
+    "right_salutary": "salutary labels",
+    "right_labeled": "as L's model says",
+    "right_labeled_and_validation": "as that of L + V says",
+}
+LABELS = ("situation", "n_validation", "n_given", *RIGHT)
 AVERAGE, PLAIN = "average", "labeled_and_validation"
 BASES = ("hist_gradient_boosting", "random_forest")
 # Training on L + V: the base models as they come, and what else a user would take.
@@ -53,34 +59,71 @@ CELL = ["situation", "dataset", "n_validation"]
 
 
 def section(records: Records) -> Section:
-    """Losses by situation, cells won and lost, what clean rows pay, and ranks."""
-    losses = measured(records)
-    shown = [name for name in NAMES if name in losses]
-    text = [INTRO, _size(losses), _by_situation(losses[shown])]
-    text += ["![Loss of what is handed over, less that of plain training, by table](remedies.png)"]
+    """Losses by situation, cells won and lost, what clean rows pay, ranks, and labels that are right."""
+    return described(records, TITLE, INTRO, "remedies")
+
+
+def described(records: Records, title: str, intro: str, name: str) -> Section:
+    """The section of this study's records, with figures called after ``name``."""
+    losses, held_out = measured(records), measured(records, "held_out_loss")
+    shown = [each for each in NAMES if each in losses]
+    text = [intro, _size(losses), _by_situation(losses[shown])]
+    text += [f"![Loss of what is handed over, less that of plain training, by table]({name}.png)"]
     text += ["Cells (situation, table, number of validation rows):", markdown_table(verdicts(losses))]
-    text += [clean(losses), "Mean test log-loss of every remedy:", _every(losses)]
-    figures = {"remedies": draw_gains(losses)}
+    text += [clean(losses), "Mean test log-loss of every remedy, and that in the folds of V:"]
+    text += [every(losses, held_out)]
+    figures, tables = {name: draw_gains(losses)}, {name: losses.reset_index()}
+    labels = pool_labels(records)
+    if len(labels):
+        text += ["Pool rows that salutary labelling labelled, and how many of the labels are right:"]
+        text += [markdown_table(quality(labels))]
+        tables[f"{name}-labels"] = labels.drop(columns="run")
     test = ranks(_ranked(losses[shown]), "value")
     if test:
         text += [
             "Mean ranks over situations, tables and numbers of validation rows (Nemenyi's test; cells of one"
             " table are not independent, so it is surer than it should be):",
-            "![Mean ranks, and which models cannot be told apart](remedies-ranks.png)",
+            f"![Mean ranks, and which models cannot be told apart]({name}-ranks.png)",
         ]
-        figures["remedies-ranks"] = critical_difference_diagram(test)
-    return Section(TITLE, "\n\n".join(text), figures, {"remedies": losses.reset_index()})
+        figures[f"{name}-ranks"] = critical_difference_diagram(test)
+    return Section(title, "\n\n".join(text), figures, tables)
 
 
-def measured(records: Records) -> pd.DataFrame:
-    """Test losses: a row for each situation, dataset, n_validation and seed, a column for each model."""
+def measured(records: Records, figure: str = "test_loss") -> pd.DataFrame:
+    """Losses: a row for each situation, dataset, n_validation and seed, a column for each model."""
     rows = read_table(map(Path, records.facts.index), "remedies", COLUMNS, ("situation", "model"))
     rows = rows.join(records.facts[["dataset", "seed"]], on="run")
-    return rows.pivot_table("test_loss", [*CELL, "seed"], "model")
+    return rows.pivot_table(figure, [*CELL, "seed"], "model")
+
+
+def pool_labels(records: Records) -> pd.DataFrame:
+    """A row a run: ``n_given`` pool rows, and shares of right labels; records of before have none."""
+    paths = [Path(each) for each in records.facts.index if (Path(each) / "pool_labels.csv").exists()]
+    rows = read_table(paths, "pool_labels", LABELS, ("situation",))
+    return rows.join(records.facts[["dataset", "seed"]], on="run")
+
+
+def quality(labels: pd.DataFrame) -> pd.DataFrame:
+    """Per table and situation: labels given in a run, and the share of them all that are right, in per cent,
+    beside the shares of right labels that models say of the same rows.
+    """
+    rows = {}
+    for dataset, situation in itertools.product(datasets_in_order(labels["dataset"]), SITUATIONS):
+        here = labels[(labels["dataset"] == dataset) & (labels["situation"] == situation)]
+        if here["n_given"].sum():
+            n = here["n_given"]
+            shares = {
+                title: f"{100 * (here[name] * n).sum() / n.sum():.0f}%" for name, title in RIGHT.items()
+            }
+            table = paper.DATASETS.get(dataset, dataset)
+            rows[f"{table}, {situation.replace('_', '-')}"] = {"given": f"{n.mean():.0f}"} | shares
+    return pd.DataFrame(rows).T.rename_axis(index="", columns="")
 
 
 def _size(losses: pd.DataFrame) -> str:
     seeds = losses.groupby(level=CELL).size()
+    if seeds.max() == 1:
+        return f"{len(seeds)} cells, of one seed each: nothing is surely better or worse."
     return f"{len(seeds)} cells, {seeds.min()} to {seeds.max()} seeds each."
 
 
@@ -102,11 +145,13 @@ def _by_situation(losses: pd.DataFrame) -> str:
     return markdown_table(texts.T.rename(index=NAMES).rename_axis(index="", columns=""))
 
 
-def _every(losses: pd.DataFrame) -> str:
+def every(losses: pd.DataFrame, held_out: pd.DataFrame) -> str:
+    """Mean test loss / held-out loss of all remedies by situation, the lowest of the former first."""
     remedies = [name for name in losses if name not in (*RIVALS, "best")]
-    table = _means(losses[remedies]).T
-    table = table.reindex(table.mean(axis=1).sort_values().index)
-    return markdown_table(table.map("{:.3f}".format, na_action="ignore").rename_axis(index="", columns=""))
+    test, folds = _means(losses[remedies]).T, _means(held_out[remedies]).T
+    both = test.map("{:.3f}".format) + " / " + folds.map("{:.3f}".format)
+    table = both[test.notna()].reindex(test.index[test.mean(axis=1).argsort()])
+    return markdown_table(table.rename_axis(index="test / held out", columns=""))
 
 
 def verdicts(losses: pd.DataFrame) -> pd.DataFrame:

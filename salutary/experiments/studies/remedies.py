@@ -31,6 +31,7 @@ from salutary.system.seeding import stream
 FOLDS = 5
 # Rounds of labelling for the remedies that need a labelled pool, of the run's budget each.
 ROUNDS = 10
+PLAIN = LabeledAndValidation.name
 
 
 class Remedies(Study):
@@ -39,7 +40,8 @@ class Remedies(Study):
     Parts are drawn anew from the whole table, in a ``situation`` (:mod:`.situations`), with ``n_validation``
     validation rows; the run's own split is not looked at. ``candidates``: base models. ``rivals``: whether
     tuned trees and CleanLearning are measured too. ``components``: so many principal components stand for the
-    features, 0 for all features. Classes of less than 1% of the rows are left out.
+    features, 0 for all features. Classes of less than 1% of the rows are left out. The true labels of the
+    pool say how many of those given are right.
     """
 
     RULES = {
@@ -75,7 +77,10 @@ class Remedies(Study):
     def measure(
         self, problem: Problem, model: Model, strategy: Strategy, budget: int, seed: int
     ) -> dict[str, list[dict]]:
-        """One table, ``remedies``: a row per model. Raises SalutaryError for a table of too few rows."""
+        """Two tables: ``remedies``, a row per model, and ``pool_labels``, one row.
+
+        Raises SalutaryError for a table of too few rows.
+        """
         assert isinstance(model, LogisticRegression)
         X, y = frequent(problem.X.double().numpy(force=True), problem.y.numpy(force=True))
         n_classes = int(y.max()) + 1
@@ -94,13 +99,21 @@ class Remedies(Study):
         if len(np.unique(data.labeled.y)) < n_classes or not folds:
             raise SalutaryError("study=remedies: a class has no labelled row; too few rows are drawn")
         started = time.perf_counter()
-        given = assigned(data, X[drawn.pool], folds, model, strategy, budget)
+        (first, rows), *others = labelled(data, X[drawn.pool], folds, model, strategy, budget)
+        given = [first, *(each for each, _ in others)]
         judgement = Judge(all_remedies(), candidates(list(self.candidates))).judge(data, folds, given)
         seconds = time.perf_counter() - started
-        return {"remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds)}
+        return {
+            "remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds),
+            "pool_labels": [self._about | right(first, y[drawn.pool][rows], judgement)],
+        }
+
+    @property
+    def _about(self) -> dict:
+        return {"situation": self.situation, "n_validation": self.n_validation}
 
     def _rows(self, found: Judgement, data: LabelledData, test: Part, seconds: float) -> list[dict]:
-        about = {"situation": self.situation, "n_validation": self.n_validation, "n_test": len(test)}
+        about = self._about | {"n_test": len(test)}
 
         def row(name: str, P: np.ndarray, held_out: float = np.nan, weight: float = 0.0) -> dict:
             loss, accuracy = losses_of(P, test.y).mean(), (P.argmax(1) == test.y).mean()
@@ -129,6 +142,18 @@ def principal(X: np.ndarray, n: int) -> np.ndarray:
     return scores / scores.std()
 
 
+def right(given: Assigned, truth: np.ndarray, found: Judgement) -> dict:
+    """How many pool rows were labelled, which share of the labels given is the ``truth`` (n,), and for the
+    same rows that of the labels that linear models of L, and of L and V, would say; NaN where there are none.
+    """
+    known = [name for name in ("labeled", PLAIN) if name in found.names and len(truth)]
+    labels = {name: found.model(name).probabilities(given.X).argmax(1) for name in known}
+    labels["salutary"] = given.y
+    shares = {name: (y == truth).mean() for name, y in labels.items() if len(truth)}
+    names = ("salutary", "labeled", PLAIN)
+    return {"n_given": len(truth)} | {f"right_{name}": float(shares.get(name, np.nan)) for name in names}
+
+
 def assigned(
     data: LabelledData,
     X_pool: np.ndarray,
@@ -138,6 +163,18 @@ def assigned(
     budget: int,
 ) -> list[Assigned]:
     """What ``ROUNDS`` of the strategy label of the pool by all of V, and by the rows that each fold sees."""
+    return [each for each, _ in labelled(data, X_pool, folds, model, strategy, budget)]
+
+
+def labelled(
+    data: LabelledData,
+    X_pool: np.ndarray,
+    folds: Sequence[Fold],
+    model: LogisticRegression,
+    strategy: Strategy,
+    budget: int,
+) -> list[tuple[Assigned, np.ndarray]]:
+    """The same, with the numbers of the rows of the pool."""
     everyone = np.arange(len(data.validation))
     return [
         _labelled(data, X_pool, seen, model, strategy, budget) for seen in (everyone, *(f[0] for f in folds))
@@ -151,7 +188,7 @@ def _labelled(
     model: LogisticRegression,
     strategy: Strategy,
     budget: int,
-) -> Assigned:
+) -> tuple[Assigned, np.ndarray]:
     """By the rows ``seen`` of V; the model's penalty is tuned on them."""
     labeled, validation = (
         Rows(torch.from_numpy(part.X), torch.from_numpy(part.y), _groups(part))
@@ -168,7 +205,7 @@ def _labelled(
     proposal = chooser.propose(copy.copy(fitted), view, n, stream(data.seed, "strategy"))
     rows = proposal.indices.numpy(force=True)
     assert proposal.labels is not None
-    return Assigned(X_pool[rows], proposal.labels.numpy(force=True), fitted.l2_)
+    return Assigned(X_pool[rows], proposal.labels.numpy(force=True), fitted.l2_), rows
 
 
 def _groups(part: Part) -> torch.Tensor | None:
