@@ -65,7 +65,8 @@ def run(
         ``strategy``, ``model`` and ``objective`` there may be objects in place of names, or a mapping of
         names to objects. A model may be a class, or a function, that takes ``n_classes``. Records name an
         object by its class, the source of that, and its parameters; each run works with a copy.
-    X, y, parts, class_names: a data set in memory (:class:`salutary.datasets.arrays.Arrays`).
+    X, y, parts, class_names: a data set in memory (:class:`salutary.datasets.arrays.Arrays`), which
+        records call ``data``.
     output_dir: where records are written, as ``salutary-run`` does; what is finished there is not run again.
         None keeps no files.
     config_dir: a folder of YAML files of one's own, as ``--config-dir``.
@@ -87,7 +88,7 @@ def run(
     if X is not None:
         if "dataset" in settings:
             raise SalutaryError("dataset is X and y, or something else, not both")
-        settings = {"dataset": Arrays(X, y, parts, class_names), **settings}
+        settings = {"dataset": {"data": Arrays(X, y, parts, class_names)}, **settings}
     with _folder(output_dir) as folder:
         jobs = _jobs([*overrides], settings, config_dir, folder)
         directories = [_directory(job) for job in jobs]
