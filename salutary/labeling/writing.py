@@ -17,6 +17,7 @@ from salutary.labeling.answers import with_answers
 from salutary.labeling.asking import Questions
 from salutary.labeling.cleaned import cleaned_table
 from salutary.labeling.comparison import ALTERNATIVE, LABELED
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.exports import cleanlab
 from salutary.labeling.exports.blocks import About
 from salutary.labeling.exports.kinds import OF_POOL
@@ -84,7 +85,11 @@ class Writer:
         path = self.settings.predicted
         if path is None or self.pool is None:
             return
-        pool, classes = whole(self.pool.matrix), self.inputs.classes
+        matrix, classes = self.pool.matrix, self.inputs.classes
+        if isinstance(matrix, DistributedPool):
+            matrix.write_predictions(path, self._handed, classes)
+            return
+        pool = whole(matrix)
         write_predictions(path, self.table, self.settings.id, pool, self._handed, classes, progress=True)
 
     @property
