@@ -11,8 +11,8 @@ from typing import Protocol
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.on_ray.cluster import Cluster, joined, require_ray
 from salutary.labeling.on_ray.pool import encode_on_ray
+from salutary.labeling.on_ray.reading import Plan
 from salutary.labeling.on_ray.rules import RAY
-from salutary.labeling.on_ray.steps import Plan
 from salutary.labeling.pool import EncodedPool, encode_pool
 from salutary.labeling.settings import LabelSettings
 from salutary.system.device import Device

@@ -22,6 +22,7 @@ from salutary.labeling.judging import Judged, Remedying, assigned, judged
 from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
+from salutary.labeling.on_ray.rules import ClusterError
 from salutary.labeling.pool import EncodedPool, NpyPool
 from salutary.labeling.remaining import in_file, without
 from salutary.labeling.result import Result
@@ -81,6 +82,8 @@ def label_pool(
             labelling = Labelling(settings, inputs, pool, remedying)
             result = labelling.label(model, strategy, state)
             Writer(settings, command, inputs, table, pool, result, model).write()
+        except ClusterError:
+            raise
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()
             raise

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 import torch
@@ -196,5 +196,7 @@ def _inside(taken: np.ndarray, start: int, n: int, device: torch.device) -> Tens
 
 
 def _moved(scorer: ConfidentInfluence, device: torch.device) -> ConfidentInfluence:
-    tensors = {name: value.to(device) for name, value in vars(scorer).items() if isinstance(value, Tensor)}
+    tensors: dict[str, Any] = {
+        name: value.to(device) for name, value in vars(scorer).items() if isinstance(value, Tensor)
+    }
     return replace(scorer, **tensors)

@@ -109,7 +109,9 @@ class Writer:
             return
         version = f"salutary-{__version__}-{hashlib.sha256(model).hexdigest()[:8]}"
         about = About(asked.target, inputs.classes.names, asked.id, version)
-        rows = PoolRows(self.table, inputs.features.schema, self.pool.matrix, self._handed)
+        matrix = self.pool.matrix
+        assert not isinstance(matrix, DistributedPool)
+        rows = PoolRows(self.table, inputs.features.schema, matrix, self._handed)
         rows.export(names, folder, about, progress=True)
 
     def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:

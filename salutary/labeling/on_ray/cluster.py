@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from salutary.errors import SalutaryError, needs
+from salutary.labeling.on_ray.rules import ClusterError
 from salutary.system.progress import counting_bar
 
 if TYPE_CHECKING:
@@ -45,15 +46,13 @@ def require_ray() -> None:
 
 @contextlib.contextmanager
 def joined() -> Iterator[Cluster]:
-    """The cluster of RAY_ADDRESS, or one that runs here, or one that is started and ends with this. Errors of
-    ours that workers raise are raised as they are; what else fails is one line.
-    """
+    """The cluster of RAY_ADDRESS, or one that runs here, or one that is started and ends with this."""
     require_ray()
     import ray
 
     ours = not ray.is_initialized()
     if ours:
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, include_dashboard=False)
+        _start()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
@@ -61,32 +60,53 @@ def joined() -> Iterator[Cluster]:
     context.target_max_block_size = 2**20  # a chunk is a block, however small it is
     try:
         yield Cluster()
-    except Exception as error:
-        if told := _told(error):
-            raise told from error
-        raise
     finally:
         if ours:
             ray.shutdown()
 
 
-def _told(error: BaseException | None) -> SalutaryError | None:
-    """What is to be said of an exception that came from a worker; None if it did not."""
-    import ray.exceptions
+def _start() -> None:
+    import ray
 
-    seen: set[int] = set()
-    first = error
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        if type(error) is SalutaryError or (
-            isinstance(error, SalutaryError) and not isinstance(error, ray.exceptions.RayError)
-        ):
-            return SalutaryError(str(error)) if error is not first else None
+    address = os.environ.get("RAY_ADDRESS")
+    settings = {} if address else {"include_dashboard": False}
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise ClusterError(
+            f"the Ray cluster {address or 'here'} cannot be joined: {error}".splitlines()[0]
+        ) from error
+
+
+@contextlib.contextmanager
+def one_line() -> Iterator[None]:
+    """Raises what workers raise of ours as it is, and of Ray's errors one line, as ClusterError."""
+    try:
+        yield
+    except Exception as error:
+        raise (_ours(error) or _rays(error) or error) from error
+
+
+def _ours(error: BaseException | None) -> SalutaryError | None:
+    """The error of ours that a worker raised, within those that Ray makes of it."""
+    from ray.exceptions import RayTaskError
+
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        if isinstance(error, SalutaryError) and not isinstance(error, RayTaskError):
+            return SalutaryError(str(error).splitlines()[0])  # Ray adds its own advice
         error = getattr(error, "cause", None) or error.__cause__ or error.__context__
-    if isinstance(first, ray.exceptions.RayError):
-        lines = str(first).strip().splitlines() or [type(first).__name__]
-        return SalutaryError(f"backend=ray failed: {lines[-1].strip()}")
     return None
+
+
+def _rays(error: Exception) -> ClusterError | None:
+    from ray.exceptions import RayError, RayTaskError
+
+    if not isinstance(error, RayError) or isinstance(error, RayTaskError):
+        return None  # a mistake in this program is told with all lines
+    lines = str(error).strip().splitlines() or [""]
+    return ClusterError(f"backend=ray: {type(error).__name__}: {lines[0].strip()}")
 
 
 class Shared(Generic[Value]):
@@ -147,7 +167,7 @@ class Cluster:
     def blocks(self, data: ray.data.Dataset, title: str, total: int | None, shown: bool) -> list[Any]:
         """References to all blocks of ``data``, which are computed as they are asked for."""
         found = []
-        with counting_bar(title, total, shown) as advance:
+        with one_line(), counting_bar(title, total, shown) as advance:
             for bundle in data.iter_internal_ref_bundles():
                 found.extend(bundle.block_refs)
                 advance(1)
@@ -168,7 +188,8 @@ class Cluster:
         """The values themselves."""
         import ray
 
-        values = ray.get(list(refs))
+        with one_line():
+            values = ray.get(list(refs))
         self.moved += sum(_size(each) for each in values)
         return values
 

@@ -15,10 +15,10 @@ import torch
 from salutary.errors import SalutaryError
 from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.inputs import Inputs
-from salutary.labeling.on_ray import facts, ids, steps
+from salutary.labeling.on_ray import facts, ids, reading, steps
 from salutary.labeling.on_ray.cluster import Cluster, Shared, Step
 from salutary.labeling.on_ray.predictions import write_parts
-from salutary.labeling.on_ray.steps import Plan
+from salutary.labeling.on_ray.reading import Plan
 from salutary.labeling.pool import EncodedPool
 from salutary.labeling.ranking import Score
 from salutary.system.device import Device
@@ -149,14 +149,14 @@ class RayPool(DistributedPool):
         rows = None if wanted is None else Shared(wanted)
         if not self.plan.is_split:
             all_of_it = self.cluster.mapped(
-                ray.data.from_items([{"all": 1}]), steps.ReadAll(self._shared), num_cpus=0
+                ray.data.from_items([{"all": 1}]), reading.ReadAll(self._shared), num_cpus=0
             )
-            return self._mapped(all_of_it, steps.EncodeBlocks(self._shared, rows))
+            return self._mapped(all_of_it, reading.EncodeBlocks(self._shared, rows))
         pieces = [vars(each) for each in self.plan.pieces if wanted is None or _holds(each, wanted)]
         items = [{**each, "first": each["groups"].start, "stop": each["groups"].stop} for each in pieces]
         items = [{name: value for name, value in each.items() if name != "groups"} for each in items]
         data = ray.data.from_items(items, override_num_blocks=len(items))
-        return self._mapped(data, steps.ReadPiece(self._shared, rows))
+        return self._mapped(data, reading.ReadPiece(self._shared, rows))
 
     @property
     def n_chunks(self) -> int | None:

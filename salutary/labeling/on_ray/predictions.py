@@ -13,6 +13,7 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.labeling.on_ray import steps
 from salutary.labeling.on_ray.cluster import Cluster, Shared
+from salutary.labeling.on_ray.reading import unpickled
 from salutary.labeling.predictions import GROUP_ROWS, predicted, schema_of
 from salutary.system.files import whole_file, whole_folder
 from salutary.tables.labels import Classes
@@ -43,7 +44,7 @@ class WriteParts:
             found = predicted(np.concatenate([predict_proba(group) for group in groups]), classes)
             named = pd.DataFrame({"row": chunk["numbers"]})
             if id_column:
-                values = steps._unpickled(table.column("ids")[place].as_buffer()).to_numpy()
+                values = unpickled(table.column("ids")[place].as_buffer()).to_numpy()
                 named = pd.DataFrame({id_column: values}).infer_objects()
             frame = pd.concat([named, found], axis=1)
             part = pyarrow.Table.from_pandas(frame, schema_of(frame), preserve_index=False)

@@ -11,6 +11,11 @@ from salutary.labeling.exports.kinds import OF_POOL
 if TYPE_CHECKING:
     from salutary.labeling.settings import LabelSettings
 
+
+class ClusterError(SalutaryError):
+    """What the cluster fails in: the same command goes on, once that is mended."""
+
+
 LOCAL, RAY = "local", "ray"
 # Of the files of a folder of predictions.
 PARTS = "part-*.parquet"
