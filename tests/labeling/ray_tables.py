@@ -8,6 +8,7 @@ from salutary.labeling import cli
 CITIES = np.array(["Bern", "Graz", "Linz", "Ulm"], dtype=object)
 WORDS = np.array(["red", "green", "blue", "grey", "round", "flat"], dtype=object)
 QUICK = ("target=y", "rounds=2", "budget=4", "folds=2", "shortlist=60", "remedies=false", "force=true")
+STARTED = {"address": "local", "include_dashboard": False, "log_to_driver": False}
 
 
 def rows(n, seed, labels=True):
@@ -42,3 +43,7 @@ def label(*settings, output="labels.csv"):
     files = ("labeled=train.csv", "validation=val.csv", "ignore=[said]", f"output={output}")
     cli.label_or_audit([*files, *QUICK, *settings])
     return pd.read_csv(output)
+
+
+def same(found, expected):
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)

@@ -3,15 +3,15 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 import pytest
+from picture_files import write_folder
 
 pytest.importorskip("ray")
 
@@ -21,9 +21,8 @@ from salutary.labeling.on_ray import cluster as clusters
 from salutary.labeling.on_ray import pool as pools
 from salutary.labeling.state import State
 
-from .ray_tables import label, write_tables
+from .ray_tables import STARTED, label, same
 
-STARTED = {"address": "local", "include_dashboard": False, "log_to_driver": False}
 pytestmark = pytest.mark.filterwarnings("default")  # Ray's own
 
 
@@ -33,19 +32,9 @@ def ray():
     import ray
 
     clusters.require_ray()
-    ray.init(
-        address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, object_store_memory=2**27
-    )
+    ray.init(**STARTED, num_cpus=2, num_gpus=1, object_store_memory=2**27)
     yield ray
     ray.shutdown()
-
-
-@pytest.fixture
-def tables(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
-    return write_tables(tmp_path)
 
 
 @pytest.fixture
@@ -62,13 +51,9 @@ def joined(monkeypatch):
     return found
 
 
-def same(found, expected):
-    pd.testing.assert_frame_equal(found, expected, check_exact=True)
-
-
 @pytest.mark.parametrize("encode", ["once", "each_round"])
 @pytest.mark.parametrize("pool", ["pool.parquet", "parts", "pool.csv"])
-def test_labels_are_those_of_backend_local(ray, tables, pool, encode, joined):
+def test_labels_are_those_of_backend_local(ray, pool_tables, pool, encode, joined):
     expected = label("pool=pool.parquet", "id=key")
     found = label(f"pool={pool}", "id=key", "backend=ray", f"encode={encode}")
     assert len(expected) >= 5
@@ -76,11 +61,12 @@ def test_labels_are_those_of_backend_local(ray, tables, pool, encode, joined):
     ((_, encoded),) = joined
     facts = json.loads(Path("labels/facts.json").read_text())
     assert encoded.unseen == {"city": 1} == facts["columns"]["unseen_categories"]["pool"]
-    assert facts["pool_rows"] == len(tables) and (encoded.matrix.kept is None) == (encode == "each_round")
+    assert facts["pool_rows"] == len(pool_tables)
+    assert (encoded.matrix.kept is None) == (encode == "each_round")
     assert any(f"backend=ray: encode={encode}" in line for line in facts["columns"]["findings"])
 
 
-def test_permuted_blocks(ray, tables):
+def test_permuted_blocks(ray, pool_tables):
     expected = label("pool=parts", "id=key", "backend=ray")
     for old, new in (("0", "b"), ("1", "c"), ("2", "a")):
         os.rename(f"parts/{old}.parquet", f"parts/{new}.parquet")
@@ -89,31 +75,18 @@ def test_permuted_blocks(ray, tables):
     same(found.drop(columns="row"), expected.drop(columns="row"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("workers", [1, 5])
-def test_any_number_of_workers(workers, tables):
-    import ray
-
-    ray.shutdown()
-    ray.init(**STARTED, num_cpus=workers)
-    try:
-        same(label("pool=parts", "backend=ray"), label("pool=parts"))
-    finally:
-        ray.shutdown()
-
-
-def test_little_comes_to_the_driver(ray, tables, joined, tmp_path):
-    pool = pd.concat([tables] * 4, ignore_index=True)
+def test_little_comes_to_the_driver(ray, pool_tables, joined, tmp_path):
+    pool = pd.concat([pool_tables] * 4, ignore_index=True)
     pool.to_parquet("large.parquet", index=False, row_group_size=170)
     for name in ("pool.parquet", "large.parquet"):
         label(f"pool={name}", "backend=ray", "predictions=said.parquet")
     (small, _), (large, pool) = joined
-    assert len(pool.matrix) == 4 * len(tables)
+    assert len(pool.matrix) == 4 * len(pool_tables)
     assert 0 < large.moved < 1.3 * small.moved
 
 
 @pytest.mark.parametrize("settings", [("id=key",), ()])
-def test_predictions_are_parts(ray, tables, settings):
+def test_predictions_are_parts(ray, pool_tables, settings):
     label("pool=parts", "predictions=here.parquet", *settings)
     for _ in range(2):  # force=true replaces them
         label("pool=parts", "predictions=there.parquet", "backend=ray", *settings)
@@ -125,19 +98,49 @@ def test_predictions_are_parts(ray, tables, settings):
     pd.testing.assert_frame_equal(found, expected, rtol=1e-5)  # products of float32 round by their shape
 
 
-def test_rows_with_answers_are_left_out(ray, tables):
-    answers = tables.iloc[[0, 7, 2990]].assign(y=["no", "yes", "no"])[["key", "y"]]
+def test_rows_with_answers_are_left_out(ray, pool_tables):
+    answers = pool_tables.iloc[[0, 7, 2990]].assign(y=["no", "yes", "no"])[["key", "y"]]
     answers.to_csv("answers.csv", index=False)
     settings = ("pool=parts", "id=key", "answers=answers.csv")
     same(label(*settings, "backend=ray"), label(*settings))
 
 
-def test_texts(ray, tables):
+def test_texts(ray, pool_tables):
     settings = ("pool=parts", "ignore=[]", "text=[said]", "encoder=tfidf")
     same(label(*settings, "backend=ray"), label(*settings))
 
 
-def test_soft_labels_remedies_and_questions(ray, tables):
+def test_frozen_encoders_of_texts_and_pictures(ray, pool_tables, tiny, tiny_vit, monkeypatch):
+    """Those of workers see the same rows together."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as workers do
+    rng = np.random.default_rng(0)
+    write_folder(Path("pictures"), 12, 0, flat=True)
+    files = sorted(str(each) for each in Path("pictures").iterdir())
+    for name, n in {"train.csv": 60, "val.csv": 80, "pool.csv": 300}.items():
+        frame = pd.read_csv(name)[:n]
+        frame.assign(photo=rng.choice(files, n)).to_csv(name, index=False)
+    settings = ("pool=pool.csv", "ignore=[]", "id=key", "text=[said]", f"encoder={tiny}", "max_length=16")
+    settings = (*settings, "images=photo", f"image_encoder={tiny_vit}", "shortlist=50")
+    expected = label(*settings)
+    same(label(*settings, "backend=ray", "cache_dir=other"), expected)
+    assert "since encoders of texts and pictures take long" in Path("labels/facts.json").read_text()
+
+
+def test_actors_that_hold_a_gpu_do_the_same(ray, pool_tables):
+    """A GPU in name only: the steps are those of the CPU."""
+    with clusters.joined() as cluster:
+
+        def doubled(table):
+            yield table.set_column(0, "id", pc.multiply(table["id"], 2))
+
+        data = ray.data.range(10, override_num_blocks=3)
+        for resources in ({}, {"num_gpus": 1}):
+            refs = cluster.blocks(cluster.mapped(data, doubled, **resources), "", None, False)
+            values = [value for table in cluster.fetched(refs) for value in table["id"].to_pylist()]
+            assert sorted(values) == [*range(0, 20, 2)]
+
+
+def test_soft_labels_remedies_and_questions(ray, pool_tables):
     settings = (
         "pool=parts",
         "id=key",
@@ -151,7 +154,7 @@ def test_soft_labels_remedies_and_questions(ray, tables):
     assert Path("labels/ask.csv").read_text() == asked
 
 
-def test_what_was_interrupted_goes_on(ray, tables, monkeypatch):
+def test_what_was_interrupted_goes_on(ray, pool_tables, monkeypatch):
     expected, add = label("pool=parts", "backend=ray"), State.add
 
     def once(state, record):
@@ -166,7 +169,7 @@ def test_what_was_interrupted_goes_on(ray, tables, monkeypatch):
     same(label("pool=parts", "backend=ray"), expected)
 
 
-def test_a_worker_that_is_killed_costs_its_blocks_only(ray, tables, monkeypatch, tmp_path):
+def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeypatch, tmp_path):
     expected, mark, mapped = label("pool=parts"), tmp_path / "pid", clusters.Cluster.mapped
     done = tmp_path / "done"
     done.mkdir()
@@ -207,14 +210,14 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(ray, tables, monkeypatch,
     same(found, expected)
 
 
-def test_what_is_wrong_in_the_pool_is_one_line(ray, tables):
-    wrong = tables.astype({"x0": object})
+def test_what_is_wrong_in_the_pool_is_one_line(ray, pool_tables):
+    wrong = pool_tables.astype({"x0": object})
     wrong.loc[2500, "x0"] = "twelve"
     wrong.to_csv("wrong.csv", index=False)
-    twice = tables.copy()
+    twice = pool_tables.copy()
     twice.loc[2990, "key"] = twice.loc[11, "key"]
     twice.to_parquet("twice.parquet", index=False, row_group_size=200)
-    also = tables.copy()
+    also = pool_tables.copy()
     also.loc[8, "key"] = "1-5"
     also.to_parquet("also.parquet", index=False, row_group_size=200)
     for pool in ("wrong.csv", "twice.parquet", "also.parquet"):
@@ -227,62 +230,16 @@ def test_what_is_wrong_in_the_pool_is_one_line(ray, tables):
         assert said[0] == said[1] and len(said[0].splitlines()) == 1
 
 
-def test_rows_come_as_they_are(ray, tables, joined):
+def test_rows_come_as_they_are(ray, pool_tables, joined):
     label("pool=parts", "backend=ray", "encode=each_round")
     label("pool=parts", "backend=ray", "encode=once")
     (_, lazy), (_, kept) = joined
-    numbers = np.random.default_rng(0).permutation(len(tables))[:400]
+    numbers = np.random.default_rng(0).permutation(len(pool_tables))[:400]
     X = kept.matrix.take(numbers)
     np.testing.assert_array_equal(lazy.matrix.take(numbers), X)
     np.testing.assert_array_equal(kept.matrix.take(numbers[:5]), X[:5])
     left = kept.matrix.without(np.array([3, 900]))
-    assert len(left) == len(tables) - 2
+    assert len(left) == len(pool_tables) - 2
     assert left.in_file(np.array([0, 2, 3, 898, 899])).tolist() == [0, 2, 4, 899, 901]
     with pytest.raises(SalutaryError, match="stay there"):
         left.blocks()
-
-
-@pytest.mark.slow
-def test_a_node_that_is_lost_costs_no_row(tables, monkeypatch):
-    import ray
-    from ray.cluster_utils import Cluster
-
-    expected, best_rows = label("pool=parts"), pools.RayPool.best_rows
-    ray.shutdown()
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    node = {"num_cpus": 1, "object_store_memory": 2**27}
-    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
-    try:
-        lost = cluster.add_node(**node)
-        cluster.wait_for_nodes()
-        ray.init(address=cluster.address, log_to_driver=False)
-        killed = []
-
-        def once(self, *arguments):
-            if not killed:
-                killed.append(threading.Timer(0.2, cluster.remove_node, (lost,), {"allow_graceful": False}))
-                killed[0].start()
-            return best_rows(self, *arguments)
-
-        monkeypatch.setattr(pools.RayPool, "best_rows", once)
-        found = label("pool=parts", "backend=ray", "encode=once")
-        killed[0].join()
-        assert len([each for each in ray.nodes() if each["Alive"]]) == 1
-        same(found, expected)
-    finally:
-        ray.shutdown()
-        cluster.shutdown()
-
-
-@pytest.mark.slow
-def test_the_command_prints_nothing_of_rays(tables):
-    arguments = ["labeled=train.csv", "validation=val.csv", "pool=parts", "target=y", "backend=ray"]
-    arguments += ["ignore=[said]", "rounds=1", "remedies=false", "folds=0"]
-    program = "from salutary.labeling.cli import main; main()"
-    environment = os.environ | {"RAY_ADDRESS": "local"}
-    done = subprocess.run(
-        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0 and not done.stderr
-    assert "backend=ray: encode=once" in done.stdout and "ray.init" not in done.stdout
-    assert "Started a local Ray" not in done.stdout and "MapBatches" not in done.stdout

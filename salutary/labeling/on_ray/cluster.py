@@ -26,6 +26,8 @@ SHARE = 0.5
 # Bytes of the features of one chunk, at most; and chunks of each worker, at least.
 CHUNK_BYTES = 32 * 2**20
 SHARES = 2
+# Of Ray Data: no bar but ours, and a chunk is a block, however small it is.
+SILENT = {"enable_progress_bars": False, "print_on_execution_start": False, "target_max_block_size": 2**20}
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
@@ -55,14 +57,19 @@ def joined() -> Iterator[Cluster]:
         _start()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.target_max_block_size = 2**20  # a chunk is a block, however small it is
+    before = {name: getattr(context, name) for name in SILENT}
+    _set(context, SILENT)
     try:
         yield Cluster()
     finally:
+        _set(context, before)
         if ours:
             ray.shutdown()
+
+
+def _set(context: ray.data.DataContext, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(context, name, value)
 
 
 def _start() -> None:

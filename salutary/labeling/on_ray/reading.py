@@ -18,6 +18,8 @@ from salutary.labeling.on_ray.cluster import Shared
 from salutary.labeling.pool import id_hashes
 from salutary.labeling.predictions import ids_of
 from salutary.labeling.settings import LabelSettings
+from salutary.system.files import directory, locked
+from salutary.system.remote import is_remote
 from salutary.tables.arrow_files import ArrowFiles, Piece
 from salutary.tables.features import Features
 from salutary.tables.findings import Findings
@@ -50,6 +52,9 @@ class Plan:
     def table(self) -> TableFile:
         if os.path.isdir(self.folder):
             os.chdir(self.folder)
+        if is_remote(self.settings.files["pool"]):
+            with locked(directory(None) / "remote" / "pool.lock", wait=lambda: None):
+                return images.opened("pool", self.settings)  # one process of a machine copies it
         return images.opened("pool", self.settings)
 
     @property

@@ -1,0 +1,72 @@
+"""Ray clusters that a test starts for itself: of other sizes, of two nodes, of the command's own."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+pytest.importorskip("ray")
+
+from salutary.labeling.on_ray import pool as pools
+
+from .ray_tables import STARTED, label, same
+
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]  # Ray's own
+
+
+@pytest.mark.parametrize("workers", [1, 5])
+def test_any_number_of_workers(workers, pool_tables):
+    import ray
+
+    ray.shutdown()
+    ray.init(**STARTED, num_cpus=workers)
+    try:
+        same(label("pool=parts", "backend=ray"), label("pool=parts"))
+    finally:
+        ray.shutdown()
+
+
+def test_a_node_that_is_lost_costs_no_row(pool_tables, monkeypatch):
+    import ray
+    from ray.cluster_utils import Cluster
+
+    expected, best_rows = label("pool=parts"), pools.RayPool.best_rows
+    ray.shutdown()
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    node = {"num_cpus": 1, "object_store_memory": 2**27}
+    cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
+    try:
+        lost = cluster.add_node(**node)
+        cluster.wait_for_nodes()
+        ray.init(address=cluster.address, log_to_driver=False)
+        killed = []
+
+        def once(self, *arguments):
+            if not killed:
+                killed.append(threading.Timer(0.2, cluster.remove_node, (lost,), {"allow_graceful": False}))
+                killed[0].start()
+            return best_rows(self, *arguments)
+
+        monkeypatch.setattr(pools.RayPool, "best_rows", once)
+        found = label("pool=parts", "backend=ray", "encode=once")
+        killed[0].join()
+        assert len([each for each in ray.nodes() if each["Alive"]]) == 1
+        same(found, expected)
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+
+
+def test_the_command_prints_nothing_of_rays(pool_tables):
+    arguments = ["labeled=train.csv", "validation=val.csv", "pool=parts", "target=y", "backend=ray"]
+    arguments += ["ignore=[said]", "rounds=1", "remedies=false", "folds=0"]
+    program = "from salutary.labeling.cli import main; main()"
+    environment = os.environ | {"RAY_ADDRESS": "local"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0 and not done.stderr
+    assert "backend=ray: encode=once" in done.stdout and "ray.init" not in done.stdout
+    assert "Started a local Ray" not in done.stdout and "MapBatches" not in done.stdout
