@@ -23,6 +23,7 @@ from salutary.engine.selection import top
 from salutary.errors import SalutaryError
 
 Model = tuple[Tensor, Tensor]
+Scored = list[tuple[Tensor, Tensor]]
 
 
 class TopRows:
@@ -37,15 +38,13 @@ class TopRows:
         self._found: list[tuple[Tensor, ...]] = []
         self._n_found = 0
 
-    def add(self, scores: Tensor, start: int, *columns: Tensor) -> None:
-        """Scores (m,) of the rows from number ``start`` on, and what else is to be kept of them, each (m,
-        ...).
-        """
+    def add(self, scores: Tensor, rows: Tensor, *columns: Tensor) -> None:
+        """Scores (m,) of ``rows``, ascending numbers, and what else is to be kept of them, each (m, ...)."""
         near = torch.nonzero(scores > self.floor)[:, 0]
         near = near[top(scores[near], min(self.n, len(near)))] if len(near) else near
-        self._found.append((start + near, scores[near], *(column[near] for column in columns)))
+        self._found.append((rows[near], scores[near], *(column[near] for column in columns)))
         self._n_found += len(near)
-        if self._n_found > 2 * self.n:
+        if self._n_found > 2 * self.n or (self._n_found >= self.n and self.floor == -torch.inf):
             self._merge()
 
     def columns(self) -> tuple[Tensor, ...]:
@@ -65,13 +64,12 @@ class TopRows:
 class Score(Protocol):
     """What ranks rows, by one score for each of several models; processes send it to each other."""
 
-    def __call__(
-        self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]
-    ) -> list[Tensor]:
-        """Scores (m,) by each model of the rows X (m, d) from number ``start`` on, float32 numbers.
+    def __call__(self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]) -> Scored:
+        """By each model the places (k,) of rows of X (m, d), from number ``start`` on, that may be among the
+        ``best``, ascending, and their scores (k,), float32 numbers.
 
-        ``gone``: places of rows that are not to be chosen. What cannot be among the ``best`` need not be
-        scored, and has -inf. Raises SalutaryError, naming the row, for a value that is not finite.
+        ``gone``: by model, places of rows that are not to be chosen. Raises SalutaryError, naming the row,
+        for a value that is not finite.
         """
 
     def to(self, device: torch.device) -> Self: ...
@@ -84,16 +82,12 @@ class ByInfluence:
     models: list[Model]
     name: str
 
-    def __call__(
-        self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]
-    ) -> list[Tensor]:
-        found, roughly = [], zip(self.models, _bounds(self.models, X, self.name, start), strict=True)
-        for (model, (rough, error)), left_out, rows in zip(roughly, gone, best, strict=True):
-            rough[left_out] = -torch.inf
-            n = min(rows.n, len(rough))
-            lowest = max(rows.floor, float(torch.topk(rough - error, n).values[-1]))
-            near = torch.nonzero((rough + error >= lowest) & (rough > -torch.inf))[:, 0]
-            found.append(_at(near, best_influence(*model, X[near].double()), rough))
+    def __call__(self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]) -> Scored:
+        found, roughly = [], _roughly(self.models, X, self.name, start)
+        for model, rough, left_out, rows in zip(self.models, roughly, gone, best, strict=True):
+            rough.scores[left_out] = -torch.inf
+            near = rough.among_best(rows)
+            found.append((near, best_influence(*model, X[near].double()).float()))
         return found
 
     def to(self, device: torch.device) -> Self:
@@ -109,18 +103,15 @@ class ByLowerBound:
     confidence: float
     name: str
 
-    def __call__(
-        self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]
-    ) -> list[Tensor]:
+    def __call__(self, start: int, X: Tensor, gone: Sequence[Tensor], best: Sequence[TopRows]) -> Scored:
         models = [(scorer.W, scorer.S) for scorer in self.scorers]
-        found, roughly = [], zip(self.scorers, _bounds(models, X, self.name, start), strict=True)
-        for (scorer, (rough, error)), left_out, rows in zip(roughly, gone, best, strict=True):
-            rough[left_out] = -torch.inf
-            upper = rough + error  # no lower bound is above the influence
-            near = torch.nonzero((upper >= rows.floor) & (upper > 0))[:, 0]
+        found, roughly = [], _roughly(models, X, self.name, start)
+        for scorer, rough, left_out, rows in zip(self.scorers, roughly, gone, best, strict=True):
+            rough.scores[left_out] = -torch.inf
+            near = rough.reaching(max(rows.floor, 0.0))  # no lower bound is above the influence
             influence, standard_error = scorer.score(X[near].double())
             lower = (influence - self.confidence * standard_error).amax(1)
-            found.append(_at(near, lower.where(lower > 0, -torch.inf), rough))
+            found.append((near[lower > 0], lower[lower > 0].float()))
         return found
 
     def to(self, device: torch.device) -> Self:
@@ -143,8 +134,8 @@ def best_rows(
     best = [TopRows(n, floor) for floor in floors or [-torch.inf] * len(taken)]
     for start, X in blocks:
         gone = [_inside(each, start, len(X), X.device) for each in taken]
-        for scores, rows in zip(score(start, X, gone, best), best, strict=True):
-            rows.add(scores, start)
+        for (near, scores), rows in zip(score(start, X, gone, best), best, strict=True):
+            rows.add(scores, start + near)
     return best
 
 
@@ -164,30 +155,50 @@ def check_finite(name: str, X: Tensor, influence: Tensor, start: int) -> None:
     raise SalutaryError(f"{name}: feature {column} of row {start + row} is {value} (counted from 0)")
 
 
-def _bounds(models: Sequence[Model], X: Tensor, name: str, start: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """By each model the highest influence of the rows X in their own precision, and a bound of its error.
+@dataclass(frozen=True)
+class _Rough:
+    """Influences ``scores`` (m,) that are off by at most ``per_size`` * size + ``per_score`` * score."""
+
+    scores: Tensor
+    size: Tensor
+    largest: float
+    per_size: float
+    per_score: float
+
+    def among_best(self, rows: TopRows) -> Tensor:
+        """Places of what may be among the best: reaches their floor, and what ``n`` rows surely reach."""
+        near = self.reaching(rows.floor)
+        if len(near) <= 2 * rows.n:  # a search costs more than it saves
+            return near
+        scores, error = self.scores[near], self._error(near)
+        return near[scores + error >= torch.topk(scores - error, rows.n).values[-1]]
+
+    def reaching(self, floor: float) -> Tensor:
+        """Places of what may be at least ``floor``; what is -inf is not."""
+        least = torch.finfo(self.scores.dtype).min
+        if floor > -torch.inf and np.isfinite(self.per_score):
+            least = max(least, (floor - self.per_size * self.largest) / (1 + self.per_score))
+        near = torch.nonzero(self.scores >= least)[:, 0]
+        return near[self.scores[near] + self._error(near) >= floor]
+
+    def _error(self, places: Tensor) -> Tensor:
+        return self.per_size * self.size[places] + self.per_score * self.scores[places]
+
+
+def _roughly(models: Sequence[Model], X: Tensor, name: str, start: int) -> Iterator[_Rough]:
+    """By each model the highest influence of the rows X in their own precision, and how far it may be off.
 
     A sum of d products is off by at most d + 1 roundings of |x| |w|. Of p.u - min u the u count twice; the
     probabilities change by a factor of at most exp(2 dz), for logits z that are off by dz.
     """
-    size = torch.linalg.vector_norm(X, dim=1)
-    unit = torch.finfo(X.dtype).eps
-    roundings = (X.shape[1] + 4) * unit
-    for (W, S), rough in zip(models, best_influences(models, X), strict=True):
-        check_finite(name, X, rough, start)
-        dz, du = (roundings * _reach(each, size) for each in (W, S))
-        yield rough, 2 * du + rough * (torch.expm1(2 * dz) + (len(W) + 16) * unit)
-
-
-def _reach(W: Tensor, size: Tensor) -> Tensor:
-    """At least |x| |w| + |w_0| for each row of W (K, D), (n,) from the sizes of the x."""
-    largest = float(torch.linalg.vector_norm(W, dim=1).max())
-    return largest * (size + 1)
-
-
-def _at(near: Tensor, scores: Tensor, like: Tensor) -> Tensor:
-    """``scores`` of the rows ``near``, rounded to float32; -inf of all others."""
-    return torch.full_like(like, -torch.inf).index_copy(0, near, scores.float().to(like.dtype))
+    size, unit = torch.linalg.vector_norm(X, dim=1) + 1, torch.finfo(X.dtype).eps
+    largest, roundings = float(size.max()), (X.shape[1] + 4) * unit
+    for (W, S), scores in zip(models, best_influences(models, X), strict=True):
+        check_finite(name, X, scores, start)
+        dz, du = (roundings * float(torch.linalg.vector_norm(each, dim=1).max()) for each in (W, S))
+        with np.errstate(over="ignore"):
+            per_score = float(np.expm1(2 * dz * largest)) + (len(W) + 16) * unit
+        yield _Rough(scores, size, largest, 2 * du, per_score)
 
 
 def _inside(taken: np.ndarray, start: int, n: int, device: torch.device) -> Tensor:

@@ -67,7 +67,7 @@ def best_points(
     for start, X in scored_blocks(pool, dtype, W.device, progress):
         influence = best_influence(W, S, X)
         check_finite(pool.name, X, influence, start)
-        best.add(influence, start, X)
+        best.add(influence, start + torch.arange(len(X), device=X.device), X)
     rows, influence, X_best = best.columns()
     return BestPoints(rows, best_labels(S, X_best), influence)
 

@@ -102,7 +102,7 @@ class Here:
 def test_chunks_in_any_order_and_merges_of_any_shape(seed):
     X, models, rng = pool(seed), parameters(3), np.random.default_rng(seed)
     taken = [np.arange(10), np.array([890]), np.empty(0, np.int64)]
-    rank = steps.Rank(Here(steps.Ranking(ByInfluence(models, "pool"), taken, BEST)), "cpu")
+    rank = steps.Rank(Here(steps.Ranking(ByInfluence(models, "pool"), taken, BEST)), "cpu", with_rows=True)
     ends = [0, *np.sort(rng.choice(np.arange(1, N), 12, replace=False)), N]
     chunks = [
         one_row(numbers=np.arange(first, last).tobytes(), X=X[first:last].tobytes())
@@ -110,10 +110,14 @@ def test_chunks_in_any_order_and_merges_of_any_shape(seed):
     ]
     found = [next(rank(chunks[place])) for place in rng.permutation(len(chunks))]
     first, rest = found[:4], found[4:]
-    merged = steps.merge_ranked(BEST, *rest, steps.merge_ranked(BEST, *first))
+    merged = steps.ranked(steps.merge_ranked(BEST, *rest, steps.merge_ranked(BEST, *first)))
+    for table in found:
+        (chunk,) = steps.chunks_of(table)
+        np.testing.assert_array_equal(steps.matrix(chunk), X[chunk["numbers"]])
+        assert {*chunk["row"]} == {*chunk["numbers"]}
     for place, (model, gone) in enumerate(zip(models, taken, strict=True)):
         expected = highest(best_influence(*model, torch.as_tensor(X).double()), gone)
-        assert merged["row"].to_numpy()[merged["model"].to_numpy() == place].tolist() == expected.tolist()
+        assert merged["row"][merged["model"] == place].tolist() == expected.tolist()
 
 
 def test_a_value_that_is_not_finite_is_named():

@@ -103,15 +103,16 @@ class RayPool(DistributedPool):
         """See :meth:`DistributedPool.best_rows`; the rows themselves come along."""
         gone = [np.union1d(self.in_file(each), self.left_out) for each in taken]
         ranking = Shared(steps.Ranking(score.to(torch.device("cpu")), gone, n))
-        data = self._mapped(self.chunks(), steps.Rank(ranking, self.device))
-        refs = self._blocks(data, f"{title} {Path(self.name).name}")
-        found = self.cluster.reduced(refs, partial(steps.merge_ranked, n))
-        models, rows = found["model"].to_numpy(), found["row"].to_numpy()
-        best = [np.sort(self._remaining(rows[models == each])) for each in range(len(taken))]
-        self.prefetch(np.unique(np.concatenate(best)))
-        return best
+        rank = steps.Rank(ranking, self.device, with_rows=self.kept is None)
+        refs = self._blocks(self._mapped(self.chunks(), rank), f"{title} {Path(self.name).name}")
+        found = steps.ranked(self.cluster.reduced(refs, partial(steps.merge_ranked, n)))
+        numbers = [found["row"][found["model"] == each] for each in range(len(taken))]
+        of_rows = _as_data(refs) if self.kept is None else None  # which nobody encodes twice
+        self._near = self._fetched(np.unique(np.concatenate(numbers)), of_rows)
+        return [np.sort(self._remaining(each)) for each in numbers]
 
     def prefetch(self, rows: np.ndarray) -> None:
+        """See :meth:`DistributedPool.prefetch`."""
         self._near = self._fetched(np.unique(self.in_file(rows)))
 
     def take(self, rows: np.ndarray) -> np.ndarray:
@@ -165,11 +166,13 @@ class RayPool(DistributedPool):
             return self.kept.num_blocks()
         return len(self.plan.pieces) if self.plan.is_split else None
 
-    def _fetched(self, numbers: np.ndarray) -> Rows:
-        """From the workers; ``numbers`` are in the file, ascending."""
+    def _fetched(self, numbers: np.ndarray, data: ray.data.Dataset | None = None) -> Rows:
+        """From the workers; ``numbers`` are in the file, ascending; ``data``: chunks that have them."""
         if not len(numbers):
             return Rows(numbers, np.empty((0, self.n_features), np.float32))
-        data = self.cluster.mapped(self.chunks(numbers), steps.Take(Shared(numbers)))
+        data = self.cluster.mapped(
+            self.chunks(numbers) if data is None else data, steps.Take(Shared(numbers))
+        )
         tables = self.cluster.fetched(self.cluster.blocks(data, "", None, False))
         found = [chunk for table in tables for chunk in steps.chunks_of(table)]
         nothing = Rows(np.empty(0, np.int64), np.empty((0, self.n_features), np.float32))
@@ -210,7 +213,7 @@ def encode_on_ray(
         data, title = pool.encoded(), "encoding the pool"
         if how == ONCE:
             refs = pool._blocks(data, title)
-            pool.kept = _kept(refs)
+            pool.kept = _as_data(refs)
             data = pool.kept
         refs = pool._blocks(
             cluster.mapped(data, steps.OnlyFacts()), title if how != ONCE else "checking the pool"
@@ -231,7 +234,7 @@ def encode_on_ray(
     return EncodedPool(pool, dict(features.unseen), findings)
 
 
-def _kept(refs: list[Any]) -> ray.data.Dataset:
+def _as_data(refs: list[Any]) -> ray.data.Dataset:
     import ray.data
 
     return ray.data.from_arrow_refs(refs)

@@ -137,8 +137,17 @@ def _encoded(
 
 def _wanted(block: pd.DataFrame, rows: np.ndarray, plan: Plan) -> pd.DataFrame:
     """The wanted rows; of texts and pictures all, if any."""
-    inside = np.isin(block.index.to_numpy(), rows)
-    return block[inside] if not plan.is_encoded else block[: len(block) * bool(inside.any())]
+    places = places_of(rows, block.index.to_numpy())
+    return block.iloc[places] if not plan.is_encoded else block[: len(block) * bool(len(places))]
+
+
+def places_of(wanted: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """Where those of ``numbers``, ascending, are that are ``wanted``, ascending, too."""
+    if not len(numbers):
+        return np.empty(0, np.int64)
+    inside = wanted[np.searchsorted(wanted, numbers[0]) : np.searchsorted(wanted, numbers[-1], side="right")]
+    places = np.searchsorted(numbers, inside)
+    return places[numbers[places] == inside]
 
 
 def _chunk(plan: Plan, blocks: list[pd.DataFrame]) -> pyarrow.Table:
@@ -168,7 +177,9 @@ def one_row(**values: object) -> pyarrow.Table:
 
 
 def as_bytes(array: Any) -> memoryview:
-    return memoryview(array).cast("B")
+    """Of an array, as they are."""
+    together: Any = np.ascontiguousarray(array)
+    return memoryview(together).cast("B") if len(array) else memoryview(b"")
 
 
 def _pickled(values: object) -> bytes:

@@ -11,7 +11,7 @@ import torch
 
 from salutary.labeling.on_ray import facts
 from salutary.labeling.on_ray.cluster import Shared
-from salutary.labeling.on_ray.reading import as_bytes, one_row
+from salutary.labeling.on_ray.reading import as_bytes, one_row, places_of
 from salutary.labeling.pool import BLOCK_BYTES
 from salutary.labeling.ranking import Score, best_rows
 
@@ -29,7 +29,10 @@ def chunks_of(table: pyarrow.Table) -> Iterator[dict[str, np.ndarray]]:
         }
 
 
-ARRAYS = {"numbers": np.int64, "X": np.float32, "hashes": np.uint64}
+ARRAYS = {
+    **{"numbers": np.int64, "X": np.float32, "hashes": np.uint64},
+    **{"model": np.int64, "row": np.int64, "score": np.float32},
+}
 
 
 def _array(name: str, content: object) -> np.ndarray:
@@ -65,33 +68,36 @@ _floors: dict[str, list[float]] = {}
 
 @dataclass(frozen=True)
 class Rank:
-    """The best rows of each chunk by each model: ``model``, ``row``, ``score``."""
+    """The best rows of each chunk by each model, as :func:`ranked` has them. ``with_rows``: and, of all these
+    rows, ``numbers`` and ``X``.
+    """
 
     ranking: Shared[Ranking]
     device: str
+    with_rows: bool
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
-        import pyarrow
+        for chunk in chunks_of(table):
+            found = self._best(chunk)
+            if self.with_rows:
+                found["numbers"] = np.unique(found["row"])
+                found["X"] = matrix(chunk)[found["numbers"] - chunk["numbers"][0]]
+            yield one_row(**{name: as_bytes(array) for name, array in found.items()})
 
+    def _best(self, chunk: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         ranking, device = self.ranking.get(), torch.device(self.device)
         floors = _floors.setdefault(self.ranking.key, [-np.inf] * len(ranking.taken))
         for old in [key for key in _floors if key != self.ranking.key]:
             del _floors[old]
-        for chunk in chunks_of(table):
-            blocks = _blocks(chunk["numbers"][0], matrix(chunk), device)
-            score = ranking.score.to(device)
-            best = best_rows(blocks, score, ranking.taken, ranking.n, _before(floors))
-            floors[:] = [max(floor, rows.floor) for floor, rows in zip(floors, best, strict=True)]
-            found = [rows.columns()[:2] for rows in best]
-            yield pyarrow.table(
-                {
-                    "model": np.repeat(np.arange(len(best)), [len(rows) for rows, _ in found]),
-                    "row": np.concatenate([rows.numpy(force=True) for rows, _ in found]),
-                    "score": np.concatenate(
-                        [scores.numpy(force=True).astype(np.float32) for _, scores in found]
-                    ),
-                }
-            )
+        blocks = _blocks(chunk["numbers"][0], matrix(chunk), device)
+        best = best_rows(blocks, ranking.score.to(device), ranking.taken, ranking.n, _before(floors))
+        floors[:] = [max(floor, rows.floor) for floor, rows in zip(floors, best, strict=True)]
+        found = [[each.numpy(force=True) for each in rows.columns()[:2]] for rows in best]
+        return {
+            "model": np.repeat(np.arange(len(best)), [len(rows) for rows, _ in found]),
+            "row": np.concatenate([rows for rows, _ in found]),
+            "score": np.concatenate([scores.astype(np.float32) for _, scores in found]),
+        }
 
 
 def _before(floors: list[float]) -> list[float]:
@@ -106,20 +112,21 @@ def _blocks(start: int, X: np.ndarray, device: torch.device) -> Iterator[tuple[i
 
 
 def merge_ranked(n: int, *tables: pyarrow.Table) -> pyarrow.Table:
-    """The ``n`` best rows by each model, of several such tables."""
-    import pyarrow
-
-    together = {
-        name: np.concatenate([table[name].to_numpy() for table in tables])
-        for name in ("model", "row", "score")
-    }
-    kept = []
+    """The ``n`` best rows by each model, of several that :class:`Rank` gives."""
+    together = ranked(*tables)
+    kept = [np.empty(0, np.int64)]
     for model in np.unique(together["model"]):
         (places,) = np.nonzero(together["model"] == model)
         order = np.lexsort((together["row"][places], -together["score"][places]))
         kept.append(places[order[:n]])
-    rows = np.concatenate(kept) if kept else np.empty(0, np.int64)
-    return pyarrow.table({name: values[rows] for name, values in together.items()})
+    rows = np.concatenate(kept)
+    return one_row(**{name: as_bytes(values[rows]) for name, values in together.items()})
+
+
+def ranked(*tables: pyarrow.Table) -> dict[str, np.ndarray]:
+    """``model``, ``row`` and ``score`` of all."""
+    chunks = [chunk for table in tables for chunk in chunks_of(table)]
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in ("model", "row", "score")}
 
 
 @dataclass(frozen=True)
@@ -130,7 +137,7 @@ class Take:
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         for chunk in chunks_of(table):
-            places = np.flatnonzero(np.isin(chunk["numbers"], self.wanted.get(), assume_unique=True))
+            places = places_of(self.wanted.get(), chunk["numbers"])
             if len(places):
                 numbers, X = chunk["numbers"][places], matrix(chunk)[places]
                 yield one_row(numbers=as_bytes(numbers), X=as_bytes(X))
