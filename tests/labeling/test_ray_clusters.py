@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 
@@ -34,25 +33,22 @@ def test_a_node_that_is_lost_costs_no_row(pool_tables, monkeypatch):
 
     expected, best_rows = label("pool=parts"), pools.RayPool.best_rows
     ray.shutdown()
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     node = {"num_cpus": 1, "object_store_memory": 2**27}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:
+        ray.init(address=cluster.address, log_to_driver=False)  # of the only node so far
         lost = cluster.add_node(**node)
         cluster.wait_for_nodes()
-        ray.init(address=cluster.address, log_to_driver=False)
-        killed = []
+        lost = [lost]
 
         def once(self, *arguments):
-            if not killed:
-                killed.append(threading.Timer(0.2, cluster.remove_node, (lost,), {"allow_graceful": False}))
-                killed[0].start()
+            if lost:  # with the chunks that it holds
+                cluster.remove_node(lost.pop(), allow_graceful=False)
             return best_rows(self, *arguments)
 
         monkeypatch.setattr(pools.RayPool, "best_rows", once)
         found = label("pool=parts", "backend=ray", "encode=once")
-        killed[0].join()
-        assert len([each for each in ray.nodes() if each["Alive"]]) == 1
+        assert not lost and [each["Alive"] for each in ray.nodes()].count(True) == 1
         same(found, expected)
     finally:
         ray.shutdown()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from salutary.errors import SalutaryError, needs
-from salutary.labeling.on_ray.rules import ClusterError
+from salutary.labeling.on_ray.rules import ClusterError, LostBlocks
 from salutary.system.progress import counting_bar
 
 if TYPE_CHECKING:
@@ -94,26 +94,35 @@ def one_line() -> Iterator[None]:
         raise (_ours(error) or _rays(error) or error) from error
 
 
-def _ours(error: BaseException | None) -> SalutaryError | None:
+def _ours(error: BaseException) -> SalutaryError | None:
     """The error of ours that a worker raised, within those that Ray makes of it."""
     from ray.exceptions import RayTaskError
 
-    seen: list[BaseException] = []
-    while error is not None and error not in seen:
-        seen.append(error)
-        if isinstance(error, SalutaryError) and not isinstance(error, RayTaskError):
-            return SalutaryError(str(error).splitlines()[0])  # Ray adds its own advice
-        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
+    for each in _chain(error):
+        if isinstance(each, SalutaryError) and not isinstance(each, RayTaskError):
+            return SalutaryError(str(each).splitlines()[0])  # Ray adds its own advice
     return None
 
 
-def _rays(error: Exception) -> ClusterError | None:
-    from ray.exceptions import RayError, RayTaskError
+def _rays(error: BaseException) -> ClusterError | None:
+    from ray.exceptions import ObjectLostError, RayError, RayTaskError
 
+    for each in _chain(error):
+        if isinstance(each, ObjectLostError):
+            return LostBlocks(f"backend=ray: a machine of the cluster is gone: {type(each).__name__}")
     if not isinstance(error, RayError) or isinstance(error, RayTaskError):
         return None  # a mistake in this program is told with all lines
     lines = str(error).strip().splitlines() or [""]
     return ClusterError(f"backend=ray: {type(error).__name__}: {lines[0].strip()}")
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it came from."""
+    seen: list[BaseException] = []
+    while error is not None and error not in seen:
+        seen.append(error)
+        yield error
+        error = getattr(error, "cause", None) or error.__cause__ or error.__context__
 
 
 class Shared(Generic[Value]):
@@ -167,6 +176,7 @@ class Cluster:
         if not n:
             raise SalutaryError("device=cuda, but the Ray cluster has no GPU; use device=cpu")
         actors = ray.data.ActorPoolStrategy(size=n)
+        settings["batch_size"] = 1  # a chunk; of a GPU Ray wants to be told
         return data.map_batches(
             _Actor, fn_constructor_kwargs={"step": step}, compute=actors, **settings, **resources
         )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from salutary.labeling.on_ray import facts, ids, reading, steps
 from salutary.labeling.on_ray.cluster import Cluster, Shared, Step
 from salutary.labeling.on_ray.predictions import write_parts
 from salutary.labeling.on_ray.reading import Plan
+from salutary.labeling.on_ray.rules import LostBlocks
 from salutary.labeling.pool import EncodedPool
 from salutary.labeling.ranking import Score
 from salutary.system.device import Device
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 ONCE, EACH_ROUND = "once", "each_round"
 # Rows that are asked for a few at a time, and are kept: those that get labels.
 FEW = 256
+# Of a pass, until one loses no machine.
+ATTEMPTS = 3
+ENCODING = "encoding the pool"
+Result = TypeVar("Result")
 
 
 @dataclass
@@ -102,18 +107,41 @@ class RayPool(DistributedPool):
     def best_rows(self, score: Score, taken: Sequence[np.ndarray], n: int, title: str) -> list[np.ndarray]:
         """See :meth:`DistributedPool.best_rows`; the rows themselves come along."""
         gone = [np.union1d(self.in_file(each), self.left_out) for each in taken]
-        ranking = Shared(steps.Ranking(score.to(torch.device("cpu")), gone, n))
-        rank = steps.Rank(ranking, self.device, with_rows=self.kept is None)
-        refs = self._blocks(self._mapped(self.chunks(), rank), f"{title} {Path(self.name).name}")
-        found = steps.ranked(self.cluster.reduced(refs, partial(steps.merge_ranked, n)))
-        numbers = [found["row"][found["model"] == each] for each in range(len(taken))]
+        title = f"{title} {Path(self.name).name}"
+        found = self._surely(
+            lambda: self._ranked(steps.Ranking(score.to(torch.device("cpu")), gone, n), title)
+        )
+        return [np.sort(self._remaining(each)) for each in found]
+
+    def _ranked(self, ranking: steps.Ranking, title: str) -> list[np.ndarray]:
+        """Numbers in the file of the best rows by each model."""
+        rank = steps.Rank(Shared(ranking), self.device, with_rows=self.kept is None)
+        refs = self._blocks(self._mapped(self.chunks(), rank), title)
+        found = steps.ranked(self.cluster.reduced(refs, partial(steps.merge_ranked, ranking.n)))
+        numbers = [found["row"][found["model"] == each] for each in range(len(ranking.taken))]
         of_rows = _as_data(refs) if self.kept is None else None  # which nobody encodes twice
         self._near = self._fetched(np.unique(np.concatenate(numbers)), of_rows)
-        return [np.sort(self._remaining(each)) for each in numbers]
+        return numbers
+
+    def keep(self) -> None:
+        """Encode all chunks, and let the cluster hold them."""
+        self.kept = _as_data(self._blocks(self.encoded(), ENCODING))
+
+    def _surely(self, work: Callable[[], Result]) -> Result:
+        """``work()``, and again, with chunks encoded anew, where a machine is gone with what it held."""
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                return work()
+            except LostBlocks:
+                if not left:
+                    raise
+                if self.kept is not None:
+                    self.keep()
+        raise AssertionError
 
     def prefetch(self, rows: np.ndarray) -> None:
         """See :meth:`DistributedPool.prefetch`."""
-        self._near = self._fetched(np.unique(self.in_file(rows)))
+        self._near = self._surely(lambda: self._fetched(np.unique(self.in_file(rows))))
 
     def take(self, rows: np.ndarray) -> np.ndarray:
         """See :meth:`DistributedPool.take`."""
@@ -125,7 +153,7 @@ class RayPool(DistributedPool):
             at = np.flatnonzero(missing)[found]
             X[at], missing[at] = here.X[places], False
         if missing.any():
-            fetched = self._fetched(np.unique(numbers[missing]))
+            fetched = self._surely(lambda: self._fetched(np.unique(numbers[missing])))
             X[missing] = fetched.X[fetched.find(numbers[missing])[1]]
         if len(numbers) <= FEW:
             new, first = np.unique(numbers[~self._few.find(numbers)[0]], return_index=True)
@@ -134,10 +162,8 @@ class RayPool(DistributedPool):
 
     def write_predictions(self, path: Path, predict_proba: Any, classes: Any) -> None:
         """See :func:`salutary.labeling.on_ray.predictions.write_parts`."""
-        id_column, title = self.plan.settings.id, "predicting the pool"
-        write_parts(
-            self.cluster, self.chunks(), path, id_column, predict_proba, classes, title, self.n_chunks
-        )
+        settings = path, self.plan.settings.id, predict_proba, classes, "predicting the pool"
+        self._surely(lambda: write_parts(self.cluster, self.chunks(), *settings, self.n_chunks))
 
     def chunks(self, wanted: np.ndarray | None = None) -> ray.data.Dataset:
         """The Ray Data set of encoded chunks; of ``wanted`` rows, ascending, at least those."""
@@ -210,14 +236,10 @@ def encode_on_ray(
     how, why = _how(plan, cluster.room)
     about = folder / "pool.json"
     if how == ONCE or not about.exists():
-        data, title = pool.encoded(), "encoding the pool"
         if how == ONCE:
-            refs = pool._blocks(data, title)
-            pool.kept = _as_data(refs)
-            data = pool.kept
-        refs = pool._blocks(
-            cluster.mapped(data, steps.OnlyFacts()), title if how != ONCE else "checking the pool"
-        )
+            pool.keep()
+        title = ENCODING if how == EACH_ROUND else "checking the pool"
+        refs = pool._blocks(cluster.mapped(pool.chunks(), steps.OnlyFacts()), title)
         said = json.loads(cluster.reduced(refs, steps.merge_facts))
         pool.n_rows = said["n_rows"]
         if not pool.n_rows:

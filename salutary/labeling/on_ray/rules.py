@@ -16,6 +16,10 @@ class ClusterError(SalutaryError):
     """What the cluster fails in: the same command goes on, once that is mended."""
 
 
+class LostBlocks(ClusterError):
+    """What a machine held is gone with it."""
+
+
 LOCAL, RAY = "local", "ray"
 # Of the files of a folder of predictions.
 PARTS = "part-*.parquet"
