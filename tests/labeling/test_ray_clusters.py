@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 pytest.importorskip("ray")
@@ -31,7 +32,9 @@ def test_a_node_that_is_lost_costs_no_row(pool_tables, monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
-    expected, best_rows = label("pool=parts"), pools.RayPool.best_rows
+    large = pd.concat([pool_tables] * 20, ignore_index=True)  # chunks that do not travel with messages
+    large.to_parquet("large.parquet", index=False, row_group_size=4000)
+    expected, best_rows = label("pool=large.parquet"), pools.RayPool.best_rows
     ray.shutdown()
     node = {"num_cpus": 1, "object_store_memory": 2**27}
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
@@ -39,16 +42,18 @@ def test_a_node_that_is_lost_costs_no_row(pool_tables, monkeypatch):
         ray.init(address=cluster.address, log_to_driver=False)  # of the only node so far
         lost = cluster.add_node(**node)
         cluster.wait_for_nodes()
-        lost = [lost]
+        lost, held = [lost], []
 
         def once(self, *arguments):
-            if lost:  # with the chunks that it holds
+            if lost:
+                found = ray.experimental.get_object_locations(self.kept.to_arrow_refs()).values()
+                held.extend(each for each in found if each["node_ids"] == [lost[0].node_id])
                 cluster.remove_node(lost.pop(), allow_graceful=False)
             return best_rows(self, *arguments)
 
         monkeypatch.setattr(pools.RayPool, "best_rows", once)
-        found = label("pool=parts", "backend=ray", "encode=once")
-        assert not lost and [each["Alive"] for each in ray.nodes()].count(True) == 1
+        found = label("pool=large.parquet", "backend=ray", "encode=once")
+        assert held and [each["Alive"] for each in ray.nodes()].count(True) == 1
         same(found, expected)
     finally:
         ray.shutdown()
