@@ -192,10 +192,10 @@ def _yes(truth: bool) -> str:
 
 def label(arguments: list[str]) -> None:
     """What ``salutary-label`` does; prints seconds of reading, bytes of the matrix, resident MB, as JSON."""
-    from salutary.labeling import audit, cli, pipeline  # noqa: F401  (imported before memory is measured)
+    from salutary.labeling import audit, backends, cli, pipeline  # noqa: F401  (imported before memory is measured)
     from salutary.system.memory import resident
 
-    found, encode = {"before": resident("VmRSS")}, pipeline.encode_pool
+    found, encode = {"before": resident("VmRSS")}, backends.encode_pool
 
     def timed(*args, **kwargs):
         started = time.perf_counter()
@@ -203,7 +203,7 @@ def label(arguments: list[str]) -> None:
         found.update(reading=time.perf_counter() - started, matrix=pool.matrix.path.stat().st_size)
         return pool
 
-    pipeline.encode_pool = timed
+    backends.encode_pool = timed
     cli.label_or_audit(arguments)
     print(json.dumps({**found, "highest": resident()}))
 

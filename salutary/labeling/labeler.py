@@ -13,6 +13,7 @@ from torch import Tensor
 
 from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.measured import Measured, held_out_losses, row_losses
 from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.shortlist import Shortlist
@@ -66,7 +67,7 @@ class Labeler:
 
     labeled: Rows
     validation: Rows
-    pool: ArrayPool | NpyPool
+    pool: ArrayPool | NpyPool | DistributedPool
     n_classes: int
     model: LogisticRegression
     strategy: Strategy
@@ -116,6 +117,8 @@ class Labeler:
         again.
         """
         started = time.perf_counter() - sum(record.seconds for record in done)
+        if isinstance(self.pool, DistributedPool) and (named := [p.rows for r in done for p in r.picks]):
+            self.pool.prefetch(np.unique(np.concatenate(named)))
         for record in done[1:]:
             self.tracks = [self._grown(*each) for each in zip(self.tracks, record.picks, strict=True)]
         losses = [record.loss for record in done]

@@ -11,17 +11,19 @@ import numpy as np
 
 from salutary.engine.soft_labels import POOL_ROWS
 from salutary.errors import SalutaryError
-from salutary.labeling import images, outputs, terminal
+from salutary.labeling import backends, images, outputs, terminal
 from salutary.labeling.aim import Aim
 from salutary.labeling.asking import LOOKED_AT, Questions
 from salutary.labeling.asking import questions as ask
 from salutary.labeling.comparison import ModelComparison
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.judging import Judged, Remedying, assigned, judged
 from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
-from salutary.labeling.pool import EncodedPool, NpyPool, encode_pool
+from salutary.labeling.on_ray.rules import ClusterError
+from salutary.labeling.pool import EncodedPool, NpyPool
 from salutary.labeling.remaining import in_file, without
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
@@ -57,6 +59,7 @@ def label_pool(
         outputs.require_parquet(path)
     if "datasets" in settings.exports:
         outputs.require_pyarrow()
+    backends.require(settings)
     remedying = Remedying.of(settings, bases, aim)
     table = images.opened("pool", settings) if "pool" in settings.files else None
     inputs = read_inputs(settings, device)
@@ -68,13 +71,13 @@ def label_pool(
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
-    with outputs.locked(settings.path):
+    with outputs.locked(settings.path), backends.of(settings) as backend:
         made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
         state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:
-            pool = encode_pool(table, inputs, settings.id, state.folder, progress=True) if table else None
+            pool = backend.encoded(table, inputs, settings, device, state.folder) if table else None
             pool = without(pool, inputs.answered) if pool else None
             labelling = Labelling(settings, inputs, pool, remedying)
             result = labelling.label(model, strategy, state)
@@ -82,6 +85,8 @@ def label_pool(
                 asked = replace(result.asked, rows=table.numbers(result.asked.rows))
                 result = replace(result, asked=asked)
             Writer(settings, command, inputs, table, pool, result, model).write()
+        except ClusterError:
+            raise
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()
             raise
@@ -163,7 +168,9 @@ class Labelling:
 
         return sample
 
-    def _labeler(self, model: LogisticRegression, strategy: Strategy, pool: NpyPool) -> Labeler:
+    def _labeler(
+        self, model: LogisticRegression, strategy: Strategy, pool: NpyPool | DistributedPool
+    ) -> Labeler:
         asked = self.settings
         return Labeler(
             labeled=self.inputs.labeled.rows,

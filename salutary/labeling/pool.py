@@ -14,7 +14,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,8 @@ from salutary.tables.texts import each_to_text
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from salutary.labeling.distributed_pool import DistributedPool
 
 # Bytes of one block as it is read: large enough that reading it costs no more than copying it.
 BLOCK_BYTES = 16 * 2**20
@@ -191,7 +193,7 @@ class EncodedPool:
     ``findings``: what is to be told.
     """
 
-    matrix: NpyPool
+    matrix: NpyPool | DistributedPool
     unseen: dict[str, int]
     findings: list[str]
 
@@ -226,7 +228,7 @@ def _write(
             file.write(features.transform(converted, table.path, np.float32).data)
             found.add(block, converted, schema)
             if id_column:
-                hashes.append(_hashes(block[id_column], table.path))
+                hashes.append(id_hashes(block[id_column], table.path))
             n += len(block)
             advance(len(block))
         if not n:
@@ -249,7 +251,7 @@ def _write_header(file: IO[bytes], n: int, width: int) -> None:
     np.lib.format.write_array_header_1_0(file, shape)
 
 
-def _hashes(values: pd.Series, path: str | Path) -> np.ndarray:
+def id_hashes(values: pd.Series, path: str | Path) -> np.ndarray:
     """64 bits of each id: millions of texts would not fit into little memory."""
     ids = each_to_text(values)
     if ids.isna().any():
@@ -261,19 +263,29 @@ def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: 
     """Raises SalutaryError for an id that is there twice, or also in another file."""
     ascending = np.sort(hashes)
     if (ascending[1:] == ascending[:-1]).any():
-        row = int(table.numbers(np.array([_first_twice(hashes)]))[0])
-        problem = f"the id {quoted(_id(table, id_column, row))} is there twice"
-        raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
-    for part in inputs.parts.values():
-        if part.ids is None or id_column in inputs.features.schema.images:
-            continue
-        ids = pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
+        told_twice(table, id_column, _first_twice(hashes))
+    for path, ids in ids_elsewhere(inputs, id_column):
         places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
         twice = ids[ascending[places] == ids]
         if len(twice):
-            row = int(table.numbers(np.flatnonzero(np.isin(hashes, twice)))[0])
-            problem = f"the id {quoted(_id(table, id_column, row))} is also in {part.path}"
-            raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
+            told_twice(table, id_column, int(np.flatnonzero(np.isin(hashes, twice))[0]), path)
+
+
+def ids_elsewhere(inputs: Inputs, id_column: str) -> Iterator[tuple[str | Path, np.ndarray]]:
+    """Of each other file its name and the hashes of its ids."""
+    for part in inputs.parts.values():
+        if part.ids is not None and id_column not in inputs.features.schema.images:
+            yield part.path, pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
+
+
+def told_twice(table: TableFile, id_column: str, place: int, other: str | Path | None = None) -> NoReturn:
+    """Raises SalutaryError for the id at a place of the pool, which is there twice, or also in the file
+    ``other``.
+    """
+    row = int(table.numbers(np.array([place]))[0])
+    where_else = "there twice" if other is None else f"also in {other}"
+    problem = f"the id {quoted(_id(table, id_column, row))} is {where_else}"
+    raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
 
 
 def _first_twice(hashes: np.ndarray) -> int:

@@ -53,7 +53,7 @@ def write_predictions(
         counting_bar("predicting the pool", len(pool), progress) as advance,
     ):
         for named, group in _side_by_side(_names(table, id_column, len(pool), n), probabilities, table):
-            add(pd.concat([named, _predicted(group, classes)], axis=1))
+            add(pd.concat([named, predicted(group, classes)], axis=1))
             advance(len(group))
 
 
@@ -66,7 +66,7 @@ def _probabilities(
             yield predict_proba(np.asarray(block[start : start + n]))
 
 
-def _predicted(probabilities: np.ndarray, classes: Classes) -> pd.DataFrame:
+def predicted(probabilities: np.ndarray, classes: Classes) -> pd.DataFrame:
     frame = pd.DataFrame({"prediction": classes.values[probabilities.argmax(1)]})
     named = [f"probability_{name}" for name in classes.names]
     return pd.concat([frame, pd.DataFrame(probabilities, columns=named)], axis=1)
@@ -78,11 +78,11 @@ def _names(table: TableFile | None, id_column: str | None, n_rows: int, n: int) 
         starts = range(0, n_rows, n)
         places = (np.arange(start, min(start + n, n_rows)) for start in starts)
         return (pd.DataFrame({"row": table.numbers(each) if table else each}) for each in places)
-    blocks = (_ids(block[id_column]).to_numpy() for block in table.blocks([id_column]))
+    blocks = (ids_of(block[id_column]).to_numpy() for block in table.blocks([id_column]))
     return (pd.DataFrame({id_column: group}) for group in _in_groups(blocks, n))
 
 
-def _ids(values: pd.Series) -> pd.Series:
+def ids_of(values: pd.Series) -> pd.Series:
     """Whole numbers and texts as they stand in the file, all else as text."""
     if pd.api.types.is_integer_dtype(values) or pd.api.types.infer_dtype(values) == "string":
         return values
@@ -136,7 +136,7 @@ def _parquet(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
 
         def add(frame: pd.DataFrame) -> None:
             if not writers:
-                writers.append(stack.enter_context(ParquetWriter(path, _schema(frame))))
+                writers.append(stack.enter_context(ParquetWriter(path, schema_of(frame))))
             try:
                 group = pyarrow.Table.from_pandas(frame, writers[0].schema, preserve_index=False)
             except pyarrow.ArrowException as error:
@@ -147,7 +147,7 @@ def _parquet(path: Path) -> Iterator[Callable[[pd.DataFrame], None]]:
         yield add
 
 
-def _schema(frame: pd.DataFrame) -> pyarrow.Schema:
+def schema_of(frame: pd.DataFrame) -> pyarrow.Schema:
     """Types that hold later groups, too: all whole numbers, and texts of any length."""
     import pyarrow
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from salutary.errors import SalutaryError
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.pool import EncodedPool, NpyPool
 
 
@@ -43,7 +44,11 @@ class RemainingRows(NpyPool):
 
 def without(pool: EncodedPool, rows: np.ndarray) -> EncodedPool:
     """The pool without these rows (m,). Raises SalutaryError if none is left."""
-    return replace(pool, matrix=RemainingRows(pool.matrix, rows)) if len(rows) else pool
+    if not len(rows):
+        return pool
+    matrix = pool.matrix
+    left = matrix.without(rows) if isinstance(matrix, DistributedPool) else RemainingRows(matrix, rows)
+    return replace(pool, matrix=left)
 
 
 def whole(pool: NpyPool) -> NpyPool:
@@ -51,6 +56,8 @@ def whole(pool: NpyPool) -> NpyPool:
     return pool.whole if isinstance(pool, RemainingRows) else pool
 
 
-def in_file(pool: NpyPool, rows: np.ndarray) -> np.ndarray:
+def in_file(pool: NpyPool | DistributedPool, rows: np.ndarray) -> np.ndarray:
     """The numbers of these rows (m,) in the table of all."""
+    if isinstance(pool, DistributedPool):
+        return pool.in_file(rows)
     return pool.numbers[rows.astype(np.int64)] if isinstance(pool, RemainingRows) else rows

@@ -8,8 +8,9 @@ from typing import Any
 
 from salutary.errors import SalutaryError
 from salutary.labeling.exports.kinds import EXPORTS, check_exports
+from salutary.labeling.on_ray.rules import LOCAL, RAY, are_parts, check_backend
 from salutary.labeling.stopping import Stopping
-from salutary.system.files import as_path
+from salutary.system.files import as_path, overlap
 from salutary.system.rules import (
     NULL,
     Character,
@@ -50,6 +51,8 @@ RULES = {
     "answers": Unless(None, FILES["answers"]),
     "ask": NULL | Whole(1),
     "export": EXPORTS,
+    "backend": Choice(LOCAL, RAY),
+    "encode": Choice("auto", "once", "each_round"),
     "id": Unless(None, Text("the column that names rows")),
     "source": Unless(None, Text("the column that says who gave a label")),
     "group": Unless(None, Text("the column of groups")),
@@ -128,6 +131,8 @@ class LabelSettings:
     export: list[str] | str
     features: str
     force: bool
+    backend: str
+    encode: str
 
     @classmethod
     def of(cls, config: dict) -> LabelSettings:
@@ -176,11 +181,11 @@ class LabelSettings:
             why = "there is none with audit=true" if self.audit else f"set pool: {FILES['pool']}"
             raise SalutaryError(f"predictions={self.predicted} are of the rows of a pool: {why}")
         for name, file in self.files.items():
-            if any(_overlap(path, self.predicted) for path in local_paths(file)):
+            if any(overlap(path, self.predicted) for path in local_paths(file)):
                 raise SalutaryError(
                     f"predictions={self.predicted} is where {name}={file} is: write elsewhere"
                 )
-        if any(_overlap(path, self.predicted) for path in (self.path, self.folder, self.partial)):
+        if any(overlap(path, self.predicted) for path in (self.path, self.folder, self.partial)):
             place = f"where output={self.path} writes: write elsewhere"
             raise SalutaryError(f"predictions={self.predicted} is {place}")
 
@@ -193,6 +198,7 @@ class LabelSettings:
         if self.ask is not None and not self.remedies:
             raise SalutaryError(f"ask={self.ask} is for the model that is handed over: set remedies=true")
         check_exports(self.exports, self.audit, self.pool is not None)
+        check_backend(self)
 
     @property
     def exports(self) -> list[str]:
@@ -244,7 +250,7 @@ class LabelSettings:
                 raise SalutaryError(
                     f"{path} is there already: force=true replaces it, {name}=... writes elsewhere"
                 )
-            if path.is_dir() and path != self.folder:
+            if path.is_dir() and path != self.folder and not (self.backend == RAY and are_parts(path)):
                 raise SalutaryError(f"{path} is a folder, and no table: {name}=... writes elsewhere")
         folder = self.folder
         if folder.is_dir() and any(folder.iterdir()) and not (folder / "facts.json").exists():
@@ -289,9 +295,3 @@ def _with_pictures(values: dict[str, Any]) -> dict[str, Any]:
         return values
     named = {"target": LABEL, "id": PATH}
     return values | {"images": [PATH]} | {name: values[name] or each for name, each in named.items()}
-
-
-def _overlap(first: Path, second: Path) -> bool:
-    """Whether they are the same, or one of them is within the other."""
-    first, second = first.resolve(), second.resolve()
-    return first.is_relative_to(second) or second.is_relative_to(first)

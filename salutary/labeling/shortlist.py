@@ -8,26 +8,23 @@ with S from ``engine.Optimum.direction``. Blocks come, are scored, and go; only 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from salutary.engine import best_influence, best_influences, best_labels
+from salutary.engine import best_influence, best_labels
 from salutary.engine.confidence import ConfidentInfluence
-from salutary.engine.selection import top
 from salutary.errors import SalutaryError, require_whole
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.pool import Pool
+from salutary.labeling.ranking import ByInfluence, ByLowerBound, Score, TopRows, best_rows, check_finite
 from salutary.labeling.track import FittedTrack
 from salutary.strategies.track import Track
 from salutary.system.progress import counting_bar
-
-# Blocks whose best rows are kept before they are compared.
-MERGE_EVERY = 16
 
 
 @dataclass(frozen=True)
@@ -69,8 +66,8 @@ def best_points(
     best = TopRows(budget)
     for start, X in scored_blocks(pool, dtype, W.device, progress):
         influence = best_influence(W, S, X)
-        check_finite(pool, X, influence, start)
-        best.add(influence, start, X)
+        check_finite(pool.name, X, influence, start)
+        best.add(influence, start + torch.arange(len(X), device=X.device), X)
     rows, influence, X_best = best.columns()
     return BestPoints(rows, best_labels(S, X_best), influence)
 
@@ -87,63 +84,11 @@ def scored_blocks(
             advance(len(block))
 
 
-class TopRows:
-    """The ``n`` rows of the highest scores so far; of equal ones those that came first."""
-
-    def __init__(self, n: int):
-        self.n = n
-        self._found: list[tuple[Tensor, ...]] = []
-        self.floor = -torch.inf  # what a score has to exceed
-
-    def add(self, scores: Tensor, start: int, *columns: Tensor) -> None:
-        """Scores (m,) of the rows from number ``start`` on, and what else is to be kept of them, each (m,
-        ...).
-        """
-        near = torch.nonzero(scores > self.floor)[:, 0]
-        near = near[top(scores[near], min(self.n, len(near)))] if len(near) else near
-        self._found.append((start + near, scores[near], *(column[near] for column in columns)))
-        if len(self._found) > MERGE_EVERY:
-            self._merge()
-
-    def columns(self) -> tuple[Tensor, ...]:
-        """Row numbers, scores and the rest, best first."""
-        self._merge()
-        return self._found[0]
-
-    def _merge(self) -> None:
-        """They come in order, so a stable sort keeps ties right."""
-        columns = [torch.cat(each) for each in zip(*self._found, strict=True)]
-        kept = torch.argsort(columns[1], descending=True, stable=True)[: self.n]
-        self._found = [tuple(column[kept] for column in columns)]
-        if len(kept) == self.n:
-            self.floor = float(columns[1][kept[-1]])
-
-
 def _tensor(block: np.ndarray, dtype: torch.dtype | None, device: torch.device) -> Tensor:
     single = block.dtype == np.float32 if dtype is None else dtype == torch.float32
     with np.errstate(over="ignore"):  # what is too large for float32 is reported with its row
         rows = np.array(block, np.float32 if single else np.float64, order="C")
     return torch.from_numpy(rows).to(device)
-
-
-def check_finite(pool: Pool, X: Tensor, influence: Tensor, start: int) -> None:
-    """Raises SalutaryError, naming the row, if influences of the block X, from row ``start`` on, are not
-    finite.
-    """
-    wrong = ~torch.isfinite(influence)
-    if not wrong.any():
-        return
-    bad = torch.nonzero(~torch.isfinite(X))
-    if not len(bad):
-        row = start + int(torch.nonzero(wrong)[0])
-        raise SalutaryError(f"{pool.name}: the values of row {row} are too large (counted from 0)")
-    row, column = bad[0].tolist()
-    value = X[row, column]
-    raise SalutaryError(f"{pool.name}: feature {column} of row {start + row} is {value} (counted from 0)")
-
-
-# Scores (m,) of each track, from the number of a block's first row, its rows and the best so far.
-Score: TypeAlias = Callable[[int, Tensor, list[TopRows]], Iterable[Tensor]]
 
 
 class Shortlist:
@@ -168,14 +113,7 @@ class Shortlist:
     ) -> list[np.ndarray]:
         """By the highest influence over all labels: ``salutary`` chooses of those what it would of all."""
         models = [(track.model.coef_, S) for track, S in zip(tracks, directions, strict=True)]
-
-        def score(start: int, X: Tensor, _: list[TopRows]) -> Tensor:
-            influences = best_influences(models, X)
-            for each in influences:
-                check_finite(self.pool, X, each, start)
-            return influences
-
-        return self._best(tracks, score, title)
+        return self._best(tracks, ByInfluence(models, self.pool.name), title)
 
     def by_lower_bound(
         self,
@@ -188,18 +126,7 @@ class Shortlist:
 
         It takes several times as long: the standard errors of all rows whose influence is high enough.
         """
-        models = [(scorer.W, scorer.S) for scorer in scorers]
-
-        def score(start: int, X: Tensor, best: list[TopRows]) -> Iterable[Tensor]:
-            for scorer, bound, top_rows in zip(scorers, best_influences(models, X), best, strict=True):
-                near = torch.nonzero(bound > max(top_rows.floor, 0))[:, 0]
-                influence, error = scorer.score(X[near])
-                lower = (influence - confidence * error).amax(1)
-                yield torch.full_like(bound, -torch.inf).index_copy(
-                    0, near, lower.where(lower > 0, -torch.inf)
-                )
-
-        return self._best(tracks, score, title)
+        return self._best(tracks, ByLowerBound([*scorers], confidence, self.pool.name), title)
 
     def sampled(self, tracks: Sequence[Track], n: int, rng: np.random.Generator) -> list[np.ndarray]:
         """``n`` rows at random, the same for all tracks as far as they have not taken them; all of a pool
@@ -210,20 +137,13 @@ class Shortlist:
         order = rng.permutation(len(self.pool))
         return [np.sort(order[~np.isin(order, track.taken)][:n]) for track in tracks]
 
-    def _best(
-        self,
-        tracks: Sequence[Track],
-        score: Callable[[int, Tensor, list[TopRows]], Iterable[Tensor]],
-        title: str,
-    ) -> list[np.ndarray]:
+    def _best(self, tracks: Sequence[Track], score: Score, title: str) -> list[np.ndarray]:
         if self.is_whole:
             everything = np.arange(len(self.pool))
             return [np.setdiff1d(everything, track.taken) for track in tracks]
-        best = [TopRows(self.n) for _ in tracks]
         taken = [np.sort(track.taken) for track in tracks]
-        for start, X in scored_blocks(self.pool, None, self.device, self.progress, title):
-            for scores, top_rows, gone in zip(score(start, X, best), best, taken, strict=True):
-                inside = gone[np.searchsorted(gone, start) : np.searchsorted(gone, start + len(X))]
-                scores[torch.as_tensor(inside - start)] = -torch.inf
-                top_rows.add(scores, start)
-        return [np.sort(top_rows.columns()[0].numpy(force=True)) for top_rows in best]
+        if isinstance(self.pool, DistributedPool):
+            return self.pool.best_rows(score, taken, self.n, title)
+        blocks = scored_blocks(self.pool, None, self.device, self.progress, title)
+        best = best_rows(blocks, score, taken, self.n)
+        return [np.sort(rows.columns()[0].numpy(force=True)) for rows in best]

@@ -17,6 +17,7 @@ from salutary.labeling.answers import with_answers
 from salutary.labeling.asking import Questions
 from salutary.labeling.cleaned import cleaned_table
 from salutary.labeling.comparison import ALTERNATIVE, LABELED
+from salutary.labeling.distributed_pool import DistributedPool
 from salutary.labeling.exports import cleanlab
 from salutary.labeling.exports.blocks import About
 from salutary.labeling.exports.kinds import OF_POOL
@@ -84,7 +85,11 @@ class Writer:
         path = self.settings.predicted
         if path is None or self.pool is None:
             return
-        pool, classes = whole(self.pool.matrix), self.inputs.classes
+        matrix, classes = self.pool.matrix, self.inputs.classes
+        if isinstance(matrix, DistributedPool):
+            matrix.write_predictions(path, self._handed, classes)
+            return
+        pool = whole(matrix)
         write_predictions(path, self.table, self.settings.id, pool, self._handed, classes, progress=True)
 
     @property
@@ -104,7 +109,9 @@ class Writer:
             return
         version = f"salutary-{__version__}-{hashlib.sha256(model).hexdigest()[:8]}"
         about = About(asked.target, inputs.classes.names, asked.id, version)
-        rows = PoolRows(self.table, inputs.features.schema, self.pool.matrix, self._handed)
+        matrix = self.pool.matrix
+        assert not isinstance(matrix, DistributedPool)
+        rows = PoolRows(self.table, inputs.features.schema, matrix, self._handed)
         rows.export(names, folder, about, progress=True)
 
     def _raw_rows(self, labels: pd.DataFrame) -> pd.DataFrame:

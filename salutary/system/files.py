@@ -124,6 +124,12 @@ def as_path(name: str | Path) -> Path:
     return Path(os.path.expanduser(name))
 
 
+def overlap(first: Path, second: Path) -> bool:
+    """Whether they are the same, or one of them is within the other."""
+    first, second = first.resolve(), second.resolve()
+    return first.is_relative_to(second) or second.is_relative_to(first)
+
+
 def files_in(path: Path) -> list[Path]:
     """The file, or all files below a folder, in folders that are linked there, too."""
     return sorted(_below(path, frozenset())) if path.is_dir() else [path]

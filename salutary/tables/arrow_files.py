@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,16 @@ from salutary.tables.vectors import Vectors, rows_of_block
 
 if TYPE_CHECKING:
     import pyarrow
+
+
+@dataclass(frozen=True)
+class Piece:
+    """``n_rows`` of a table from number ``start`` on: some groups of one of its files."""
+
+    file: int
+    groups: range
+    start: int
+    n_rows: int
 
 
 class ArrowFiles(TableFile):
@@ -70,17 +81,44 @@ class ArrowFiles(TableFile):
         return self._columns
 
     def frames(self, columns: list[str]) -> Iterator[pd.DataFrame]:
-        needed, start = self.vectors.needed(columns), 0
-        n = rows_of_block(len(columns), table_file.BLOCK_ROWS) if self.vectors else table_file.BLOCK_ROWS
+        start = 0
         for file in self._files:
-            for batch in file.batches(n, needed):
-                found = {name: self._values(name, batch, file, start) for name in needed}
-                yield (
-                    self.vectors.frame(columns, found)
-                    if needed
-                    else pd.DataFrame(index=range(batch.num_rows))
-                )
-                start += batch.num_rows
+            for frame in self._frames(file, None, columns, start):
+                yield frame
+                start += len(frame)
+
+    def pieces(self, n: int) -> list[Piece]:
+        """Parts that can be read by themselves, in order: a group of a Parquet file's rows, or several that
+        have at most ``n`` rows.
+        """
+        found, start = [], 0
+        for place, file in enumerate(self._files):
+            first, rows = 0, 0
+            for group, more in enumerate([*file.group_rows, n + 1]):
+                if rows and rows + more > n:
+                    found.append(Piece(place, range(first, group), start, rows))
+                    start, first, rows = start + rows, group, 0
+                rows += more
+        return found
+
+    def blocks_of(self, piece: Piece, columns: list[str]) -> Iterator[pd.DataFrame]:
+        """The rows of a piece as :meth:`blocks` has them, with the same numbers."""
+        start = piece.start
+        for frame in filter(len, self._frames(self._files[piece.file], piece.groups, columns, start)):
+            frame.index = pd.RangeIndex(start, start + len(frame))
+            start += len(frame)
+            yield frame
+
+    def _frames(
+        self, file: ArrowFile, groups: range | None, columns: list[str], start: int
+    ) -> Iterator[pd.DataFrame]:
+        """Of a file, or of some groups of it, whose first row has the number ``start``."""
+        needed = self.vectors.needed(columns)
+        n = rows_of_block(len(columns), table_file.BLOCK_ROWS) if self.vectors else table_file.BLOCK_ROWS
+        for batch in file.batches(n, needed, groups):
+            found = {name: self._values(name, batch, file, start) for name in needed}
+            yield self.vectors.frame(columns, found) if needed else pd.DataFrame(index=range(batch.num_rows))
+            start += batch.num_rows
 
     def batches(self, n: int) -> Iterator[pyarrow.RecordBatch]:
         """All columns as they are, two of which may have one name, and the numbers of vectors, in pieces of

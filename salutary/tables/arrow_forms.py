@@ -66,13 +66,22 @@ class ArrowFile(ABC):
                     return int(found[0].as_py())
         return width or 0
 
-    def batches(self, n: int, columns: list[str] | None = None) -> Iterator[pyarrow.RecordBatch]:
-        """The columns that are in the file, or all of them, in pieces of at most ``n`` rows."""
+    @property
+    def group_rows(self) -> list[int]:
+        """Rows of each part of the file that can be read by itself."""
+        return [self.n_rows]
+
+    def batches(
+        self, n: int, columns: list[str] | None = None, groups: range | None = None
+    ) -> Iterator[pyarrow.RecordBatch]:
+        """The columns that are in the file, or all of them, in pieces of at most ``n`` rows; ``groups``: of
+        these parts of it, or of all.
+        """
         if columns is not None:
             inside = [name for name in columns if name not in self.partition]
             columns = inside or self.schema.names[:1]  # where only partitions are asked for, for the rows
         with _whole(self.name, self.form):
-            for batch in self._read(n, columns):
+            for batch in self._read(n, columns) if groups is None else self._read_groups(n, columns, groups):
                 batch.validate(full=True)  # else damaged text comes to light as it is used
                 yield batch
 
@@ -82,6 +91,9 @@ class ArrowFile(ABC):
 
     @abstractmethod
     def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]: ...
+
+    def _read_groups(self, n: int, columns: list[str] | None, groups: range) -> Iterator[pyarrow.RecordBatch]:
+        return self._read(n, columns)
 
 
 class Parquet(ArrowFile):
@@ -103,6 +115,14 @@ class Parquet(ArrowFile):
 
     def _read(self, n: int, columns: list[str] | None) -> Iterator[pyarrow.RecordBatch]:
         return self._file.iter_batches(n, columns=columns, use_threads=False)
+
+    @property
+    def group_rows(self) -> list[int]:
+        found = self._file.metadata
+        return [found.row_group(group).num_rows for group in range(found.num_row_groups)]
+
+    def _read_groups(self, n: int, columns: list[str] | None, groups: range) -> Iterator[pyarrow.RecordBatch]:
+        return self._file.iter_batches(n, row_groups=[*groups], columns=columns, use_threads=False)
 
 
 class Ipc(ArrowFile):

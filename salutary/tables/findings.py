@@ -49,6 +49,25 @@ class Findings:
         for name in schema.categorical:
             self._count(self.categories, raw[name][converted[name].notna()])
 
+    def as_lists(self) -> dict[str, dict[str, dict[str, list[int]]]]:
+        """Counts and first rows, for :meth:`add_lists` of another process."""
+        kinds = {"gaps": self.gaps, "categories": self.categories}
+        return {
+            kind: {
+                text: {name: [met.count, met.row] for name, met in each.items()} for text, each in of.items()
+            }
+            for kind, of in kinds.items()
+        }
+
+    def add_lists(self, found: dict[str, dict[str, dict[str, list[int]]]]) -> None:
+        """Take in what other rows of the same file held, before or behind these."""
+        for kind, of in found.items():
+            for text, columns in of.items():
+                here = getattr(self, kind).setdefault(text, {})
+                for name, (count, row) in columns.items():
+                    met = here.setdefault(name, _Met(0, row))
+                    met.count, met.row = met.count + count, min(met.row, row)
+
     def lines(self) -> list[str]:
         """A line for each marker."""
         gaps = [

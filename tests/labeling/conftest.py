@@ -9,6 +9,8 @@ from sklearn.datasets import load_breast_cancer
 
 from salutary.labeling import cli
 
+from .ray_tables import write_tables
+
 
 @pytest.fixture
 def salutary_label(command, monkeypatch):
@@ -35,3 +37,12 @@ def files(tmp_path):
     pool = frame[260:].reset_index(drop=True)
     pool.drop(columns="kind").to_parquet(tmp_path / "pool.parquet", index=False)
     return pool
+
+
+@pytest.fixture
+def pool_tables(tmp_path, monkeypatch):
+    """The working directory holds a large pool, in several forms, and rows with labels."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
+    return write_tables(tmp_path)

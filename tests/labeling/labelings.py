@@ -61,6 +61,7 @@ def label_settings(folder, **changes):
         "text": [], "pair": [], "images": [], "image_encoder": "efficientnet_lite0", "skip_bad": False,
         "encoder": "auto", "max_length": 128,
         "missing": [], "units": [], "audit": False, "budget": 1,
+        "backend": "local", "encode": "auto",
         "rounds": 1, "patience": 1, "min_influence": 0, "folds": 0, "shortlist": 1, "seed": 0, "force": False,
     }  # fmt: skip
     return LabelSettings.of(values | changes)
