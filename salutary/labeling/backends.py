@@ -55,16 +55,16 @@ class OnRay:
         return encode_on_ray(self.cluster, plan, inputs, folder, device, progress=True)
 
 
-def require(settings: LabelSettings) -> None:
-    """Raises SalutaryError if what the backend needs is not installed."""
-    if settings.backend == RAY:
+def require(name: str) -> None:
+    """Raises SalutaryError if what the backend of that name needs is not installed."""
+    if name == RAY:
         require_ray()
 
 
 @contextlib.contextmanager
-def of(settings: LabelSettings) -> Iterator[Backend]:
-    """The backend that the settings ask for."""
-    if settings.backend != RAY:
+def of(name: str) -> Iterator[Backend]:
+    """The backend of that name."""
+    if name != RAY:
         yield Local()
         return
     with joined() as cluster:

@@ -59,7 +59,7 @@ def label_pool(
         outputs.require_parquet(path)
     if "datasets" in settings.exports:
         outputs.require_pyarrow()
-    backends.require(settings)
+    backends.require(settings.backend)
     remedying = Remedying.of(settings, bases, aim)
     table = images.opened("pool", settings) if "pool" in settings.files else None
     inputs = read_inputs(settings, device)
@@ -71,7 +71,7 @@ def label_pool(
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
-    with outputs.locked(settings.path), backends.of(settings) as backend:
+    with outputs.locked(settings.path), backends.of(settings.backend) as backend:
         made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
         state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
         if state.doubt:
