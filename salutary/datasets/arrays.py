@@ -40,6 +40,8 @@ class Arrays:
 
     def load(self) -> Table:
         """Raises SalutaryError for arrays that do not fit each other, and for parts that are none."""
+        if hasattr(self.X, "tocsr"):
+            raise SalutaryError("X is sparse: X.toarray() is what is wanted")
         y, names = self._classes()
         n = len(self.X)
         if len(y) != n:
@@ -52,7 +54,10 @@ class Arrays:
 
     def _classes(self) -> tuple[np.ndarray, tuple[str, ...]]:
         """Class numbers (n,) and the names of the classes."""
-        values = pd.Series(np.asarray(self.y, dtype=object).ravel())
+        shape = np.shape(self.y)
+        if len(shape) != 1:
+            raise SalutaryError(f"y must be a label for each row, not of shape {shape}")
+        values = pd.Series(np.asarray(self.y, dtype=object))
         is_known = values.notna().to_numpy()
         found = values[is_known]
         if self.class_names is not None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +33,7 @@ from salutary.system.progress import Pace
 def salutary_run(cfg: DictConfig) -> float:
     """One run; the validation accuracy at its end, which a sweeper that optimises maximises."""
     if HydraConfig.get().mode == RunMode.MULTIRUN:
-        with _quiet():
+        with terminal.quiet():
             return _job(cfg)
     return one_line_errors(_single)(cfg)
 
@@ -107,18 +105,6 @@ def _execute(cfg: DictConfig, directory: RunDirectory, *told: Callable[..., None
 
     workers = threads_per_worker(OmegaConf.create(directory.config))
     return execute(Parts(directory, device=workers), *told)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Only warnings are shown of a run among many."""
-    logger = logging.getLogger("salutary")
-    before = logger.level
-    logger.setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
 
 
 def main() -> None:

@@ -11,9 +11,10 @@ import functools
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
+import numpy as np
 from hydra import initialize_config_dir
 from hydra.core.config_loader import ConfigLoader
 from hydra.core.global_hydra import GlobalHydra
@@ -73,18 +74,19 @@ def compositions(overrides: Sequence[str], folder: str | Path | None = None) -> 
 
 
 def override(name: str, value: object) -> str:
-    """``name=value`` as the command line has it, of a Python value; a text may be anything that is typed.
+    """``name=value`` as the command line has it, of a Python value.
 
-    Of what is a list nothing is made but a list: values to choose from are joined by :func:`choice`.
+    A text is taken as it is where the setting is one, such as the name of a file; elsewhere it may be
+    whatever is typed, such as ``range(5)`` or ``1,2``.
     """
-    return f"{name}={_typed(value)}"
+    return f"{name}={_typed(name, value)}"
 
 
 def choice(name: str, values: Sequence[object]) -> str:
-    """``name=first,second``: one run for each of the values."""
+    """``name=first,second``: one run for each of the values. Raises SalutaryError for none."""
     if not values:
         raise SalutaryError(f"{name}: there is no value to choose from")
-    return f"{name}={','.join(map(_typed, values))}"
+    return f"{name}={','.join(_typed(name, each) for each in values)}"
 
 
 @functools.cache
@@ -99,16 +101,22 @@ def lists() -> frozenset[str]:
     return frozenset(found)
 
 
-def _typed(value: object) -> str:
+def _typed(name: str, value: object) -> str:
+    if isinstance(value, np.generic):
+        value = value.item()
     if value is None:
         return "null"
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, Mapping):
-        return "{" + ",".join(f"{name}:{_typed(each)}" for name, each in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ",".join(map(_typed, value)) + "]"
-    return str(value)
+        return "{" + ",".join(f"{each}:{_typed(name, one)}" for each, one in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(_typed(name, each) for each in value) + "]"
+    if isinstance(value, PurePath) or (isinstance(value, str) and name in NEVER_NUMBERS):
+        return quoted("", str(value).replace("${", "\\${"))[1:]
+    if isinstance(value, str | int | float):
+        return str(value)
+    raise SalutaryError(f"{name} must be a value, a list, a tuple or a range, not a {type(value).__name__}")
 
 
 @contextlib.contextmanager

@@ -29,26 +29,12 @@ def contents(dataset: dict) -> dict[str, str]:
     not there: whoever loads it says so. Raises SalutaryError for a ``files()`` that gives something else.
     """
     try:
-        return _contents(str(dataset.get("_target_")), _files(dataset), dataset)
+        found = _files(dataset)
+        if not isinstance(found, Mapping):
+            raise SalutaryError(f"{dataset['_target_']}.files() must give a dictionary, not {found!r}")
+        return {name: _content(dataset.get(name), [Path(each) for each in found[name]]) for name in found}
     except OSError:
         return {}
-
-
-def contents_of_object(dataset: object) -> dict[str, str]:
-    """:func:`contents` of a data set that is there already; its settings are its attributes."""
-    if not hasattr(dataset, "files"):
-        return {}
-    name = type(dataset).__name__
-    try:
-        return _contents(name, _called(dataset, name), vars(dataset))
-    except OSError:
-        return {}
-
-
-def _contents(target: str, found: Any, settings: Mapping[str, Any]) -> dict[str, str]:
-    if not isinstance(found, Mapping):
-        raise SalutaryError(f"{target}.files() must give a dictionary, not {found!r}")
-    return {name: _content(settings.get(name), [Path(each) for each in found[name]]) for name in found}
 
 
 def _files(dataset: dict) -> Any:
@@ -65,10 +51,6 @@ def _files(dataset: dict) -> Any:
         built = _built(json.dumps(dataset))
     except Exception:  # it fails again when the table is loaded, which tells it
         return {}
-    return _called(built, target)
-
-
-def _called(built: Any, target: str) -> Any:
     try:
         return built.files()
     except (SalutaryError, OSError):

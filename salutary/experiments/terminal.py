@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from rich import box
@@ -38,6 +39,18 @@ def progress(
             advance(record.round > 0)
             if told and record.round:
                 told(f"round {record.round} of {rounds}")
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Only warnings are shown of a run among many."""
+    logger = logging.getLogger("salutary")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 
 from salutary.datasets.arrays import Arrays, roles_of
 from salutary.errors import SalutaryError
@@ -68,6 +69,8 @@ def test_parts_by_row_number_mask_or_name():
         ({"parts": {"train": [0, 6]}}, r"parts\['train'\] has row 6, but there are 6 rows"),
         ({"parts": {"train": [0.5]}}, r"parts\['train'\] must be row numbers, or a mask of 6 rows"),
         ({"X": X.astype(str)}, "features must be real numbers"),
+        ({"X": scipy.sparse.csr_array(X)}, "X is sparse"),
+        ({"y": np.eye(6, 2)}, r"y must be a label for each row, not of shape \(6, 2\)"),
     ],
 )
 def test_what_does_not_fit_is_one_line(arguments, line):

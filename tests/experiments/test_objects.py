@@ -1,14 +1,22 @@
 """How records name objects."""
 
+import collections
+import enum
 import functools
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+import yaml
 
 from salutary.errors import SalutaryError
-from salutary.experiments.objects import described, name_of, source_checksum
+from salutary.experiments.objects import described, name_of
 from salutary.strategies import ScoreStrategy
 
 
@@ -55,6 +63,106 @@ def test_parameters_that_differ_are_told_apart(one, other):
     assert described(Rule(weights=one), "strategy") == described(Rule(weights=one), "strategy")
 
 
+def offset_rule(k):
+    def rule(model, view, budget, rng):
+        return [k]
+
+    return rule
+
+
+def with_default(k):
+    def rule(model, view, budget, rng, k=k):
+        return [k]
+
+    return rule
+
+
+class Slots:
+    __slots__ = ("k",)
+
+    def __init__(self, k):
+        self.k = k
+
+
+class Colour(enum.Enum):
+    RED = 1
+    BLUE = 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        offset_rule,
+        with_default,
+        Slots,
+        lambda k: [lambda: 1, lambda: 2][k],
+        lambda k: type("A", (), {"W": [k]}),
+        lambda k: type("A", (), {"f": functools.partialmethod(score, rng=k)}),
+        lambda k: type("A", (), {"f": functools.cached_property(offset_rule(k))}),
+        lambda k: type("A", (), {"f": functools.lru_cache(offset_rule(k))}),
+        lambda k: type("A", (), {"Nested": type("B", (), {"w": k})}),
+        lambda k: type("A", (), {"f": property(None, offset_rule(k))}),
+        lambda k: Rule(k).scores,
+        lambda k: np.float64(k),
+        lambda k: Colour(k + 1),
+        lambda k: Path(str(k)),
+        lambda k: np.timedelta64(k, "s"),
+        lambda k: bytes([k]),
+        lambda k: [torch.float32, torch.float64][k],
+        lambda k: np.random.default_rng(k),
+        lambda k: torch.nn.Linear(1, 1 + k),
+        lambda k: "\ud800" + str(k),
+        lambda k: collections.OrderedDict(a=k),
+        lambda k: collections.Counter([k]),
+    ],
+)
+def test_what_an_object_holds_tells_it_apart(make):
+    torch.manual_seed(0)
+    one, other = (described(Rule(weights=make(k)), "strategy") for k in (0, 1))
+    assert one != other
+    torch.manual_seed(0)
+    assert described(Rule(weights=make(0)), "strategy") == one
+    assert yaml.safe_load(yaml.safe_dump(one)) == one
+
+
+def test_what_refers_to_itself_is_described():
+    loop = [1]
+    loop.append(loop)
+    one, other = Rule(weights=loop), Rule(weights=[1, [1]])
+    one.myself = one
+    assert described(one, "strategy") != described(other, "strategy")
+
+
+def test_a_helper_of_ones_own_counts():
+    """What a method calls in its module, or a constant that it names."""
+    found = []
+    for helper, limit in ((1, 1), (2, 1), (1, 2)):
+        space: dict = {"__name__": "mine"}
+        code = f"LIMIT = {limit}\ndef helper():\n    return {helper}\n"
+        exec(code + "class Mine:\n    def scores(self):\n        return helper() + LIMIT", space)
+        found.append(described(space["Mine"](), "strategy")["source"])
+    assert len(set(found)) == 3
+
+
+def test_descriptions_are_the_same_in_another_process():
+    code = (
+        "from tests.experiments.test_objects import *\n"
+        "print(described(Rule(weights={'a': {1, 'b', (2, 3)}, 'f': score}), 'strategy'))"
+    )
+    root = Path(__file__).parents[2]
+    texts = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": f"{root}:{root / 'tests'}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(texts) == 1
+
+
 def test_a_set_has_no_order():
     sets = [{0, 8}, {8, 0}]  # whose elements come in another order
     assert [*sets[0]] != [*sets[1]]
@@ -68,18 +176,20 @@ def compiled(body: str) -> type:
     return space["Typed"]
 
 
+def source(kind: type) -> str:
+    return described(kind(), "strategy")["source"]
+
+
 def test_a_class_is_another_one_if_its_code_is():
-    same = source_checksum(compiled("return 1")), source_checksum(compiled("return 1"))
-    assert same[0] == same[1]
-    assert source_checksum(compiled("return 2")) != same[0]
+    assert source(compiled("return 1")) == source(compiled("return 1")) != source(compiled("return 2"))
     changed = compiled("return 1")
     changed.limit = 2
-    assert source_checksum(changed) != same[0]
+    assert source(changed) != source(compiled("return 1"))
 
 
 def test_the_code_of_a_base_counts():
     one, other = (type("Sub", (compiled(body),), {}) for body in ("return 1", "return 2"))
-    assert source_checksum(one) != source_checksum(other)
+    assert source(one) != source(other)
 
 
 def test_estimators_have_their_parameters():
@@ -87,10 +197,12 @@ def test_estimators_have_their_parameters():
 
     about = described(RidgeClassifier(alpha=3), "model")
     assert about["parameters"]["alpha"] == 3
-    assert "coef_" not in about["parameters"]
+    X, y = np.arange(8.0).reshape(4, 2), np.array([0, 1, 0, 1])
+    fitted = [RidgeClassifier(alpha=3).fit(X, each) for each in (y, 1 - y)]
+    assert described(fitted[0], "model") != described(fitted[1], "model") != about
 
 
-@pytest.mark.parametrize("value", [(n for n in "ab"), np, Rule().scores, object()])
+@pytest.mark.parametrize("value", [(n for n in "ab"), np, iter([1]), threading.Lock()])
 def test_what_cannot_be_named_is_refused(value):
     with pytest.raises(SalutaryError, match=r"strategy\.weights is a \w+, which no record can name"):
         described(Rule(weights=value), "strategy")

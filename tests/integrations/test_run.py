@@ -21,6 +21,7 @@ import salutary
 from salutary.datasets import Table
 from salutary.engine.objectives.balanced import Balanced
 from salutary.errors import SalutaryError
+from salutary.integrations.run import RunsFailed
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import ScoreStrategy
 
@@ -338,11 +339,20 @@ def test_a_class_of_main_goes_through_processes(tmp_path):
         ({"X": [[1]], "y": [1]}, "dataset is X and y, or something else, not both"),
         ({"parts": ["train"]}, "parts and class_names are of X and y"),
         ({"n_jobs": 0}, "n_jobs must be a whole number >= 1, or -1, not 0"),
-        ({"strategy": 3}, "strategy must be a name or an object, not 3"),
-        ({"strategy": {"a/b": Far()}}, "strategy: 'a/b' must be letters"),
+        ({"n_jobs": "2"}, "n_jobs must be a whole number >= 1, or -1, not '2'"),
+        ({"n_jobs": 1.5}, "n_jobs must be a whole number >= 1, or -1, not 1.5"),
+        ({"strategy": 3}, "strategy must be a name or an object with propose, check, not 3"),
+        ({"strategy": Far}, r"strategy must be an object: Far\(...\)"),
+        ({"strategy": []}, "strategy: there is no value to choose from"),
+        ({"strategy": {"a": "margin"}}, "a mapping is of objects, and 'margin' is a name: use a list"),
+        ({"strategy": lambda *a: [0]}, "the name '<lambda>' must be of letters"),
+        ({"model": DecisionTreeClassifier()}, "with tune, fit, predict_proba, not a DecisionTreeClassifier"),
+        ({"model": DecisionTreeClassifier}, "with tune, fit, predict_proba, not a DecisionTreeClassifier"),
+        ({"seed": {0, 1}}, "seed must be a value, a list, a tuple or a range, not a set"),
+        ({"strategy": {"a/b": Far()}}, "strategy: the name 'a/b' must be of letters"),
         ({"strategy": Far(), "strategy.column": 3}, "strategy is an object, which has its settings itself"),
         ({"strategy": Far(100)}, "index 100 is out of bounds"),
-        ({"objective": Far()}, "objective must be a Criterion, not a Far"),
+        ({"objective": Far()}, "objective must be a name or an object with on, figure, not a Far"),
         ({"hydra.launcher": "joblib"}, "hydra.launcher=joblib is for the command line"),
     ],
 )
@@ -350,6 +360,64 @@ def test_mistakes_are_one_line(arguments, line, tmp_path):
     with pytest.raises((SalutaryError, IndexError), match=line.replace("?", r"\?")):
         salutary.run(**{**QUICK, "output_dir": tmp_path, **arguments})
     assert not list(tmp_path.glob("*/run.json"))
+
+
+def test_output_dir_is_an_argument():
+    with pytest.raises(SalutaryError, match="output_dir is an argument of its own"):
+        salutary.run("output_dir=kept", **QUICK)
+
+
+def test_of_several_runs_the_others_go_on(tmp_path):
+    class Fails(Far):
+        def scores(self, model, view, rng):
+            if rng.integers(2):
+                raise RuntimeError("out of luck")
+            return super().scores(model, view, rng)
+
+    with pytest.raises(
+        RunsFailed, match=r"\d of 6 runs failed; .*Fails.*: RuntimeError: out of luck"
+    ) as caught:
+        salutary.run(**QUICK, strategy=Fails(), seed=range(6), output_dir=tmp_path)
+    done = caught.value.result.facts
+    assert 0 < len(done) < 6
+    assert isinstance(caught.value.__cause__, RuntimeError)
+    assert len(list(tmp_path.glob("*.partial/error.txt"))) == 6 - len(done)
+    with pytest.raises(RuntimeError, match="out of luck"):
+        salutary.run(**QUICK, strategy=Fails(), seed=_failing(done))
+
+
+def _failing(done: pd.DataFrame) -> int:
+    return min({*range(6)} - {*done["seed"]})
+
+
+def test_a_function_is_a_strategy():
+    def first(model, view, budget, rng):
+        return np.arange(budget)
+
+    result = salutary.run(**QUICK, strategy=[first, "random"])
+    assert result.facts["strategy"].tolist() == ["random", "first"]
+
+
+@pytest.mark.parametrize("name", ["a b,c'd", "x ${seed}", 'q"uote', "null"])
+def test_texts_are_taken_as_they_are(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X, y = wine()
+    frame = pd.DataFrame(X).set_axis([f"c{n}" for n in range(13)], axis=1)
+    frame[name] = y
+    frame.to_csv(f"{name}.csv", index=False)
+    path = {"dataset": "table", "dataset.path": f"{name}.csv", "dataset.target": name}
+    result = salutary.run("rounds=1", "n_init=20", **path, output_dir=name, progress=False)
+    assert str(result.folder) == name
+    assert [p.name for p in (tmp_path / name).glob("*/run.json")] == ["run.json"]
+    assert result.facts["settings"].iloc[0]["dataset"]["target"] == name
+
+
+def test_rows_are_the_same_however_they_are_held(tmp_path):
+    X, y = wine()
+    of = {"y": y, "n_init": 20, "rounds": 1, "output_dir": tmp_path, "progress": False}
+    names = {salutary.run(X=each, **of).facts.index.item() for each in (X, X.tolist(), torch.tensor(X))}
+    assert len(names) == 1
+    assert len((tmp_path / names.pop() / "config.yaml").read_text()) < 5000
 
 
 def test_a_folder_of_ones_own_yaml(tmp_path):
