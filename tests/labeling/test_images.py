@@ -220,6 +220,25 @@ def test_bad_pictures_are_one_line_or_skipped(tables, tiny_vit, salutary_label):
     assert 1 not in set(labels["row"]) and (labels["row"] < 30).all()
 
 
+@pytest.mark.parametrize("audit", [False, True])
+def test_cleanlab_names_the_rows_of_the_file_where_pictures_are_bad(audit, tables, tiny_vit, salutary_label):
+    """Two rows of other classes have changed labels; two before them have no picture."""
+    frame = pd.read_csv(tables / "train.csv")
+    frame.loc[[7, 12], "kind"] = frame.loc[[6, 11], "kind"].to_numpy()
+    frame.to_csv(tables / "train.csv", index=False)
+    for row in (3, 9):
+        (tables / frame["file"][row]).write_text("no picture")
+    settings = ("images=[file]", "ignore=[note]", f"image_encoder={tiny_vit}", "skip_bad=true")
+    given = [each for each in TABLES if not audit or each.startswith(("labeled", "validation", "target"))]
+    status, _, err = salutary_label(*given, *settings, "export=cleanlab", f"audit={audit}".lower())
+    assert status == 0, err
+    found = pd.read_csv(tables / ("audit" if audit else "labels") / "cleanlab.csv")
+    assert found["row"].tolist() == [row for row in range(20) if row not in (3, 9)]
+    assert found["given_label"].tolist() == frame["kind"][found["row"]].tolist()
+    assert found.nsmallest(2, "label_score")["row"].isin([7, 12]).all()
+    assert set(found["row"][found["is_label_issue"]]) == {7, 12}
+
+
 MISTAKES = {
     "a missing column": (["images=[lead]"], r"train\.csv has no column 'lead' to use as images"),
     "numbers": (["images=[size]"], r"train\.csv, column size: it holds numbers, not paths"),
