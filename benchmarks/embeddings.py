@@ -101,8 +101,9 @@ def refits(l2: float, n: int) -> Found:
     return timed(lambda: ([], refitted_fall(optimum, pool[:n], torch.arange(n) % N_CLASSES)))
 
 
-def ask(n_looked_at: int, n: int) -> Found:
-    from salutary.labeling.asking import questions
+def ask(n_refitted: int, n: int) -> Found:
+    """Of the pool of 2,000: refits with the points of a shortlist of about ``n_refitted``, not 40."""
+    from salutary.labeling import asking
     from salutary.remedies import LabelledData, Part
     from salutary.remedies.base_models import candidates
     from salutary.remedies.catalogue import named
@@ -114,8 +115,10 @@ def ask(n_looked_at: int, n: int) -> Found:
     remedies = named(["labeled", "labeled_and_validation"])
     judgement = Judge(remedies, candidates(["logistic"])).judge(data, folds_of(y_val, 5, 0))
 
+    asking.LEAST = n_refitted
+
     def asked() -> Any:
-        found = questions(data, judgement, pool[:n_looked_at], n, np.random.default_rng(0))
+        found = asking.questions(data, judgement, pool, n, np.random.default_rng(0))
         return found.rows, found.falls
 
     return timed(asked)
@@ -141,7 +144,7 @@ def rerank(n: int, n_picks: int = 2) -> Found:
     def picks() -> Any:
         strategy = SalutaryGreedy(confidence=0, rerank=n)
         found = strategy.propose(model, view, n_picks, np.random.default_rng(0))
-        return torch.stack([found.indices, found.labels]), found.influence
+        return [found.indices.tolist(), found.labels.tolist()], found.influence
 
     return timed(picks)
 
@@ -177,7 +180,7 @@ PARTS: dict[str, Callable[[], Found]] = {
     "refits with 20 points, l2 = 10": lambda: refits(10.0, 20),
     "refits with 20 points, l2 = 1": lambda: refits(1.0, 20),
     "refits with 20 points, l2 = .01": lambda: refits(0.01, 20),
-    "ask=2 of 10": lambda: ask(10, 2),
+    "ask=2, refits with 10 points": lambda: ask(10, 2),
     "2 picks, rerank=20": lambda: rerank(20),
 }
 ASKING = ("remedies=[labeled,labeled_and_validation]", "model.candidates=[logistic]", "ask=20")

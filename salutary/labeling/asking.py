@@ -187,7 +187,7 @@ class Asker:
         """Numbers (n,) of rows X (m, d), with probabilities P (m, C), their scores, and the standard errors
         of these, one after another."""
         asker = replace(self, models=[model.near(X) for model in self.models])
-        scores, near = asker.scores(X, P), np.arange(len(X))
+        (scores, deviations), near = asker.scores_and_errors(X, P), np.arange(len(X))
         again = self.n_refitted // AGAIN
         picked: list[int] = []
         falls: list[float] = []
@@ -196,14 +196,14 @@ class Asker:
             best = int(near[scores[near].argmax()])
             picked.append(best)
             falls.append(float(scores[best]))
-            errors.append(asker.standard_error(X[best], P[best]))
+            errors.append(float(deviations[best]))
             advance(1)
             if len(picked) == n:
                 return np.array(picked), np.array(falls), np.array(errors)
             scores[best] = -np.inf
             asker = replace(asker, models=[each.joined(X[best], P[best]) for each in asker.models])
             near = np.argsort(-scores, kind="stable")[: min(again, len(X) - len(picked))]
-            scores[near] = asker.scores(X[near], P[near])
+            scores[near], deviations[near] = asker.scores_and_errors(X[near], P[near])
 
     @property
     def n_refitted(self) -> int:
@@ -217,20 +217,22 @@ class Asker:
     def scores(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
         """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its
         labels."""
+        return self.scores_and_errors(X, P)[0]
+
+    def scores_and_errors(self, X: np.ndarray, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`scores`, and their standard errors: another set of validation rows would give other scores,
+        off by the deviation of what each row contributes to them, over sqrt(n_V)."""
         row, y = np.nonzero(P > UNLIKELY)
         p = P[row, y]
         totals = np.bincount(row, p, len(X))
-        return np.bincount(row, p * self.falls(X[row], y), len(X)) / totals
-
-    def standard_error(self, x: np.ndarray, p: np.ndarray) -> float:
-        """Of the score of x (d,) with probabilities p (C,): another set of validation rows would give
-        another one, off by the deviation of what each row contributes to it, over sqrt(n_V)."""
-        y = np.flatnonzero(p > UNLIKELY)
-        before, after = self._logits(np.tile(x, (len(y), 1)), y)
+        before, after = self._logits(X[row], y)
+        falls = (self._objective.value_at(before) - self._objective.value_at(after)).numpy()
         values = self._objective.row_values_at
-        falls = values(before[0]) - torch.stack([values(Z) for Z in after])
-        expected = torch.from_numpy(p[y] / p[y].sum()) @ falls
-        return float(expected.std() / len(expected) ** 0.5)
+        of_each = (values(before[0]) - torch.stack([values(Z) for Z in after])).numpy()
+        expected = np.zeros((len(X), of_each.shape[1]))
+        np.add.at(expected, row, (p / totals[row])[:, None] * of_each)
+        errors = expected.std(1, ddof=1) / expected.shape[1] ** 0.5
+        return np.bincount(row, p * falls, len(X)) / totals, errors
 
     def falls(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Real fall (m,) of the objective by refits with each of X (m, d), y (m,), alone."""

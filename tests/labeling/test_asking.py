@@ -117,7 +117,7 @@ def test_standard_errors_are_of_the_labels_that_are_tried():
     asker, (x,) = Asker.of(data, judgement), drawn(1, 3, 3).X
     p = np.array([0.6, 0.38, 0.02])
     falls = slow_falls(data, judgement, [x], [np.array([0.6, 0.38, 0]) / 0.98])[0]
-    found = asker.standard_error(x, p)
+    (found,) = asker.scores_and_errors(x[None], p[None])[1]
     assert found == pytest.approx(falls.std(ddof=1) / len(falls) ** 0.5, rel=1e-4)
 
 
@@ -127,10 +127,11 @@ def test_the_next_is_one_that_was_scored_anew(monkeypatch):
     monkeypatch.setattr(Asker, "n_refitted", 20)
     first, *later = np.array([9.0, 8, 7, 6, 5]), np.array([1.0, 2.0]), np.array([0.5, 0.1])
     told = iter([first.copy(), *later])
-    monkeypatch.setattr(Asker, "scores", lambda self, X, P: next(told))
+    monkeypatch.setattr(Asker, "scores_and_errors", lambda self, X, P: (found := next(told), found / 2))
     X, P = drawn(5, 2, 3).X, np.full((5, 2), 0.5)
-    rows, falls, _ = Asker.of(data, judgement).ask(X, P, 3)
+    rows, falls, errors = Asker.of(data, judgement).ask(X, P, 3)
     assert (rows.tolist(), falls.tolist()) == ([0, 2, 3], [9, 2, 0.5])
+    assert errors.tolist() == [4.5, 1, 0.25]
 
 
 def test_the_balanced_objective():
