@@ -144,6 +144,7 @@ def rerank(n: int, n_picks: int = 2) -> Found:
     def picks() -> Any:
         strategy = SalutaryGreedy(confidence=0, rerank=n)
         found = strategy.propose(model, view, n_picks, np.random.default_rng(0))
+        assert found.labels is not None
         return [found.indices.tolist(), found.labels.tolist()], found.influence
 
     return timed(picks)
