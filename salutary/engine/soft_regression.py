@@ -20,6 +20,7 @@ import torch
 from scipy.linalg import cho_factor, cho_solve
 from scipy.optimize import minimize
 
+from salutary.engine import leverage
 from salutary.engine.hessian import Hessian
 
 DENSE = 600
@@ -189,9 +190,9 @@ class SoftRegression:
         p = to_probabilities(z)
         r = w[:, None] * (p - self.targets[rows])
         if len(W) == 1 or not self.is_dense:
-            leverage = self._leverages(Z, penalty, rows)
-            kept = np.maximum(1 - leverage * w[:, None] * p * (1 - p), LEAST)
-            return z + leverage * r / kept
+            A = self._leverages(Z, penalty, rows)
+            kept = np.maximum(1 - A * w[:, None] * p * (1 - p), LEAST)
+            return z + A * r / kept
         K, D = W.shape
         x = _with_ones(self.X[rows], D)
         inverse = cho_solve(self._factor(Z, penalty), np.eye(K * D), check_finite=False)
@@ -203,17 +204,33 @@ class SoftRegression:
 
     def _leverages(self, Z: np.ndarray, penalty: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """x^T H_c^-1 x of these rows (m, K), H_c the block of each class."""
-        P = to_probabilities(Z)
+        P, penalty, d = to_probabilities(Z), penalty + 1e-9, self.X.shape[1]
         curvature = self.weights[:, None] * P * (1 - P)
-        D = penalty.shape[1]
-        X, x = _with_ones(self.X, D), _with_ones(self.X[rows], D).T
-        leverages = []
-        for weights, l2 in zip(curvature.T, penalty, strict=True):
-            H = (X * weights[:, None]).T @ X
-            H[np.diag_indices(D)] += l2 + 1e-9
-            solved = cho_solve(cho_factor(H, lower=True, check_finite=False), x, check_finite=False)
-            leverages.append((x * solved).sum(0))
-        return np.stack(leverages, 1)
+        if self._is_few(penalty):
+            found = [
+                leverage.by_rows(self._products, w, each[0], each[d] if len(each) > d else None, rows)
+                for w, each in zip(curvature.T, penalty, strict=True)
+            ]
+        else:
+            X = _with_ones(self.X, penalty.shape[1])
+            found = [
+                leverage.by_columns(X, w, each, rows) for w, each in zip(curvature.T, penalty, strict=True)
+            ]
+        return np.stack(found, 1)
+
+    def _is_few(self, penalty: np.ndarray) -> bool:
+        """Whether leverages go by rows: they are no more than columns, which have one penalty in each
+        class, large enough that differences of the products keep nine digits.
+        """
+        n, d = self.X.shape
+        if n > d or not (penalty[:, :d] == penalty[:, :1]).all():
+            return False
+        return bool(penalty[:, 0].min() > 1e-6 * self._products.diagonal().max())
+
+    @cached_property
+    def _products(self) -> np.ndarray:
+        """X X^T."""
+        return self.X @ self.X.T
 
     def tune(
         self, rows: np.ndarray, prior: np.ndarray | float = 0.0, grid: tuple[float, ...] = L2_GRID

@@ -113,7 +113,7 @@ def _typed(name: str, value: object) -> str:
     if isinstance(value, list | tuple):
         return "[" + ",".join(_typed(name, each) for each in value) + "]"
     if isinstance(value, PurePath) or (isinstance(value, str) and name in NEVER_NUMBERS):
-        return quoted("", str(value).replace("${", "\\${"))[1:]
+        return quoted("", str(value).replace("${", "\\\\\\${"))[1:]  # which Hydra resolves twice
     if isinstance(value, str | int | float):
         return str(value)
     raise SalutaryError(f"{name} must be a value, a list, a tuple or a range, not a {type(value).__name__}")

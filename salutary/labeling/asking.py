@@ -46,11 +46,13 @@ TOLERANCE = 1e-8
 @dataclass(frozen=True)
 class Questions:
     """``rows`` (b,) in the order they were picked; ``falls`` (b,): the expected fall of the objective,
-    given those before; ``probabilities`` (b, C): of the model that is handed over.
+    given those before, and their standard ``errors`` (b,) over the validation rows; ``probabilities`` (b, C):
+    of the model that is handed over.
     """
 
     rows: np.ndarray
     falls: np.ndarray
+    errors: np.ndarray
     probabilities: np.ndarray
 
 
@@ -70,8 +72,8 @@ def questions(
     P = judgement.handed.probabilities(X)
     asker = Asker.of(data, judgement)
     near = shortlist(P, asker.expected_influence(X, P), max(asker.n_refitted, n), rng)
-    chosen, falls = asker.ask(X[near], P[near], min(n, len(X)), advance)
-    return Questions(near[chosen], falls, P[near[chosen]])
+    chosen, falls, errors = asker.ask(X[near], P[near], min(n, len(X)), advance)
+    return Questions(near[chosen], falls, errors, P[near[chosen]])
 
 
 def shortlist(P: np.ndarray, influence: np.ndarray, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -181,25 +183,27 @@ class Asker:
 
     def ask(
         self, X: np.ndarray, P: np.ndarray, n: int, advance: Callable[[int], None] = lambda n: None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Numbers (n,) of rows X (m, d), with probabilities P (m, C), and their scores, one after
-        another."""
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Numbers (n,) of rows X (m, d), with probabilities P (m, C), their scores, and the standard errors
+        of these, one after another."""
         asker = replace(self, models=[model.near(X) for model in self.models])
-        scores, near = asker.scores(X, P), np.arange(len(X))
+        (scores, deviations), near = asker.scores_and_errors(X, P), np.arange(len(X))
         again = self.n_refitted // AGAIN
         picked: list[int] = []
         falls: list[float] = []
+        errors: list[float] = []
         while True:
             best = int(near[scores[near].argmax()])
             picked.append(best)
             falls.append(float(scores[best]))
+            errors.append(float(deviations[best]))
             advance(1)
             if len(picked) == n:
-                return np.array(picked), np.array(falls)
+                return np.array(picked), np.array(falls), np.array(errors)
             scores[best] = -np.inf
             asker = replace(asker, models=[each.joined(X[best], P[best]) for each in asker.models])
             near = np.argsort(-scores, kind="stable")[: min(again, len(X) - len(picked))]
-            scores[near] = asker.scores(X[near], P[near])
+            scores[near], deviations[near] = asker.scores_and_errors(X[near], P[near])
 
     @property
     def n_refitted(self) -> int:
@@ -213,13 +217,31 @@ class Asker:
     def scores(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
         """The expected fall (m,) with each of the rows X (m, d), by probabilities P (m, C) of its
         labels."""
+        return self.scores_and_errors(X, P)[0]
+
+    def scores_and_errors(self, X: np.ndarray, P: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """:meth:`scores`, and their standard errors: another set of validation rows would give other scores,
+        off by the deviation of what each row contributes to them, over sqrt(n_V)."""
         row, y = np.nonzero(P > UNLIKELY)
         p = P[row, y]
         totals = np.bincount(row, p, len(X))
-        return np.bincount(row, p * self.falls(X[row], y), len(X)) / totals
+        before, after = self._logits(X[row], y)
+        falls = (self._objective.value_at(before) - self._objective.value_at(after)).numpy()
+        values = self._objective.row_values_at
+        of_each = (values(before[0]) - torch.stack([values(Z) for Z in after])).numpy()
+        expected = np.zeros((len(X), of_each.shape[1]))
+        np.add.at(expected, row, (p / totals[row])[:, None] * of_each)
+        errors = expected.std(1, ddof=1) / expected.shape[1] ** 0.5
+        return np.bincount(row, p * falls, len(X)) / totals, errors
 
     def falls(self, X: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Real fall (m,) of the objective by refits with each of X (m, d), y (m,), alone."""
+        before, after = (self._objective.value_at(Z) for Z in self._logits(X, y))
+        return (before - after).numpy()
+
+    def _logits(self, X: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Of the validation rows, each by the model that has not seen it: without a point (1, n_V, K), and
+        with each of X (m, d), y (m,), alone, (m, n_V, K)."""
         before, after = [], []
         for model in self.models:
             refits = model.refits or model.near(X).refits
@@ -227,8 +249,7 @@ class Asker:
             before.append(linear_of_each(model.held, refits.W))
             refitted = list(refits.each(torch.from_numpy(X), torch.from_numpy(y)))
             after.append(linear_of_each(model.held, torch.cat(refitted)))
-        values = [self._objective.value_at(torch.cat(Z, 1)[:, self._order]) for Z in (before, after)]
-        return (values[0] - values[1]).numpy()
+        return torch.cat(before, 1)[:, self._order], torch.cat(after, 1)[:, self._order]
 
     def expected_influence(self, X: np.ndarray, P: np.ndarray) -> np.ndarray:
         """What :meth:`scores` are to first order, (m,)."""

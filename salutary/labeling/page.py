@@ -18,13 +18,23 @@ from salutary.tables.texts import as_objects, as_text
 SHOWN = 20
 # Pictures of a label that are shown beside the tables, and of all labels together.
 GALLERY = 300
+# Points that are asked for.
+ASKED = 100
 # Of a text that is shown, so many characters.
 LONGEST = 300
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
 
 
-def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFrame) -> str:
-    """The audit page. ``raw``: columns of the labelled pool rows as they stand in the file, for reading."""
+def page(
+    facts: dict,
+    labels: pd.DataFrame,
+    curves: pd.DataFrame,
+    raw: pd.DataFrame,
+    asked: pd.DataFrame | None = None,
+) -> str:
+    """The audit page. ``raw``: columns of the labelled pool rows as they stand in the file, for reading;
+    ``asked``: the points that are asked for, None if none are.
+    """
     contradicted = labels[labels["label"].astype(str) != labels["prediction"].astype(str)]
     listed = _by_group(contradicted, raw, facts) if facts["objective"] else _strongest(contradicted, raw)
     agreement = None
@@ -45,6 +55,7 @@ def page(facts: dict, labels: pd.DataFrame, curves: pd.DataFrame, raw: pd.DataFr
         tradeoff=_tradeoff(facts),
         what=what_falls(facts),
         gallery=_gallery(labels, raw),
+        asked=None if asked is None else as_table(asked),
     )
 
 

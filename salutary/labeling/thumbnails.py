@@ -18,6 +18,8 @@ from salutary.tables.pictures import BadPicture, located, upright
 SIDE, QUALITY = 96, 70
 # Characters that all pictures of a page may have together.
 MOST = 4_000_000
+# And those of the points that are asked for.
+OF_ASKED = 500_000
 
 
 @dataclass(eq=False)
@@ -55,9 +57,11 @@ class Thumbnail:
         return uri
 
 
-def with_thumbnails(frame: pd.DataFrame, columns: Iterable[str], folder: Path) -> pd.DataFrame:
-    """The frame with small pictures in place of their paths, all on one page."""
-    room = Room()
+def with_thumbnails(
+    frame: pd.DataFrame, columns: Iterable[str], folder: Path, most: int = MOST
+) -> pd.DataFrame:
+    """The frame with small pictures in place of their paths, of ``most`` characters together."""
+    room = Room(most)
     made = {
         name: pd.Series([Thumbnail(each, folder, room) for each in frame[name]], frame.index, object)
         for name in columns

@@ -14,7 +14,6 @@ from sklearn.base import ClassifierMixin
 
 from salutary.labeling import ask_file, outputs, page, verdict
 from salutary.labeling.answers import with_answers
-from salutary.labeling.asking import Questions
 from salutary.labeling.cleaned import cleaned_table
 from salutary.labeling.comparison import ALTERNATIVE, LABELED
 from salutary.labeling.distributed_pool import DistributedPool
@@ -30,7 +29,7 @@ from salutary.labeling.predictions import write_predictions
 from salutary.labeling.remaining import in_file, whole
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.thumbnails import with_thumbnails
+from salutary.labeling.thumbnails import OF_ASKED, with_thumbnails
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.system import __version__
@@ -150,8 +149,9 @@ class Writer:
             files["cleaned.csv"] = self._cleaned(self.result.judged)
         if not self.pool:
             return {**files, "audit.html": page.page_without_pool(facts).encode()}
-        if self.result.asked:
-            files[ask_file.NAME] = self._asked(self.result.asked)
+        asked = self._asked
+        if asked is not None:
+            files[ask_file.NAME] = asked.to_csv(index=False, sep=self.settings.separator).encode()
         curves = outputs.curves(self.result.rounds)
         columns = [name for name in self._shown if name in raw]
         group = [self.settings.group] if self.settings.group in raw and len(raw) else []
@@ -159,13 +159,23 @@ class Writer:
         if self.table is not None:
             shown = with_thumbnails(shown, self.inputs.features.schema.images, self.table.folder)
         files["curves.csv"] = curves.to_csv(index=False).encode()
-        return {**files, "audit.html": page.page(facts, labels, curves, shown).encode()}
+        pages = page.page(facts, labels, curves, shown, self._asked_shown(asked))
+        return {**files, "audit.html": pages.encode()}
 
-    def _asked(self, asked: Questions) -> bytes:
-        assert self.table is not None
-        settings, classes = self.settings, self.inputs.classes
-        table = ask_file.ask_table(asked, self.table, settings.id, settings.target, classes)
-        return table.to_csv(index=False, sep=settings.separator).encode()
+    @property
+    def _asked(self) -> pd.DataFrame | None:
+        """What ask.csv says."""
+        settings, asked = self.settings, self.result.asked
+        if asked is None or self.table is None:
+            return None
+        return ask_file.ask_table(asked, self.table, settings.id, settings.target, self.inputs.classes)
+
+    def _asked_shown(self, asked: pd.DataFrame | None) -> pd.DataFrame | None:
+        """What the page says of it."""
+        if asked is None or self.table is None:
+            return None
+        frame = ask_file.for_page(asked[: page.ASKED], self.inputs.classes, self._shown)
+        return with_thumbnails(frame, self.inputs.features.schema.images, self.table.folder, OF_ASKED)
 
     def _models(self) -> dict[str, bytes]:
         """The model that is handed over, ``alternative.skops`` of 0.3, and all others by name in models/."""

@@ -43,14 +43,19 @@ def test_the_file(asked, files):
     frame = pd.read_csv("labels/ask.csv")
     probabilities = ["probability_benign", "probability_malignant"]
     own = [name for name in files if name not in ("patient", "kind")]
-    assert [*frame] == ["kind", "patient", *own, *probabilities, "expected_fall"]
+    assert [*frame] == ["kind", "patient", *own, *probabilities, "expected_fall", "standard_error"]
     assert frame.kind.isna().all() and frame.patient.is_unique and len(frame) == 6
     places = files.set_index("patient").loc[frame.patient]
     assert frame["worst perimeter"].tolist() == places["worst perimeter"].tolist()
     np.testing.assert_allclose(frame[probabilities].sum(axis=1), 1)
+    html = Path("labels/audit.html").read_text().partition("help most</h2>")[2]
+    assert [html.find(f"<td>{name}</td>") for name in frame.patient] == sorted(
+        html.find(f"<td>{name}</td>") for name in frame.patient
+    ) and html.find(f"<td>{frame.patient[0]}</td>") > 0
     assert "6 points where a label of yours would help most in labels/ask.csv" in " ".join(out.split())
     facts = json.loads(Path("labels/facts.json").read_text())["asked"]
     assert facts["expected_falls"] == frame.expected_fall.tolist()
+    assert facts["standard_errors"] == frame.standard_error.tolist() and (frame.standard_error > 0).all()
     assert files.patient[facts["rows"]].tolist() == frame.patient.tolist()
 
 

@@ -54,6 +54,11 @@ def fitted(X, q, weights):
 
 def slow_scores(data, judgement, X, P, joined=()):
     """Every fold refitted with every row and every class; the mean log-loss of all rows held out."""
+    return slow_falls(data, judgement, X, P, joined).mean(1)
+
+
+def slow_falls(data, judgement, X, P, joined=()):
+    """The same of each row held out, (m, n_V)."""
     use, labels = judgement.of_labeled()
     V = data.validation
 
@@ -70,13 +75,15 @@ def slow_scores(data, judgement, X, P, joined=()):
             )
             told = of_classes(logits(V.X[held_out], W))
             losses[held_out] = -np.log(told[np.arange(len(held_out)), V.y[held_out]])
-        return losses.mean()
+        return losses
 
     before, classes = loss([]), np.eye(data.n_classes)
-    return [
-        sum(p * (before - loss([(x, c)])) for p, c in zip(of_x, classes, strict=True))
-        for x, of_x in zip(X, P, strict=True)
-    ]
+    return np.array(
+        [
+            sum(p * (before - loss([(x, c)])) for p, c in zip(of_x, classes, strict=True))
+            for x, of_x in zip(X, P, strict=True)
+        ]
+    )
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -93,13 +100,25 @@ def test_scores_are_falls_by_refits(n_classes, names):
 def test_a_pick_joins_with_its_probabilities():
     data, judgement = situation()
     X, P = drawn(4, 2, 3).X, np.array([[0.3, 0.7], [0.5, 0.5], [0.6, 0.4], [0.1, 0.9]])
-    rows, falls = Asker.of(data, judgement).ask(X, P, 2)
-    first = slow_scores(data, judgement, X, P)
-    assert rows[0] == np.argmax(first)
-    then = slow_scores(data, judgement, X, P, [(X[rows[0]], P[rows[0]])])
+    rows, falls, errors = Asker.of(data, judgement).ask(X, P, 2)
+    first = slow_falls(data, judgement, X, P)
+    assert rows[0] == np.argmax(first.mean(1))
+    then = slow_falls(data, judgement, X, P, [(X[rows[0]], P[rows[0]])])
     left = [row for row in range(4) if row != rows[0]]
-    assert rows[1] == max(left, key=lambda row: then[row])
-    np.testing.assert_allclose(falls, [first[rows[0]], then[rows[1]]], rtol=1e-4, atol=1e-8)
+    assert rows[1] == max(left, key=lambda row: then[row].mean())
+    picked = np.array([first[rows[0]], then[rows[1]]])
+    np.testing.assert_allclose(falls, picked.mean(1), rtol=1e-4, atol=1e-8)
+    expected = picked.std(1, ddof=1) / len(data.validation) ** 0.5
+    np.testing.assert_allclose(errors, expected, rtol=1e-4, atol=1e-8)
+
+
+def test_standard_errors_are_of_the_labels_that_are_tried():
+    data, judgement = situation(3)
+    asker, (x,) = Asker.of(data, judgement), drawn(1, 3, 3).X
+    p = np.array([0.6, 0.38, 0.02])
+    falls = slow_falls(data, judgement, [x], [np.array([0.6, 0.38, 0]) / 0.98])[0]
+    (found,) = asker.scores_and_errors(x[None], p[None])[1]
+    assert found == pytest.approx(falls.std(ddof=1) / len(falls) ** 0.5, rel=1e-4)
 
 
 def test_the_next_is_one_that_was_scored_anew(monkeypatch):
@@ -108,10 +127,11 @@ def test_the_next_is_one_that_was_scored_anew(monkeypatch):
     monkeypatch.setattr(Asker, "n_refitted", 20)
     first, *later = np.array([9.0, 8, 7, 6, 5]), np.array([1.0, 2.0]), np.array([0.5, 0.1])
     told = iter([first.copy(), *later])
-    monkeypatch.setattr(Asker, "scores", lambda self, X, P: next(told))
+    monkeypatch.setattr(Asker, "scores_and_errors", lambda self, X, P: (found := next(told), found / 2))
     X, P = drawn(5, 2, 3).X, np.full((5, 2), 0.5)
-    rows, falls = Asker.of(data, judgement).ask(X, P, 3)
+    rows, falls, errors = Asker.of(data, judgement).ask(X, P, 3)
     assert (rows.tolist(), falls.tolist()) == ([0, 2, 3], [9, 2, 0.5])
+    assert errors.tolist() == [4.5, 1, 0.25]
 
 
 def test_the_balanced_objective():

@@ -16,7 +16,7 @@ from salutary.encoders.image_columns import FrozenImages
 from salutary.encoders.vision import HuggingFaceVision, Lite0, frozen
 from salutary.errors import SalutaryError
 from salutary.labeling import page
-from salutary.labeling.thumbnails import Thumbnail, with_thumbnails
+from salutary.labeling.thumbnails import OF_ASKED, Thumbnail, with_thumbnails
 from salutary.tables import saved_model
 
 QUICK = ("remedies=false", "rounds=1", "budget=4", "folds=2", "strategy.rerank=0")
@@ -220,6 +220,25 @@ def test_bad_pictures_are_one_line_or_skipped(tables, tiny_vit, salutary_label):
     assert 1 not in set(labels["row"]) and (labels["row"] < 30).all()
 
 
+@pytest.mark.parametrize("audit", [False, True])
+def test_cleanlab_names_the_rows_of_the_file_where_pictures_are_bad(audit, tables, tiny_vit, salutary_label):
+    """Two rows of other classes have changed labels; two before them have no picture."""
+    frame = pd.read_csv(tables / "train.csv")
+    frame.loc[[7, 12], "kind"] = frame.loc[[6, 11], "kind"].to_numpy()
+    frame.to_csv(tables / "train.csv", index=False)
+    for row in (3, 9):
+        (tables / frame["file"][row]).write_text("no picture")
+    settings = ("images=[file]", "ignore=[note]", f"image_encoder={tiny_vit}", "skip_bad=true")
+    given = [each for each in TABLES if not audit or each.startswith(("labeled", "validation", "target"))]
+    status, _, err = salutary_label(*given, *settings, "export=cleanlab", f"audit={audit}".lower())
+    assert status == 0, err
+    found = pd.read_csv(tables / ("audit" if audit else "labels") / "cleanlab.csv")
+    assert found["row"].tolist() == [row for row in range(20) if row not in (3, 9)]
+    assert found["given_label"].tolist() == frame["kind"][found["row"]].tolist()
+    assert found.nsmallest(2, "label_score")["row"].isin([7, 12]).all()
+    assert set(found["row"][found["is_label_issue"]]) == {7, 12}
+
+
 MISTAKES = {
     "a missing column": (["images=[lead]"], r"train\.csv has no column 'lead' to use as images"),
     "numbers": (["images=[size]"], r"train\.csv, column size: it holds numbers, not paths"),
@@ -282,8 +301,34 @@ def test_the_pages_show_pictures_and_texts_and_run_nothing(tables, tiny_vit, sal
     assert "<script" not in html and "&lt;script&gt;alert(1)" in html and "data:image/jpeg" in html
 
 
+def test_the_page_shows_what_is_asked_for(tables, tiny_vit, salutary_label):
+    """In the order of ask.csv: the row, why, its text as text and its picture."""
+    frame = pd.read_csv(tables / "pool.csv")
+    frame["note"] += " <script>alert(1)</script>"
+    frame.to_csv(tables / "pool.csv", index=False)
+    settings = ("images=[file]", "text=[note]", "encoder=tfidf", f"image_encoder={tiny_vit}")
+    remedied = ("remedies=[labeled]", "model.candidates=[logistic]", "ask=4")
+    status, _, err = salutary_label(*TABLES, *settings, *remedied)
+    assert status == 0, err
+    html = (tables / "labels" / "audit.html").read_text()
+    asked = pd.read_csv(tables / "labels" / "ask.csv")
+    assert "<script" not in html
+    section = html.partition("<h2>Where a label of yours would help most</h2>")[2].partition("<h2>")[0]
+    heads = re.findall(r"<th(?: class=\"n\")?>(.*?)</th>", section)
+    assert heads == ["row", "expected fall", "what the model thinks", "file", "note", "size", "shop"]
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", row) for row in section.split("<tr>")[2:]]
+    assert [int(row[0]) for row in rows] == asked["row"].tolist()
+    for row, point in zip(rows, asked.to_dict("records"), strict=True):
+        assert row[1] == f"{point['expected_fall']:.2g} ± {point['standard_error']:.1g}"
+        told = dict(re.findall(r"(\w+) (\d+)%", row[2]))
+        assert all(told[k] == f"{100 * point[f'probability_{k}']:.0f}" for k in told) and told
+        assert row[3].startswith('<img class="small" src="data:image/jpeg;base64,')
+        assert f'title="{point["file"]}"' in row[3] and "&lt;script&gt;alert(1)&lt;/script&gt;" in row[4]
+
+
 def test_a_page_of_300_pictures_is_below_5_mb(tmp_path):
-    """Of noise, which JPEG makes little smaller; of the 300 each is in the gallery, and 40 in the tables."""
+    """Of noise, which JPEG makes little smaller; of the 300 each is in the gallery, and 40 in the tables,
+    beside 100 points that are asked for."""
     rng = np.random.default_rng(0)
     for row in range(300):
         noise = rng.integers(0, 256, (200, 300, 3), dtype=np.uint8)
@@ -292,11 +337,11 @@ def test_a_page_of_300_pictures_is_below_5_mb(tmp_path):
     labels = pd.DataFrame({"label": ["a", "b"] * 150, "influence": np.arange(300.0), "rank": 0})
     gallery = page._gallery(labels, raw)
     table = page._strongest(labels, raw)
-    macro = "{% from 'frame.html' import frame %}{{ frame(t.columns, t.rows) }}{{ frame(t.columns, t.rows) }}"
+    asked = page.as_table(with_thumbnails(raw[:100].astype(str), ["file"], tmp_path, OF_ASKED))
+    frames = "".join(f"{{{{ frame({name}.columns, {name}.rows) }}}}" for name in "tta")
     html = page.Environment(loader=page.PackageLoader("salutary.labeling", "templates"), autoescape=True)
-    size = len(html.from_string(macro).render(t=table)) + sum(
-        len(p.uri) for each in gallery.values() for p in each
-    )
+    tables = html.from_string("{% from 'frame.html' import frame %}" + frames).render(t=table, a=asked)
+    size = len(tables) + sum(len(p.uri) for each in gallery.values() for p in each)
     assert [len(each) for each in gallery.values()] == [150, 150]
     assert size < 5_000_000
 

@@ -153,6 +153,34 @@ def test_the_same_rows_have_the_same_features_whatever_the_block(name, review_fi
         assert widths["title"] == 384
 
 
+@pytest.mark.parametrize("name", ["tfidf", "tiny"])
+def test_labels_are_the_same_whatever_the_blocks(name, review_files, salutary_label, request, monkeypatch):
+    """Of reading, encoding and scoring, with a shortlist; but for a network's rounding, to the bit."""
+    encoder = str(request.getfixturevalue("tiny")) if name == "tiny" else name
+    settings = ("text=[body]", "pair=[title,shop]", f"encoder={encoder}", "max_length=16", "shortlist=20")
+    frame = pd.read_csv(
+        review_files / "train.csv"
+    )  # of which a quarter is wrong, so that there is much to do
+    frame.loc[::4, "rating"] = frame["rating"][1::4].to_numpy()
+    frame.to_csv(review_files / "train.csv", index=False)
+    written = []
+    for rows in (1000, 7):
+        monkeypatch.setattr(table_file, "BLOCK_ROWS", rows)
+        monkeypatch.setattr(texts, "CHUNK", rows - 2)
+        monkeypatch.setattr("salutary.labeling.pool.BLOCK_BYTES", 8 * 50 * rows)
+        monkeypatch.setattr("salutary.encoders.CHUNK", rows - 3)
+        monkeypatch.setenv("SALUTARY_CACHE_DIR", str(review_files / f"cache{rows}"))
+        written.append(review_files / f"labels{rows}.csv")
+        given = (*SETTINGS, "rounds=3", "budget=4", "folds=2", f"output={written[-1].name}")
+        status, _, err = salutary_label(*given, *settings)
+        assert status == 0, err
+    whole, parts = map(pd.read_csv, written)
+    assert len(whole) > 3
+    if name == "tfidf":
+        assert written[0].read_bytes() == written[1].read_bytes()
+    pd.testing.assert_frame_equal(whole, parts, rtol=0, atol=1e-4)
+
+
 def test_a_text_is_what_the_encoder_makes_of_it(tiny, review_files, monkeypatch):
     """Features of a text vary by one scale, which makes their mean square on the labelled rows 1."""
     inputs, X = encoded(review_files, 1000, monkeypatch, encoder=str(tiny))

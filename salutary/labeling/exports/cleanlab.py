@@ -52,9 +52,9 @@ def of_inputs(inputs: Inputs, id_column: str | None, seed: int, intercept: bool)
 
 
 def of_audit(table: pd.DataFrame, id_column: str | None) -> pd.DataFrame:
-    """Of the table of an audit."""
+    """Of the table of an audit, whose ``row`` is the number in the file."""
     ordered = table.sort_values("row")
-    ids = ordered[id_column] if id_column else None
+    ids = ordered[id_column or "row"]
     wrong, given, likeliest = (
         ordered[name].to_numpy() for name in ("wrong_probability", "label", "likely_label")
     )
