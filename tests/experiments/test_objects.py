@@ -148,7 +148,8 @@ def test_descriptions_are_the_same_in_another_process(tmp_path):
     (tmp_path / "mine.py").write_text(
         "from salutary.experiments.objects import described\n\n\n"
         "class Rule:\n    names = {'b', 'a', 'c'}\n\n    def __init__(self, weights):\n"
-        "        self.weights = weights\n\n    def scores(self, x):\n        return x in {'u', 'v', 'w'}\n\n\n"
+        "        self.weights = weights\n\n"
+        "    def scores(self, x):\n        return x in {'u', 'v', 'w'}\n\n\n"
         "print(described(Rule({'a': {1, 'b', (2, 3)}, 'f': described}), 'strategy'))\n"
     )
     texts = {
