@@ -20,13 +20,19 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from salutary.analysis.metrics import METRICS, Metric
-from salutary.analysis.statistics import Ranks, holm, paired_wilcoxon, ranks, summarise
+from salutary.analysis.statistics import (
+    Ranks,
+    holm,
+    paired_wilcoxon,
+    ranks,
+    summarise,
+    tolerance,
+    with_ties,
+)
 from salutary.analysis.style import base_name, in_order
 from salutary.errors import SalutaryError
 
 ALPHA, POWER = 0.05, 0.8
-# Differences below are a tie: what rounding leaves of two equal numbers.
-DIGITS = 9
 # An effect beyond takes three seeds by the test's power as well, whose formula fails far out.
 LARGEST_EFFECT = 5.0
 
@@ -139,7 +145,7 @@ class Pair:
     @property
     def gap(self) -> pd.Series:
         """Differences, where both have a value."""
-        return (self.values - self.others).dropna().round(DIGITS)
+        return with_ties((self.values - self.others).dropna())
 
     @property
     def unpaired(self) -> pd.Series:
@@ -187,7 +193,7 @@ def seeds_needed(differences: pd.Series) -> float:
     if len(differences) < 2:
         return math.nan
     mean, std = abs(differences.mean()), differences.std()
-    if round(mean, DIGITS) == 0:
+    if mean <= tolerance(differences.to_numpy()):
         return math.inf
     effect = min(mean / std, LARGEST_EFFECT) if std > 0 else LARGEST_EFFECT
     n = TTestPower().solve_power(effect_size=effect, nobs=None, alpha=ALPHA, power=POWER)
@@ -223,7 +229,7 @@ def bayesian_signed_rank(gains: pd.Series) -> tuple[float, float]:
     50,000 draws by one seed. NaN without baycomp, and where there is no difference at all, of which its
     answer is a matter of rounding.
     """
-    if importlib.util.find_spec("baycomp") is None or not gains.round(DIGITS).any():
+    if importlib.util.find_spec("baycomp") is None or not with_ties(gains).any():
         return math.nan, math.nan
     test = importlib.import_module("baycomp").SignedRankTest
     gains = gains.to_numpy(dtype=float)
@@ -236,6 +242,6 @@ def _counts(gains: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     wins, ties = (pd.DataFrame(0, gains.columns, gains.columns) for _ in range(2))
     for row in gains:
         for column in gains:
-            gap = (gains[row] - gains[column]).round(DIGITS)
+            gap = with_ties((gains[row] - gains[column]).dropna())
             wins.loc[row, column], ties.loc[row, column] = (gap > 0).sum(), (gap == 0).sum()
     return wins, ties

@@ -8,12 +8,14 @@ import pandas as pd
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
-from salutary.analysis.own_statistics import Comparison, smallest_p
+from salutary.analysis.own_statistics import ALPHA, Comparison, smallest_p
 from salutary.analysis.statistics import warning_of_few
 from salutary.analysis.style import in_order, label
 
 # A matrix of more strategies is a file, not a table of the page; and more seeds are not to be had.
 MANY, MOST_SEEDS = 12, 1000
+# More exceptions than these are counted, not listed.
+MOST_LISTED = 3
 DIFFERENCES = """\
 **Against {baseline}**: mean difference of the {what}, paired by table and seed, with its 95% interval over
 the seeds (Student's t), and wins / ties / losses. {direction}"""
@@ -23,6 +25,7 @@ TOO_FEW = """\
 share a test part.*"""
 TESTED = """\
 Over {n}: the mean of the tables' differences, and Wilcoxon's signed-rank test on them, corrected by Holm."""
+AS_ABOVE = "*Over {n}: too few for a test, as above.*"
 BAYES = """\
 *Better*, *worse*: probabilities by the Bayesian signed-rank test that a further table's difference is
 rather that than the other."""
@@ -32,7 +35,7 @@ difference is itself an estimate, and seeds that share a test part are worth les
 MATRIX = "Wins / ties / losses of the row against the column, over the tables and seeds that both have:"
 RANKS = """\
 Mean ranks of the tables' means (1 is best), of the strategies that all {n} have: Friedman's test says
-p = {p:.2g}. In the diagram, a bar joins strategies that Nemenyi's test cannot tell apart at 5%."""
+{said}. In the diagram, a bar joins strategies that Nemenyi's test cannot tell apart at 5%."""
 
 
 def wide(rows: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
@@ -68,10 +71,14 @@ def about_differences(compared: Comparison, what: str = "") -> str:
     lacking = compared.paired[compared.paired["unpaired"] > 0]
     if lacking.empty:
         return text
-    which = ", ".join(
-        f"{label(row.strategy)} on {row.dataset} {row.unpaired}" for row in lacking.itertuples()
-    )
-    return f"{text} Seeds that only one of both has are left out ({which})."
+    return f"{text} Seeds that only one of both has are left out ({_unpaired(lacking)})."
+
+
+def _unpaired(lacking: pd.DataFrame) -> str:
+    if len(lacking) > MOST_LISTED:
+        return f"{lacking['unpaired'].sum()}, in {len(lacking)} pairs of a strategy and a table"
+    rows = lacking.itertuples()
+    return ", ".join(f"{label(row.strategy)} on {row.dataset} {row.unpaired}" for row in rows)
 
 
 def seeds(compared: Comparison) -> pd.DataFrame:
@@ -101,15 +108,20 @@ def over_tables(compared: Comparison) -> pd.DataFrame:
     tests = {"p": "p (Wilcoxon)", "p_holm": "p (Holm)", "p_better": "better", "p_worse": "worse"}
     for column, title in tests.items():
         if rows[column].notna().any():
-            table[title] = ["" if math.isnan(p) else f"{p:.3f}" for p in rows[column]]
+            table[title] = [
+                ("too few" if smallest_p(n) >= ALPHA else "") if math.isnan(p) else f"{p:.3f}"
+                for n, p in zip(rows["n_tables"], rows[column], strict=True)
+            ]
     return table
 
 
-def about_tables(compared: Comparison) -> str:
-    """What a test over tables can say here, before its table."""
+def about_tables(compared: Comparison, is_told: bool = False) -> str:
+    """What a test over tables can say here, before its table; ``is_told``: whether the page says already why
+    there may be none.
+    """
     n = _tables(compared.n_tables)
     if not compared.has_tests:
-        return TOO_FEW.format(n=n, p=smallest_p(compared.n_tables))
+        return (AS_ABOVE if is_told else TOO_FEW).format(n=n, p=smallest_p(compared.n_tables))
     parts = [TESTED.format(n=n), BAYES if compared.over_tables["p_better"].notna().any() else ""]
     warning = warning_of_few(compared.n_tables, int(compared.over_tables["p"].notna().sum()))
     return " ".join(filter(None, [*parts, f"*{warning}*" if warning else ""]))
@@ -131,7 +143,7 @@ def matrix(compared: Comparison) -> pd.DataFrame:
 
 
 def about_ranks(compared: Comparison, n_tables: int) -> str:
-    return RANKS.format(n=_tables(n_tables), p=compared.ranks.p)
+    return RANKS.format(n=_tables(n_tables), said=compared.ranks.said)
 
 
 def _tables(n: int) -> str:

@@ -13,6 +13,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.collect import flattened
 
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
+ASSIGNED = re.compile(r"(?<![=!<>])=(?!=)")
 DOTTED = r"[A-Za-z_]\w*(?:\.\w+)+"
 # Of facts, those that a condition may name.
 FACTS = (
@@ -34,9 +35,9 @@ def chosen(records: Records, where: str | None) -> Records:
         holds = table.eval(_quoted(where, table), engine="python", local_dict={}, global_dict={})
     except Exception as error:  # whatever Python and pandas raise of an expression
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise SalutaryError(f"where={where}: {reason}; names: {_names(table)}") from error
+        raise SalutaryError(f"where={where}: {reason}{_hint(where)}; names: {_names(table)}") from error
     if not isinstance(holds, pd.Series) or not pd.api.types.is_bool_dtype(holds):
-        raise SalutaryError(f"where={where}: no condition that a run meets or not")
+        raise SalutaryError(f"where={where}: no condition that a run meets or not{_hint(where)}")
     if not holds.any():
         raise SalutaryError(f"where={where}: none of {len(table)} runs")
     return records.of(table.index[holds.fillna(False)])
@@ -57,6 +58,11 @@ def _quoted(where: str, table: pd.DataFrame) -> str:
         return f"`{text}`" if text in table and text[0] not in "'\"`" else text
 
     return re.sub(rf"{QUOTED}|{DOTTED}", quote, where)
+
+
+def _hint(where: str) -> str:
+    """Where something is set equal."""
+    return " (equal is ==)" if ASSIGNED.search(re.sub(QUOTED, "", where)) else ""
 
 
 def _names(table: pd.DataFrame) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from typing import NamedTuple
 
@@ -13,6 +14,31 @@ from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 
 from salutary.analysis.style import label
+
+# What is equal up to rounding: relative to the largest magnitude, and where all are tiny.
+RELATIVE, ABSOLUTE = 1e-9, 1e-11
+
+
+def tolerance(values: np.ndarray) -> float:
+    """How far two of the values may be apart, or a difference from 0, and be a tie."""
+    return max(RELATIVE * float(np.abs(values).max(initial=0.0)), ABSOLUTE)
+
+
+def with_ties(gaps: pd.Series) -> pd.Series:
+    """Differences, 0 where rounding is all there is of them; others as they are, so that means are exact."""
+    return gaps.where(gaps.abs() > tolerance(gaps.to_numpy()), 0.0)
+
+
+def levelled(values: np.ndarray) -> np.ndarray:
+    """Values (n,), the same wherever rounding alone tells them apart. To round to a grid would not do: it
+    parts those on two sides of a boundary.
+    """
+    order = np.argsort(values)
+    ordered = values[order]
+    starts = np.diff(ordered, prepend=-np.inf) > tolerance(values)
+    made = np.empty_like(ordered)
+    made[order] = ordered[starts][np.cumsum(starts) - 1]
+    return made
 
 
 def summarise(values: pd.DataFrame, by: list[str], value: str) -> pd.DataFrame:
@@ -54,7 +80,8 @@ def against_others(final: pd.DataFrame, ours: str, value: str = "accuracy") -> l
     where both were run; pairs that never were are left out.
     """
     each = final.pivot_table(value, ["dataset", "seed"], "strategy")
-    gaps = {name: (each[ours] - each[name]).dropna().round(9) for name in each if name != ours}
+    gaps = {name: (each[ours] - each[name]).dropna() for name in each if name != ours}
+    gaps = {name: with_ties(gap) for name, gap in gaps.items()}
     means = {name: gap.groupby(level="dataset").mean() for name, gap in gaps.items() if len(gap)}
     if not means:
         return []
@@ -95,7 +122,7 @@ def over_seeds(values: pd.DataFrame, baseline: str) -> dict[str, SeedTest]:
     Seeds are draws from one table: what holds of them need not hold of another table.
     """
     gains = {name: (values[name] - values[baseline]).dropna() for name in values if name != baseline}
-    gains = {name: gain.round(9) for name, gain in gains.items() if len(gain)}
+    gains = {name: with_ties(gain) for name, gain in gains.items() if len(gain)}
     if not gains:
         return {}
     p = pd.Series({name: paired_wilcoxon(gain) for name, gain in gains.items()})
@@ -110,8 +137,9 @@ def _seed_test(gain: pd.Series, p: float, p_holm: float) -> SeedTest:
 
 def paired_wilcoxon(gaps: pd.Series) -> float:
     """Two-sided p-value of Wilcoxon's signed-rank test; 1 where there is no difference at all."""
-    gaps = gaps.round(9)
-    return float(stats.wilcoxon(gaps).pvalue) if gaps.any() else 1.0
+    gaps = with_ties(gaps)
+    sizes = levelled(gaps.abs().to_numpy(dtype=float))  # equal ones tie, whatever their signs
+    return float(stats.wilcoxon(np.sign(gaps) * sizes).pvalue) if gaps.any() else 1.0
 
 
 def holm(p: pd.Series) -> pd.Series:
@@ -132,20 +160,32 @@ def warning_of_few(n: int, comparisons: int) -> str | None:
 
 
 class Ranks(NamedTuple):
-    """Mean ranks over tables (1 is best), Friedman's p-value, Nemenyi's p-values of all pairs."""
+    """Mean ranks over tables (1 is best), Friedman's p-value, NaN where all tie in every table, and Nemenyi's
+    p-values of all pairs.
+    """
 
     mean: pd.Series
     p: float
     pairs: pd.DataFrame
 
+    @property
+    def said(self) -> str:
+        """What Friedman's test says, in words."""
+        return "nothing, since all tie in every table" if math.isnan(self.p) else f"p = {self.p:.2g}"
+
 
 def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
-    """Friedman's test on the tables' means; None with fewer than three strategies or two tables."""
+    """Friedman's test on the tables' means; None with fewer than three strategies or two tables.
+
+    Means that rounding alone tells apart tie, for the ranks and both tests.
+    """
     means = final.pivot_table(value, "dataset", "strategy").dropna(axis=1)
     if min(means.shape[0], means.shape[1] - 1) < 2:
         return None
-    p = float(stats.friedmanchisquare(*(means[name] for name in means)).pvalue)
-    mean = means.round(9).rank(axis=1, ascending=False).mean()
+    means = means.apply(levelled, axis=1, raw=True)
+    mean = means.rank(axis=1, ascending=False).mean()
+    some = bool((means.nunique(axis=1) > 1).any())  # else the test divides by 0
+    p = float(stats.friedmanchisquare(*(means[name] for name in means)).pvalue) if some else math.nan
     return Ranks(mean.sort_values(), p, scikit_posthocs.posthoc_nemenyi_friedman(means))
 
 

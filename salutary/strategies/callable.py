@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -34,6 +36,11 @@ class OwnFunction(Strategy[Predictor]):
                 "strategy.function must be a function, such as strategy.function._target_=my_code.my_rule,"
                 f" not {self.function!r}"
             )
+        if problem := _why_not_called(self.function):
+            raise SalutaryError(
+                f"strategy.function, {_name(self.function)}, cannot be called with (model, view, budget, rng)"
+                f" and the arguments given: {problem}"
+            )
 
     def propose(self, model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> Proposal:
         made = self.function(model, view, budget, rng)
@@ -50,6 +57,32 @@ class OwnFunction(Strategy[Predictor]):
                 f"strategy.function must return pool positions or a Proposal: {error}"
             ) from error
         return Proposal(positions)
+
+
+def _parts(function: Callable[..., Any]) -> tuple[Callable[..., Any], tuple, dict[str, Any]]:
+    """What a partial object calls, and the arguments that it has; of others none."""
+    if isinstance(function, functools.partial):
+        return function.func, function.args, function.keywords
+    return function, (), {}
+
+
+def _name(function: Callable[..., Any]) -> str:
+    called = _parts(function)[0]
+    return getattr(called, "__name__", type(called).__name__)
+
+
+def _why_not_called(function: Callable[..., Any]) -> str:
+    """Python's words on arguments that do not fit; empty if they do, or if it does not know the signature."""
+    called, arguments, named = _parts(function)
+    try:
+        signature = inspect.signature(called)
+    except (TypeError, ValueError):
+        return ""
+    try:
+        signature.bind(*arguments, "model", "view", "budget", "rng", **named)
+    except TypeError as error:
+        return str(error)
+    return ""
 
 
 def least_confident(model: Predictor, view: PoolView, budget: int, rng: np.random.Generator) -> torch.Tensor:

@@ -118,6 +118,12 @@ def test_nothing_named_compares_with_random(plain, says):
 def test_one_table_has_intervals_and_no_ranks(plain, says):
     text = says("where=dataset == 'bank'")
     assert "Too few for a test: with 1 table," in text and "can reach is\n1. Seeds" in text
+    finally_, area = text.split("Area under the curve")
+    for part, words in (
+        (finally_, "*Too few for a test"),
+        (area, "*Over 1 table: too few for a test, as above"),
+    ):
+        assert part.index(words) < part.index("| wins / ties / losses")
     assert "ranks.png" not in text and "Wine" not in text
     assert "Shown with `where=dataset == 'bank'`." in text and "9 runs, " in text
 
@@ -258,6 +264,8 @@ BAD = {
     "where=dataset ==": "where=dataset ==: invalid syntax",
     "where=data == 1": "where=data == 1: name 'data' is not defined; names: dataset, strategy, seed",
     "where=seed": "where=seed: no condition",
+    "where=dataset = 'bank'": "where=dataset = 'bank': no condition that a run meets or not (equal is ==)",
+    "where=model.l2 = 1": "where=model.l2 = 1: ",
     "where=seed > 9": "where=seed > 9: none of 18 runs",
     "where=@pd": "where=@pd: ",
     "elsewhere": "one folder of records, not 2: outputs, elsewhere",
@@ -269,6 +277,16 @@ def test_a_bad_option_is_one_line(option, plain, says):
     text = says(option)
     assert text.startswith(f"salutary-report: {BAD[option]}") and text.count("\n") == 0
     assert not (plain / "report").exists()
+
+
+def test_one_equals_sign_is_told_of_and_no_other(plain):
+    records = Records([plain])
+    for where in ("model.l2 = 1", "seed == 1 and dataset = 'bank'", "dataset='b=='"):
+        with pytest.raises(SalutaryError, match=re.escape("(equal is ==)")):
+            chosen(records, where)
+    for where in ("nothing == 1", "nothing >= 1 or seed != 'a=b'", "nothing <= 'x=1'"):
+        with pytest.raises(SalutaryError, match="'nothing' is not defined; names"):
+            chosen(records, where)
 
 
 def test_options_stand_anywhere_and_folders_may_have_an_equals_sign(tmp_path, monkeypatch):

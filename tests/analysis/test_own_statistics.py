@@ -117,8 +117,9 @@ def test_seeds_that_one_of_both_lacks_are_no_pairs_and_told():
     never = row(found.paired, strategy="bad", dataset="t1")
     assert (never["n"], never["unpaired"]) == (0, 4) and math.isnan(never["mean"])
     assert row(found.over_tables, strategy="bad")["n_tables"] == 1
-    text = own_text.about_differences(found)
-    assert "left out" in text and "good on t0 3" in text and "bad on t1 4" in text
+    assert "are left out (9, in 4 pairs of a strategy and a table)." in own_text.about_differences(found)
+    fewer = own_text.about_differences(compare(lacking[lacking["strategy"] != "good"]))
+    assert "are left out (bad on t0 1, bad on t1 4)." in fewer
     assert own_text.differences(found).loc["bad", "t1"] == "no seed in common"
 
 
@@ -183,6 +184,9 @@ def test_a_strategy_that_few_tables_have_is_not_tested():
     assert math.isnan(row(found, strategy="bad")["p"])
     good = row(found, strategy="good")
     assert good["p_holm"] == good["p"] < 0.05
+    texts = own_text.over_tables(compare(rows[(rows["strategy"] != "bad") | (rows["dataset"] < "t3")]))
+    assert set(texts.loc["bad"].filter(like="p (")) == {"too few"}
+    assert not texts.loc["good"].str.contains("too few").any()
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("baycomp"), reason="pip install 'salutary[bayes]'")

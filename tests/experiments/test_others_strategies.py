@@ -69,6 +69,8 @@ def test_a_function_of_ones_own_by_its_name(salutary_run, tmp_path):
         (("strategy=modal", "strategy.committee=1"), "strategy.committee must be a whole number >= 2, not 1"),
         (("strategy=callable", "strategy.function=3"), "strategy.function must be a function"),
         (("strategy=callable", "strategy.function._target_=nowhere.rule"), "nowhere"),
+        (("strategy=callable", "strategy.function._target_=os.getcwd"), "strategy.function, getcwd, cannot"),
+        (("strategy=callable", "+strategy.function.k=3"), "strategy.function, least_confident, cannot"),
         (
             ("strategy=skactiveml", "strategy.query=QueryByCommittee", "model=head"),
             "strategy.query=QueryByCommittee fits the model to other rows, which takes model=logistic",

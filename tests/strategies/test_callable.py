@@ -1,6 +1,8 @@
 """A plain function as a strategy."""
 
 import functools
+import os
+from operator import itemgetter
 
 import pytest
 import torch
@@ -45,6 +47,39 @@ def test_a_function_may_give_labels_and_take_arguments():
 def test_what_is_no_function(function, message):
     with pytest.raises(SalutaryError, match=message):
         OwnFunction(function).check(LogisticRegression(2))
+
+
+def too_short(model, view, budget):
+    return [0]
+
+
+def with_power(model, view, budget, rng, *, power):
+    return [power]
+
+
+@pytest.mark.parametrize(
+    "function, message",
+    [
+        (functools.partial(os.getcwd), "strategy.function, getcwd, cannot .*: too many positional"),
+        (functools.partial(least_confident, k=3), "least_confident, .* unexpected keyword argument 'k'"),
+        (functools.partial(least_confident, budget=3), "multiple values for argument 'budget'"),
+        (too_short, "too_short, .*: too many positional"),
+        (with_power, "with_power, .*: missing a required .*'power'"),
+    ],
+)
+def test_what_cannot_be_called_is_told_before_anything_is_done(function, message):
+    with pytest.raises(SalutaryError, match=message) as caught:
+        OwnFunction(function).check(LogisticRegression(2))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [least_confident, functools.partial(with_power, power=2), lambda *_: [0], itemgetter(0), torch.add],
+)
+def test_what_fits_or_has_no_signature_is_let_be(function):
+    OwnFunction(function).check(LogisticRegression(2))
+    assert OwnFunction(function).function is function
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,8 @@ def section(records: Records) -> Section:
     figures = {}
     if test := ranks(rows):
         text += [
-            f"Mean ranks over the tables (Friedman p = {test.p:.2g}; bars: not told apart by Nemenyi's "
-            "test, 5%):",
+            f"Mean ranks over the tables (Friedman's test says {test.said}; bars: not told apart by "
+            "Nemenyi's test, 5%):",
             "![Mean ranks with every baseline trained on L + V](fair-ranks.png)",
         ]
         figures["fair-ranks"] = critical_difference_diagram(test)

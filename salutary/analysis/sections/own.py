@@ -61,8 +61,7 @@ class Part:
         compared = compare(rows, baseline, self.metric)
         self.say(own_text.about_differences(compared, what))
         self.table(f"{ending}-differences", compared.paired, own_text.differences(compared))
-        if compared.has_tests or not what:  # once is enough
-            self.say(own_text.about_tables(compared))
+        self.say(own_text.about_tables(compared, is_told=bool(what)))
         self.table(f"{ending}-tests", compared.over_tables, own_text.over_tables(compared))
         return compared
 

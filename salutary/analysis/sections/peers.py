@@ -32,7 +32,7 @@ def section(records: Records) -> Section:
             parts += duels(final, ours)
     parts.append("![Accuracy by round](peers.png)")
     if test:
-        parts += [RANKS.format(p=test.p), "![Mean ranks over the tables](peers-ranks.png)"]
+        parts += [RANKS.format(said=test.said), "![Mean ranks over the tables](peers-ranks.png)"]
         figures["peers-ranks"] = critical_difference_diagram(test)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"peers": table})
 

@@ -38,7 +38,7 @@ DUEL = """\
 **{ours}** against each other strategy: wins over tables and seeds, mean difference in points, Wilcoxon's
 signed-rank test on the means of the tables."""
 RANKS = """\
-Ranks by final accuracy, means of the tables: Friedman's test says p = {p:.2g}. In the diagram, a bar joins
+Ranks by final accuracy, means of the tables: Friedman's test says {said}. In the diagram, a bar joins
 strategies that Nemenyi's test cannot tell apart at 5%."""
 
 
@@ -56,7 +56,7 @@ def section(records: Records) -> Section:
     ]
     figures = {"figure2": draw_curves(records.rounds, records.lines())}
     if test := ranks(final):
-        parts += [RANKS.format(p=test.p), "![Mean ranks over the tables](ranks.png)"]
+        parts += [RANKS.format(said=test.said), "![Mean ranks over the tables](ranks.png)"]
         figures["ranks"] = critical_difference_diagram(test)
     return Section(TITLE, "\n\n".join(filter(None, parts)), figures, {"table4": comparison})
 
