@@ -210,7 +210,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path, monkeypatch):
     [
         ("hydra/sweeper=salutary",),
         ("hydra/sweeper=basic",),
-        ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+        pytest.param(("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), marks=pytest.mark.slow),
     ],
 )
 def test_what_is_found_in_a_file_is_told_once_a_sweep(how, salutary_run, tmp_path):

@@ -208,7 +208,7 @@ def test_the_report_reads_runs_with_and_without_them(record, tmp_path):
     record(*NOISY, "seed=0", "strategy=random")
     records = Records([tmp_path / "outputs"])
     section = own.section(records)
-    (table,) = section.tables.values()
+    table = next(iter(section.tables.values()))  # the first is of the final values
     strategies = set(table["strategy"])
     assert {"remedy_labeled", "remedy_noise_model_3", "remedies_average", "remedy_salutary"} <= strategies
     assert {"salutary_greedy", "random", "majority"} <= strategies
@@ -221,7 +221,7 @@ def test_the_report_reads_runs_with_and_without_them(record, tmp_path):
 def test_lines_of_labels_are_told_apart_by_what_decided_the_labels(record, tmp_path):
     for budget in (2, 20):
         record(*NOISY, f"budget={budget}", asked("labeled", "salutary"))
-    (table,) = own.section(Records([tmp_path / "outputs"])).tables.values()
+    table = next(iter(own.section(Records([tmp_path / "outputs"])).tables.values()))
     strategies = set(table["strategy"])
     assert {"Remedy salutary (budget=2)", "Remedy salutary (budget=20)", "remedy_labeled"} <= strategies
 

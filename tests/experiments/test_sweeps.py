@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from omegaconf import OmegaConf
 
@@ -62,6 +63,7 @@ class Dies(ScoreStrategy):
 """
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_one_line(salutary_run, tmp_path):
     (tmp_path / "dies.py").write_text(DIES)
     (tmp_path / "conf" / "strategy").mkdir(parents=True)

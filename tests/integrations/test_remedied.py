@@ -350,6 +350,7 @@ class WithValidation(SalutaryClassifier):
         return super().fit(X, y, X_val=X, y_val=np.ravel(np.asarray(y)))
 
 
+@pytest.mark.slow
 def test_what_scikit_learn_asks_of_a_classifier():
     skipped = ("check_array_api_input",)
     for estimator, check in estimator_checks_generator(WithValidation()):

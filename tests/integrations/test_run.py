@@ -305,6 +305,7 @@ def test_threads_compose_one_after_the_other():
     assert [found[seed] for seed in range(3)] == alone
 
 
+@pytest.mark.slow
 def test_a_class_of_main_goes_through_processes(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import salutary\nfrom salutary.strategies import ScoreStrategy\n\n\n"

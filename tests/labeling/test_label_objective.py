@@ -67,6 +67,7 @@ def test_labels_close_a_gap_that_the_pool_and_the_model_know_nothing_of(label, f
     assert "the pool does not say which group a row is of" in page
 
 
+@pytest.mark.slow
 def test_groups_that_are_shuffled_close_nothing(label, files):
     settings = (*GAP, "test=test.csv", "remedies=[labeled,salutary]", "rounds=6", "budget=10")
     right = label(*settings)[0]

@@ -83,6 +83,7 @@ def test_labels_that_are_classes_have_no_such_columns(label, files):
     assert "distribution" not in (files / "l" / "audit.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_table_in_parquet_has_the_same(label, files):
     label("remedies=false")
     expected = pd.read_csv("l.csv")
