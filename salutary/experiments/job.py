@@ -33,8 +33,10 @@ from salutary.experiments.settings import Settings
 from salutary.experiments.split import split_table
 from salutary.experiments.terminal import Told, steps
 from salutary.models import keeps_checkpoint
+from salutary.strategies import Strategy
 from salutary.system import __version__
 from salutary.system.commands import build
+from salutary.system.device import Device
 
 log = logging.getLogger(__name__)
 
@@ -105,31 +107,24 @@ def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] 
         if found and table.columns:
             for line in table.columns.findings:
                 found(line)
-        split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
-        split, given = as_set(split, table, settings, strategy.is_baseline)
-        stack.enter_context(device.turn())
-        problem = Problem.prepare(table, split, device, given, part("objective"))
-        model = part("model", n_classes=table.n_classes)
-        references_key = key_of(problem, model, directory.config["model"], settings.seed, device.description)
-        if keeps_checkpoint(model):
-            model.checkpoint = directory.checkpoint
-
-        rounds, budget = settings.sized(len(problem.split.pool))
+        plan = _plan(part, settings, table, device, strategy, stack)
+        problem = plan.problem
+        of_model = directory.config["model"]
+        references_key = key_of(problem, plan.model, of_model, settings.seed, device.description)
         if study:
-            study.check(problem, model, strategy)
-        plan = Plan(problem, model, strategy, rounds, budget, settings.seed)
+            study.check(problem, plan.model, strategy)
         remedies = RemedyLines.of(settings.reference, plan)
         predictions = Predictions(problem, directory.partial / predicted.NAME) if keeps_predictions else None
         recorder = Recorder(directory, run_log, predictions)
         done = recorder.resumed(settings.force)
         plan, judged, done = _judged(recorder, plan, done, told)
         seen = [*done]
-        for record in terminal.progress(plan.run(done), rounds, directory.identity, len(done), told):
+        for record in terminal.progress(plan.run(done), plan.rounds, directory.identity, len(done), told):
             seen.append(record)
             recorder.add(record, plan.model)
         directory.add_file(split_file.NAME, split_file.packed(problem.split, len(table.y)))
         if study:
-            directory.add_tables(study.measure(problem, plan.model, strategy, budget, settings.seed))
+            directory.add_tables(study.measure(problem, plan.model, strategy, plan.budget, settings.seed))
         if problem.features:
             directory.add_file("preprocessor.skops", problem.features.dumps())
         trained = ReferenceCache(settings.cache_dir).lines(
@@ -146,6 +141,27 @@ def execute(part: Parts, told: Told | None = None, found: Callable[[str], None] 
         run_log.note(f"done in {seconds:.1f} s")
         directory.finish(references, problem, table, device.description, seconds, twins, measured)
     return True
+
+
+def _plan(
+    part: Parts,
+    settings: Settings,
+    table: Table,
+    device: Device,
+    strategy: Strategy,
+    stack: contextlib.ExitStack,
+) -> Plan:
+    """What the run is made of. Before rows go to the device it waits there for its turn, which ends with the
+    ``stack``.
+    """
+    split = split_table(table, part("protocol.splitter"), settings.n_init, settings.seed)
+    split, given = as_set(split, table, settings, strategy.is_baseline)
+    stack.enter_context(device.turn())
+    problem = Problem.prepare(table, split, device, given, part("objective"))
+    model = part("model", n_classes=table.n_classes)
+    if keeps_checkpoint(model):
+        model.checkpoint = part.directory.checkpoint
+    return Plan(problem, model, strategy, *settings.sized(len(problem.split.pool)), settings.seed)
 
 
 def _judged(

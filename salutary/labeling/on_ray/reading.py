@@ -188,4 +188,5 @@ def _pickled(values: object) -> bytes:
 
 
 def unpickled(content: object) -> pd.DataFrame:
+    """Of a worker of this run, by Ray, which hands all things over so; never of a file."""
     return pickle.loads(content)  # type: ignore[arg-type]
