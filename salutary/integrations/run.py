@@ -28,7 +28,7 @@ from salutary.experiments.records import RunDirectory
 from salutary.experiments.terminal import quiet
 from salutary.integrations.result import Result
 from salutary.strategies.callable import OwnFunction
-from salutary.system.progress import naming_bar
+from salutary.system.progress import counting_bar
 from salutary.system.threads import free_cores
 
 # Groups for which objects may stand, and what Hydra composes in their place.
@@ -250,9 +250,9 @@ def _execute(jobs: Sequence[_Job], n_jobs: int, progress: bool) -> list[_Ended]:
     device = {"cores": max(1, free_cores() // workers)} if workers > 1 else {}
     ended: list[_Ended] = []
     pool = Parallel(workers, return_as="generator")
-    with naming_bar("runs", len(jobs), progress) as begin:
+    with counting_bar("runs", len(jobs), progress) as advance:
         for each in pool(delayed(_tried)(job, device) for job in jobs):
-            begin(each.path.name)
+            advance(1)
             ended.append(each)
     return ended
 

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from salutary.errors import SalutaryError
 from salutary.experiments.studies import situations
-from salutary.experiments.studies.remedies import Remedies, assigned, labelled, principal, right
+from salutary.experiments.studies.remedies import Remedies, assigned, principal, right
 from salutary.experiments.studies.rivals import rivals
 from salutary.experiments.studies.situations import SITUATIONS, Sizes, draw, halves, labels
 from salutary.models.logistic import LogisticRegression
@@ -156,7 +156,7 @@ STUDY = (
 def test_labels_that_are_right_are_counted():
     data, pool = case()
     folds = folds_of(data.validation.y, 3, 0)
-    (first, rows), *_ = labelled(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
+    (first, *_), rows = assigned(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
     np.testing.assert_array_equal(first.X, pool[rows])
     truth = load_breast_cancer().target[160:360][rows]
     found = Judge(all_remedies(), candidates(["logistic"])).judge(data, folds, [first] * 4)
@@ -230,11 +230,11 @@ def test_labels_of_a_fold_do_not_know_the_rows_that_it_holds_out():
     data, pool = case()
     folds = folds_of(data.validation.y, 3, 0)
     settings = LogisticRegression(2), SalutaryGreedy(confidence=0), 2
-    of_all, *of_folds = assigned(data, pool, folds, *settings)
+    (of_all, *of_folds), _ = assigned(data, pool, folds, *settings)
     assert len(of_all) == 20
     for number, (_, held_out) in enumerate(folds):
         changed, _ = case(held_out)
-        other = assigned(changed, pool, folds, *settings)
+        other, _ = assigned(changed, pool, folds, *settings)
         np.testing.assert_array_equal(other[number + 1].X, of_folds[number].X)
         np.testing.assert_array_equal(other[number + 1].y, of_folds[number].y)
         assert other[number + 1].l2 == of_folds[number].l2
@@ -308,7 +308,7 @@ def test_labels_are_of_the_classes_that_are_frequent_enough():
     """Though the model has one more, which the study leaves out."""
     data, pool = case()
     folds = folds_of(data.validation.y, 3, 0)
-    (first, *_) = assigned(data, pool, folds, LogisticRegression(3), SalutaryGreedy(confidence=0), 2)
-    (expected, *_) = assigned(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
+    (first, *_), _ = assigned(data, pool, folds, LogisticRegression(3), SalutaryGreedy(confidence=0), 2)
+    (expected, *_), _ = assigned(data, pool, folds, LogisticRegression(2), SalutaryGreedy(confidence=0), 2)
     np.testing.assert_array_equal(first.X, expected.X)
     np.testing.assert_array_equal(first.y, expected.y)

@@ -97,7 +97,7 @@ class Objectives(Study):
         assert isinstance(model, LogisticRegression)
         data, X_pool, test = self._drawn(problem, seed)
         folds = folds_of(data.validation.y, FOLDS, seed) if self.judged else []
-        given = assigned(data, X_pool, folds, model, strategy, budget)
+        given, _ = assigned(data, X_pool, folds, model, strategy, budget)
         remedies = [*named(list(self.remedies)), *fair_remedies(data.criterion)]
         whole = replace(data, assigned=given[0])
         absent = [{"model": each.name, "why": each.lacks(whole)} for each in remedies if each.lacks(whole)]

@@ -99,13 +99,12 @@ class Remedies(Study):
         if len(np.unique(data.labeled.y)) < n_classes or not folds:
             raise SalutaryError("study=remedies: a class has no labelled row; too few rows are drawn")
         started = time.perf_counter()
-        (first, rows), *others = labelled(data, X[drawn.pool], folds, model, strategy, budget)
-        given = [first, *(each for each, _ in others)]
+        given, rows = assigned(data, X[drawn.pool], folds, model, strategy, budget)
         judgement = Judge(all_remedies(), candidates(list(self.candidates))).judge(data, folds, given)
         seconds = time.perf_counter() - started
         return {
             "remedies": self._rows(judgement, data, Part(X[drawn.test], y[drawn.test]), seconds),
-            "pool_labels": [self._about | right(first, y[drawn.pool][rows], judgement)],
+            "pool_labels": [self._about | right(given[0], y[drawn.pool][rows], judgement)],
         }
 
     @property
@@ -161,24 +160,15 @@ def assigned(
     model: LogisticRegression,
     strategy: Strategy,
     budget: int,
-) -> list[Assigned]:
-    """What ``ROUNDS`` of the strategy label of the pool by all of V, and by the rows that each fold sees."""
-    return [each for each, _ in labelled(data, X_pool, folds, model, strategy, budget)]
-
-
-def labelled(
-    data: LabelledData,
-    X_pool: np.ndarray,
-    folds: Sequence[Fold],
-    model: LogisticRegression,
-    strategy: Strategy,
-    budget: int,
-) -> list[tuple[Assigned, np.ndarray]]:
-    """The same, with the numbers of the rows of the pool."""
+) -> tuple[list[Assigned], np.ndarray]:
+    """What ``ROUNDS`` of the strategy label of the pool by all of V, and by the rows that each fold sees; and
+    the numbers of the rows of the pool that all of V labels.
+    """
     everyone = np.arange(len(data.validation))
-    return [
+    found = [
         _labelled(data, X_pool, seen, model, strategy, budget) for seen in (everyone, *(f[0] for f in folds))
     ]
+    return [each for each, _ in found], found[0][1]
 
 
 def _labelled(
