@@ -1,7 +1,7 @@
-"""What submitit asks of Slurm, on this machine: ``sbatch``, ``srun``, ``sacct``, ``scontrol``, as their names say.
+"""What submitit asks of Slurm, on this machine: ``sbatch``, ``srun``, ``sacct``, ``scontrol``.
 
-Jobs of an array run one after the other, as scripts that submitit wrote. The job SLURM_HERE_STOPS, a number, is
-told once that its time is over when its first round is written.
+Jobs of an array run one after the other, as scripts that submitit wrote. The job SLURM_HERE_STOPS, a number,
+is told once that its time is over when its first round is written.
 """
 
 import os
@@ -19,7 +19,7 @@ def install(folder: Path, **variables: str) -> dict[str, str]:
     """The commands in ``folder/bin``; the environment that finds them."""
     (folder / "bin").mkdir(parents=True)
     for name in NAMES:
-        (folder / "bin" / name).write_text(f"#!/bin/sh\nexec {sys.executable} {__file__} {name} \"$@\"\n")
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} {__file__} {name} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
     path = f"{folder / 'bin'}:{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "SLURM_HERE": str(folder), **variables}
