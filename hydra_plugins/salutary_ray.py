@@ -10,6 +10,8 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
+from salutary.system.moved import tell
+
 
 class RayLauncher(Launcher):
     """Jobs as tasks on a Ray cluster: that at ``address``, else of RAY_ADDRESS or this machine, else one that
@@ -30,6 +32,8 @@ class RayLauncher(Launcher):
         max_retries: int = 3,
         ray: Mapping[str, Mapping[str, Any]] | None = None,
     ):
+        if ray:
+            tell("hydra.launcher.ray", "hydra.launcher.address and those beside it")
         older: Any = OmegaConf.to_container(OmegaConf.create(dict(ray or {})), resolve=True)
         self.settings = {
             **{"address": address, "num_cpus": num_cpus, "num_gpus": num_gpus},

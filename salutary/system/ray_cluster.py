@@ -49,8 +49,11 @@ def start_ray(address: str | None = None, **settings: Any) -> None:
             _knock(address)
         ray.init(address, log_to_driver=False, logging_level=logging.CRITICAL, **settings)
     except Exception as error:  # Ray has no class of its own for a start that fails
-        said = f"the Ray cluster {address or 'here'} cannot be joined: {error}"
-        raise ClusterError(said.splitlines()[0]) from error
+        is_here = address in (None, HERE)
+        what = (
+            "no Ray cluster can be started here" if is_here else f"the Ray cluster {address} cannot be joined"
+        )
+        raise ClusterError(f"{what}: {error}".splitlines()[0]) from error
 
 
 def _knock(address: str) -> None:

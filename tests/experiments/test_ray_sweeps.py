@@ -101,7 +101,7 @@ def test_what_cannot_be_is_one_line(ray, home, wrong, said, monkeypatch):
 
 def test_a_machine_that_does_not_see_the_folder_says_so(home, tmp_path, monkeypatch):
     monkeypatch.setenv("SALUTARY_OF_A_TEST", "worker")
-    home.variables |= {"SALUTARY_OF_A_TEST": "start", "OF_A_TEST": "start", "PATH": "none"}
+    home.variables.update({"SALUTARY_OF_A_TEST": "start", "OF_A_TEST": "start", "PATH": "none"})
     monkeypatch.setattr(os, "environ", dict(os.environ))
     home.enter()
     assert os.environ["SALUTARY_OF_A_TEST"] == os.environ["OF_A_TEST"] == "start"
@@ -120,6 +120,15 @@ def test_nobody_at_the_address_is_one_line(salutary_run, tmp_path, monkeypatch):
     status, _, err = salutary_run(*sweep, "hydra.launcher.address=127.0.0.1:1")
     assert (status, len(err.splitlines())) == (1, 1)
     assert err.startswith("salutary-run: the Ray cluster 127.0.0.1:1 cannot be joined: ")
+
+
+def test_settings_of_0_3_are_read_and_told():
+    from hydra_plugins.salutary_ray import RayLauncher
+
+    with pytest.warns(FutureWarning, match=r"hydra\.launcher\.ray is hydra\.launcher\.address and .*0\.5\.0"):
+        launcher = RayLauncher(ray={"init": {"address": "local"}, "remote": {"memory": 5}})
+    assert launcher.settings == {**SETTINGS, "init": {"address": "local"}, "remote": {"memory": 5}}
+    assert RayLauncher().settings == SETTINGS
 
 
 def test_where_hydra_ray_launcher_is_installed_too_ours_is_taken(salutary_run, monkeypatch):
