@@ -77,7 +77,7 @@ class GridSweeper(Sweeper):
                 launched = True
                 results = self.launcher.launch(todo, initial_job_idx=0) if todo else []
             except (KeyboardInterrupt, Exception) as error:
-                if not interrupted and not launched:
+                if not interrupted and (not launched or isinstance(error, SalutaryError)):
                     raise  # a mistake in the command
                 broken = error  # such as a worker that was killed
         if interrupted:

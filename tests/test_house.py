@@ -37,8 +37,10 @@ def test_a_configuration_of_hydra_ends_at_the_commands():
         "salutary/experiments/cli.py",
         "salutary/experiments/jobs.py",
         "salutary/experiments/mlflow.py",
+        "salutary/experiments/ray_jobs.py",
         "salutary/experiments/sweep.py",
         "salutary/labeling/cli.py",
+        "hydra_plugins/salutary_ray.py",
         "hydra_plugins/salutary_sweeper.py",
     }
 

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
@@ -27,6 +29,9 @@ from salutary.system.commands import explain, one_line_errors, resolved, threads
 from salutary.system.conf import config_dir
 from salutary.system.overrides import remember, with_lists_quoted, with_texts_quoted
 from salutary.system.progress import Pace
+
+# Of hydra-ray-launcher, if that is installed, too.
+OTHERS = ("ray.yaml",)
 
 
 @hydra.main(version_base="1.3", config_path=config_dir(), config_name="config")
@@ -118,6 +123,9 @@ def main() -> None:
 
 
 def _run_or_sweep() -> None:
+    Plugins.instance()  # all that are installed have told what they have by then
+    for each in OTHERS:  # where another has the name of a file in conf/, Hydra would mix the two
+        ConfigStore.instance().repo.get("hydra", {}).get("launcher", {}).pop(each, None)
     with ended():
         salutary_run()
 

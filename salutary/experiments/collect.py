@@ -13,20 +13,30 @@ from pathlib import Path
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.experiments.runs import finished_runs, read_facts, read_rounds
-from salutary.system.files import write_atomic
+from salutary.experiments.runs import read_facts, read_rounds
+from salutary.experiments.together import Together
+from salutary.system.files import as_path, write_atomic
+from salutary.system.remote import is_remote
 
 NAME = "all_rounds"
 
 
-def collect(folder: Path) -> str:
+def collect(*folders: str | Path, output: Path | None = None) -> str:
     """Write ``all_rounds.csv``, and ``.parquet`` with PyArrow installed; a sentence on what was gathered.
 
-    A row per round: the columns of rounds.csv, ``run`` (its path below the folder), and a column for every
-    setting that differs between the runs. Unfinished and damaged runs are left out and counted.
+    A row per round: the columns of rounds.csv, ``run`` (its path below the folder; of several with that of
+    the folder), and a column for every setting that differs between the runs. A run that several folders have
+    is there once. Unfinished and damaged runs are left out and counted. ``output``: the folder to write to,
+    which is that of the records, or of several the current one.
+
+    Raises SalutaryError for what cannot be read or written.
     """
-    table, damaged = gather(finished_runs([folder]))
-    table["run"] = [os.path.relpath(run, folder) for run in table["run"]]
+    found = Together.of(folders)
+    output = output or (Path() if len(folders) > 1 or is_remote(str(folders[0])) else as_path(folders[0]))
+    table, damaged = gather(list(found.names))
+    order = {str(path): number for number, path in enumerate(found.names)}
+    table = table.iloc[table["run"].map(order).argsort(kind="stable")]
+    table["run"] = table["run"].map({str(path): name for path, name in found.names.items()})
     files = {f"{NAME}.csv": table.to_csv(index=False).encode()}
     if importlib.util.find_spec("pyarrow"):
         buffer = io.BytesIO()
@@ -34,15 +44,28 @@ def collect(folder: Path) -> str:
         files[f"{NAME}.parquet"] = buffer.getvalue()
     for name, content in files.items():
         try:
-            write_atomic(folder / name, content)
+            write_atomic(output / name, content)
         except OSError as error:
-            raise SalutaryError(f"{folder / name} cannot be written: {error.strerror}") from error
-    unfinished = sum(name.endswith(".partial") for _, names, _ in os.walk(folder) for name in names)
+            raise SalutaryError(f"{output / name} cannot be written: {error.strerror}") from error
+    n = table["run"].nunique()
+    return f"{n} run{'s' * (n > 1)} in {output}/{', '.join(files)}{_notes(found, damaged)}"
+
+
+def _notes(found: Together, damaged: list[str]) -> str:
+    """What is not in the table, and of which runs there were two."""
+    walks = (each for place in found.places for each in os.walk(place))
+    unfinished = sum(name.endswith(".partial") for _, names, _ in walks for name in names)
     left_out = [f"{unfinished} unfinished"] if unfinished else []
     left_out += [f"{len(damaged)} damaged ({'; '.join(damaged[:3])})"] if damaged else []
-    note = f"; left out: {', '.join(left_out)}" if left_out else ""
-    n = table["run"].nunique()
-    return f"{n} run{'s' * (n > 1)} in {folder}/{', '.join(files)}{note}"
+    notes = f"; left out: {', '.join(left_out)}" if left_out else ""
+    if found.again:
+        notes += f"; {found.again} in more than one folder, once here"
+    if found.others:
+        shown = ", ".join(found.others[:3]) + ", ..." * (len(found.others) > 3)
+        notes += (
+            f"; {len(found.others)} of them with other numbers, those of the first folder are here: {shown}"
+        )
+    return notes
 
 
 def collect_all(folders: Iterable[str]) -> list[str]:
@@ -107,10 +130,20 @@ def flattened(settings: dict, prefix: str = "") -> dict[str, object]:
 
 def main() -> None:
     """Entry point of ``salutary-collect``."""
-    about = "Gather the rounds of all finished runs below a folder into one CSV and one Parquet table."
+    about = (
+        "Gather the rounds of all finished runs below folders, here or elsewhere (s3://bucket/outputs), into "
+        "one CSV and one Parquet table."
+    )
     parser = argparse.ArgumentParser("salutary-collect", description=about)
-    parser.add_argument("records", nargs="?", default="outputs", type=Path, help="folder [outputs]")
+    parser.add_argument("records", nargs="*", default=["outputs"], metavar="folder", help="[outputs]")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        help="folder to write to [that of the records; of several the current one]",
+    )
+    arguments = parser.parse_args()
     try:
-        print(collect(parser.parse_args().records))
+        print(collect(*arguments.records, output=arguments.output))
     except SalutaryError as error:
         sys.exit(f"salutary-collect: {error}")

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, fields
 
 from salutary.errors import SalutaryError
+from salutary.system.remote import is_remote
 from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Texts, Whole, Worded, check
 
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
@@ -49,6 +50,20 @@ class Share(Rule):
         return str(self.otherwise)
 
 
+class Folder(Text):
+    """A folder here, which other machines may share: locks and appended rows are for those only."""
+
+    def accepts(self, value: object) -> bool:
+        return super().accepts(value) and not is_remote(str(value))
+
+    def complaint(self, name: str, value: object) -> str:
+        if not is_remote(str(value)):
+            return super().complaint(name, value)
+        return (
+            f"{name}={value} must be a folder here, which machines may share; salutary-collect reads others"
+        )
+
+
 RULES = {
     "seed": Whole(0),
     "rounds": Share(Whole(0)),
@@ -57,7 +72,7 @@ RULES = {
     "n_validation": Whole(2) | NULL,
     "n_pool": Whole(2) | NULL,
     "label_noise": Number(0, 1),
-    "output_dir": Text("the name of a folder"),
+    "output_dir": Folder("the name of a folder"),
     "data_dir": Text("the name of a folder") | NULL,
     "cache_dir": Text("the name of a folder") | NULL,
     "folds": Worded(Choice("auto") | Whole(0), "auto, 0 or a whole number >= 2"),

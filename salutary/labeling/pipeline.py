@@ -22,7 +22,6 @@ from salutary.labeling.judging import Judged, Remedying, assigned, judged
 from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
-from salutary.labeling.on_ray.rules import ClusterError
 from salutary.labeling.pool import EncodedPool, NpyPool
 from salutary.labeling.remaining import in_file, without
 from salutary.labeling.result import Result
@@ -35,6 +34,7 @@ from salutary.remedies.judgement import folds_of
 from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar
+from salutary.system.ray_cluster import ClusterError
 from salutary.system.seeding import stream
 from salutary.tables.files import check_columns
 

@@ -30,6 +30,8 @@ from salutary.system.threads import free_cores
 
 CONFIGS = {"salutary-run": "config.yaml", "salutary-label": "label.yaml"}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|true|false"
+# What launchers call it: Ray's, and submitit's.
+CORES_OF_A_JOB = ("num_cpus", "cpus_per_task")
 MISTAKES = (
     SalutaryError,
     HydraException,
@@ -90,13 +92,16 @@ def threads_per_worker(cfg: DictConfig) -> dict[str, int]:
 
     With ``device.threads=auto`` it is the most that auto may take.
 
-    Nothing for one process; with ``hydra/launcher=joblib`` its ``n_jobs`` share the cores.
+    Nothing for one process; with ``hydra/launcher=joblib`` its ``n_jobs`` share the cores, and with others
+    each job has as many as it asks for.
     """
-    workers = OmegaConf.select(HydraConfig.get().launcher, "n_jobs")
-    if workers is None:
+    launcher = HydraConfig.get().launcher
+    workers, *held = (OmegaConf.select(launcher, name) for name in ("n_jobs", *CORES_OF_A_JOB))
+    held = [each for each in held if each is not None]
+    if workers is None and not held:
         return {}
     cores = free_cores()
-    share = max(1, cores // (workers if workers > 0 else cores))
+    share = max(1, int(held[0]) if held else cores // (workers if workers > 0 else cores))
     if cfg.device.threads == "auto":
         return {"cores": share}
     return {"threads": min(share, cfg.device.threads or share)}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
 import re
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -55,39 +57,60 @@ def fetched(url: str) -> Path:
 
     Raises SalutaryError for what is not there, or may not be read, and for a package that is missing.
     """
+    with _told(url) as (system, path, folder):
+        about = system.info(path)
+        if about.get("type") == "directory":
+            return _folder(system, path, folder, lambda below: below.lower().endswith(TABLES))
+        return _file(system, path, about, folder / _name(url))
+
+
+def fetched_files(url: str, wanted: Callable[[str], bool]) -> Path:
+    """A copy of the folder's files whose paths below it are ``wanted``, as :func:`fetched`.
+
+    Raises SalutaryError like that, and if it is no folder.
+    """
+    with _told(url) as (system, path, folder):
+        if system.info(path).get("type") != "directory":
+            raise NotADirectoryError(f"{url} is no folder")
+        return _folder(system, path, folder, wanted, "copying files")
+
+
+@contextlib.contextmanager
+def _told(url: str) -> Iterator[tuple[Any, str, Path]]:
+    """The file system, the path on it, and where copies are kept; what goes wrong is a SalutaryError."""
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise needs("fsspec", "remote") from error
     try:
         system, path = url_to_fs(url)
-        folder = directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
-        about = system.info(path)
-        if about.get("type") == "directory":
-            return _folder(system, path, folder)
-        return _file(system, path, about, folder / _name(url))
+        yield system, path, directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
     except Exception as error:  # each protocol has errors of its own
         raise SalutaryError(_problem(url, error)) from error
 
 
-def _folder(system: Any, path: str, folder: Path) -> Path:
-    """The Parquet files below a path, and nothing that was there before."""
+def _folder(system: Any, path: str, folder: Path, wanted: Callable[[str], bool], title: str = "") -> Path:
+    """The files that are wanted below a path, and nothing that was there before; with a title they are shown
+    as one.
+    """
     found = dict(system.find(path, detail=True))
     root, kept = system._strip_protocol(path).rstrip("/"), folder / "files"
     names = {name: name.removeprefix(root).lstrip("/") for name in found}
-    names = {name: below for name, below in names.items() if below.lower().endswith(TABLES)}
+    names = {name: below for name, below in names.items() if wanted(below)}
     for old in kept.rglob("*"):
         if old.is_file() and old.relative_to(kept).as_posix() not in names.values():
             old.unlink()
-    for name, below in names.items():
-        if not (kept / below).resolve().is_relative_to(kept.resolve()):
-            raise ValueError(f"the name of a file leads out of the folder: {below}")
-        _file(system, name, found[name], kept / below)
+    with counting_bar(title, len(names), bool(title)) as advance:
+        for name, below in names.items():
+            if not (kept / below).resolve().is_relative_to(kept.resolve()):
+                raise ValueError(f"the name of a file leads out of the folder: {below}")
+            _file(system, name, found[name], kept / below, shown=not title)
+            advance(1)
     kept.mkdir(parents=True, exist_ok=True)
     return kept
 
 
-def _file(system: Any, path: str, about: dict, place: Path) -> Path:
+def _file(system: Any, path: str, about: dict, place: Path, shown: bool = True) -> Path:
     version = {name: str(about[name]) for name in VERSION if about.get(name) is not None}
     version["size"] = str(about.get("size"))
     mark = place.with_name(f".{place.name}.version")
@@ -95,7 +118,7 @@ def _file(system: Any, path: str, about: dict, place: Path) -> Path:
     if place.exists() and len(version) > 1 and mark.exists() and mark.read_text() == told:
         return place
     with whole_file(place.with_name(f".{place.name}.new")) as building:
-        _copy(system, path, about.get("size"), building)
+        _copy(system, path, about.get("size"), building, shown)
     new = place.with_name(f".{place.name}.new")
     if place.exists() and checksum(place) == checksum(new):
         new.unlink()  # the time of the old one stays: what was begun goes on
@@ -105,12 +128,12 @@ def _file(system: Any, path: str, about: dict, place: Path) -> Path:
     return place
 
 
-def _copy(system: Any, path: str, size: int | None, building: Path) -> None:
+def _copy(system: Any, path: str, size: int | None, building: Path, shown: bool) -> None:
     """Shows how far it is, in thousands of bytes."""
     from fsspec.callbacks import Callback
 
     total = None if size is None else -(-size // 1000)
-    with counting_bar(f"downloading {Path(path).name}, kB", total) as advance:
+    with counting_bar(f"downloading {Path(path).name}, kB", total, shown) as advance:
 
         class Told(Callback):
             def relative_update(self, inc: int = 1) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from salutary.errors import SalutaryError, needs
-from salutary.labeling.on_ray.rules import ClusterError, LostBlocks
+from salutary.labeling.on_ray.rules import LostBlocks
 from salutary.system.progress import counting_bar
+from salutary.system.ray_cluster import ClusterError, imported_ray, start_ray
 
 if TYPE_CHECKING:
     import pyarrow
@@ -28,18 +28,11 @@ CHUNK_BYTES = 32 * 2**20
 SHARES = 2
 # Of Ray Data: no bar but ours, and a chunk is a block, however small it is.
 SILENT = {"enable_progress_bars": False, "print_on_execution_start": False, "target_max_block_size": 2**20}
-QUIET = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-    "RAY_TQDM": "0",
-}
 
 
 def require_ray() -> None:
     """Raises SalutaryError if it is not installed."""
-    for name, value in QUIET.items():
-        os.environ.setdefault(name, value)
+    imported_ray()
     try:
         import ray.data  # noqa: F401
     except ImportError as error:
@@ -54,7 +47,7 @@ def joined() -> Iterator[Cluster]:
 
     ours = not ray.is_initialized()
     if ours:
-        _start()
+        start_ray()
     logging.getLogger("ray.data").setLevel(logging.CRITICAL)
     context = ray.data.DataContext.get_current()
     before = {name: getattr(context, name) for name in SILENT}
@@ -70,19 +63,6 @@ def joined() -> Iterator[Cluster]:
 def _set(context: ray.data.DataContext, values: dict[str, Any]) -> None:
     for name, value in values.items():
         setattr(context, name, value)
-
-
-def _start() -> None:
-    import ray
-
-    address = os.environ.get("RAY_ADDRESS")
-    settings = {} if address else {"include_dashboard": False}
-    try:
-        ray.init(log_to_driver=False, logging_level=logging.CRITICAL, **settings)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise ClusterError(
-            f"the Ray cluster {address or 'here'} cannot be joined: {error}".splitlines()[0]
-        ) from error
 
 
 @contextlib.contextmanager

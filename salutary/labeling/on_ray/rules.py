@@ -7,13 +7,10 @@ from typing import TYPE_CHECKING
 
 from salutary.errors import SalutaryError
 from salutary.labeling.exports.kinds import OF_POOL
+from salutary.system.ray_cluster import ClusterError
 
 if TYPE_CHECKING:
     from salutary.labeling.settings import LabelSettings
-
-
-class ClusterError(SalutaryError):
-    """What the cluster fails in: the same command goes on, once that is mended."""
 
 
 class LostBlocks(ClusterError):

@@ -1,0 +1,80 @@
+"""Records of several folders, such as those of two clusters: each run once, wherever the folders are."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from salutary.errors import SalutaryError
+from salutary.experiments.runs import finished_runs
+from salutary.system.files import as_path
+from salutary.system.remote import fetched_files, is_remote
+
+# Of rounds.csv: what is another in every run.
+TIMINGS = ("select_seconds", "fit_seconds")
+
+
+def brought_here(folder: str | Path) -> Path:
+    """The folder, or a copy of the records in one elsewhere, such as s3://bucket/outputs.
+
+    Raises SalutaryError for what cannot be read.
+    """
+    return fetched_files(str(folder), are_records) if is_remote(str(folder)) else as_path(folder)
+
+
+def are_records(name: str) -> bool:
+    """Whether a file is one of a finished run, by its path below the folder."""
+    path = Path(name)
+    is_finished = len(path.parts) > 1 and not any(each.endswith(".partial") for each in path.parts)
+    return is_finished and (path.suffix == ".csv" or path.name == "run.json")
+
+
+@dataclass(frozen=True)
+class Together:
+    """The runs of some folders: ``names`` of them by their places here, each run once.
+
+    ``again``: how many more there were of them, and ``others``: the names of those with other rounds, timings
+    aside. ``places``: the folders here.
+    """
+
+    names: dict[Path, str]
+    again: int
+    others: list[str]
+    places: list[Path]
+
+    @classmethod
+    def of(cls, folders: Sequence[str | Path]) -> Self:
+        """Of a run that several folders have, that of the first is taken.
+
+        Its name is its path below the folder, behind that of the folder where there are several. Raises
+        SalutaryError for a folder without a finished run.
+        """
+        places = [brought_here(folder) for folder in folders]
+        names: dict[Path, str] = {}
+        taken: dict[str, Path] = {}
+        again, others = 0, []
+        for folder, place in zip(folders, places, strict=True):
+            paths = finished_runs([place])
+            for path in paths:
+                if path.name in taken:
+                    again += 1
+                    others += [path.name] if _rounds(path) != _rounds(taken[path.name]) else []
+                    continue
+                below = os.path.relpath(path, place)
+                names[path] = below if len(places) == 1 else f"{str(folder).rstrip('/')}/{below}"
+            taken = {path.name: path for path in paths} | taken
+        return cls(names, again, others, places)
+
+
+def _rounds(path: Path) -> list[dict[str, str]]:
+    """Without the timings."""
+    try:
+        lines = csv.DictReader(io.StringIO((path / "rounds.csv").read_text()))
+        return [{name: row[name] for name in row if name not in TIMINGS} for row in lines]
+    except (OSError, ValueError) as error:
+        raise SalutaryError(f"{path / 'rounds.csv'} cannot be read: {error}") from error
