@@ -5,7 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 LOWEST := .venv-lowest
-XDIST := --numprocesses auto --maxprocesses 4 --dist worksteal
+# A file stays with one process: what its tests share is made once.
+XDIST := --numprocesses auto --maxprocesses 4 --dist loadfile
 PYTEST := $(VENV)/bin/python -m pytest $(XDIST)
 ARGS ?= dataset=digits strategy=salutary_greedy
 
