@@ -11,7 +11,7 @@ import torch
 
 from salutary.labeling.on_ray import facts
 from salutary.labeling.on_ray.cluster import Shared
-from salutary.labeling.on_ray.reading import as_bytes, one_row, places_of
+from salutary.labeling.on_ray.reading import as_bytes, cells, one_row, places_of
 from salutary.labeling.pool import BLOCK_BYTES
 from salutary.labeling.ranking import Score, best_rows
 
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 def chunks_of(table: pyarrow.Table) -> Iterator[dict[str, np.ndarray]]:
     """Arrays of each chunk, by name; ``X`` (n, d)."""
-    for row in range(table.num_rows):
-        yield {
-            name: _array(name, table.column(name)[row].as_buffer())
-            for name in ARRAYS
-            if name in table.column_names
-        }
+    names = [name for name in ARRAYS if name in table.column_names]
+    for contents in zip(*(cells(table.column(name)) for name in names), strict=True):
+        yield {name: _array(name, content) for name, content in zip(names, contents, strict=True)}
 
 
 ARRAYS = {
