@@ -45,8 +45,8 @@ def to_numbers(values: pd.Series, path: str | Path, reading: Reading | None = No
 
 
 def plain_numbers(frame: pd.DataFrame, columns: Sequence[str], reading: Reading) -> pd.DataFrame:
-    """Those of the columns that :func:`to_numbers` would take as they are, float64, all at once: one after the
-    other takes several times as long.
+    """Those of the columns that :func:`to_numbers` would take as they are, float64, all at once: one after
+    the other takes several times as long.
     """
     kinds = frame.dtypes
     real = [name for name in columns if isinstance(kinds[name], np.dtype) and kinds[name].kind in "fiu"]

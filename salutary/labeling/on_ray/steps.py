@@ -43,7 +43,7 @@ def matrix(chunk: dict[str, np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class OnlyFacts:
-    """Of encoded chunks what is to be told, and their ids; ``before``: what encodes them, if it is this."""
+    """Of encoded chunks what is to be told, and their ids."""
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         yield table.select([name for name in ("facts", "numbers", "hashes") if name in table.column_names])
