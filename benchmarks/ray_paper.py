@@ -69,7 +69,7 @@ def rates(d: int, folder: Path) -> Rates:
     rows = CHUNK_BYTES // (4 * d)
     X = np.random.default_rng(0).standard_normal((CHUNKS * rows, d), dtype=np.float32)
     frame, path = pd.DataFrame(X, columns=[f"x{place}" for place in range(d)]), folder / "pool.parquet"
-    frame.to_parquet(path, index=False, row_group_size=rows)
+    frame.to_parquet(path, index=False, row_group_size=len(frame))  # as docs/ray.md advises
     schema = Schema(tuple(frame), (), {})
     features = Features.fit(schema, schema.convert(frame[:LABELED], path))
     plan = Plan(SimpleNamespace(id=None), features, d, rows)
