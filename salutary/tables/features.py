@@ -22,8 +22,8 @@ from salutary.tables.feature_maps import mapped
 from salutary.tables.messages import as_setting, listed, quoted, where
 from salutary.tables.picture_features import ImageEncoder
 from salutary.tables.schema import Schema
+from salutary.tables.standardised import TooLarge, standardise
 from salutary.tables.text_features import TextEncoder
-from salutary.tables.texts import LARGEST
 
 # Categories of a column beyond this many share one feature, the rarest ones.
 MAX_CATEGORIES = 50
@@ -215,25 +215,26 @@ class Features:
         """Features (n, :attr:`n_features`) of ``dtype``. Raises SalutaryError, naming the row, for a value
         that is too large for float32 once it is standardised.
         """
-        if self.map is None:
-            return self._plain(frame, path, dtype)
-        return mapped(self.map, self._plain(frame, path, np.float64)).astype(dtype)
+        self.transform_into(X := np.empty((len(frame), self.n_features), dtype), frame, path)
+        return X
 
-    def _plain(self, frame: pd.DataFrame, path: str | Path, dtype: type) -> np.ndarray:
+    def transform_into(self, X: np.ndarray, frame: pd.DataFrame, path: str | Path) -> None:
+        """:meth:`transform`, written into X (n, :attr:`n_features`)."""
+        if self.map is None:
+            return self._plain(frame, path, X)
+        self._plain(frame, path, plain := np.empty((len(frame), len(self.names))))
+        X[:] = mapped(self.map, plain)
+
+    def _plain(self, frame: pd.DataFrame, path: str | Path, X: np.ndarray) -> None:
         """Before the map."""
-        X: np.ndarray = np.empty((len(frame), len(self.names)), dtype)
-        start = 0
-        self.n_rows += len(frame)
-        self.values.update(frame[self.schema.plain].notna().sum().to_dict())
+        start, self.n_rows = 0, self.n_rows + len(frame)
         if self.schema.numeric:
-            numbers = self._numbers(frame, path)
-            start = numbers.shape[1]
-            X[:, :start] = numbers
+            start = self._numbers(frame, path, X)
         if self.schema.categorical:
+            self.values.update(frame[list(self.schema.categorical)].notna().sum().to_dict())
             start += self._one_hot(frame, X[:, start:])
         if self.schema.texts or self.schema.images:
             X[:, start:] = self._encoded(frame)
-        return X
 
     def dumps(self) -> bytes:
         """The preprocessor in skops' format, which holds no pickle."""
@@ -241,15 +242,17 @@ class Features:
 
         return skops.io.dumps(self.transformer)
 
-    def _numbers(self, frame: pd.DataFrame, path: str | Path) -> np.ndarray:
-        X = self.transformer.named_transformers_["numbers"].transform(frame[list(self.schema.numeric)])
-        fits = np.abs(X) <= LARGEST
-        if not fits.all():
-            row, column = np.argwhere(~fits)[0]
-            raise SalutaryError(
-                f"{where(path, self.names[column], frame.index[row])}: the value is too large"
-            )
-        return X
+    def _numbers(self, frame: pd.DataFrame, path: str | Path, X: np.ndarray) -> int:
+        """Write the features of the numbers into X (n, k), and count the values. Gives how many features."""
+        names = list(self.schema.numeric)
+        values, fitted = frame[names].to_numpy(np.float64), self.transformer.named_transformers_["numbers"]
+        try:
+            counts, width = standardise(fitted, values, X)
+        except TooLarge as error:
+            place = where(path, names[error.column], frame.index[error.row])
+            raise SalutaryError(f"{place}: the value is too large") from None
+        self.values.update(dict(zip(names, counts.tolist(), strict=True)))
+        return width
 
     def _encoded(self, frame: pd.DataFrame) -> np.ndarray:
         """What the encoders make of pictures and texts, scaled; notes the empty texts."""

@@ -45,15 +45,19 @@ def to_numbers(values: pd.Series, path: str | Path, reading: Reading | None = No
 
 
 def plain_numbers(frame: pd.DataFrame, columns: Sequence[str], reading: Reading) -> pd.DataFrame:
-    """Those of the columns that :func:`to_numbers` would take as they are, float64, all at once: of hundreds
-    of them, as of an embedding, one after the other takes several times as long.
+    """Those of the columns that :func:`to_numbers` would take as they are, float64, all at once: one after
+    the other takes several times as long.
     """
     kinds = frame.dtypes
-    real = [name for name in columns if kinds[name] in (np.float32, np.float64)]
-    if len(real) < MANY or len(reading.missing_numbers):
+    real = [name for name in columns if isinstance(kinds[name], np.dtype) and kinds[name].kind in "fiu"]
+    if not real or not len(frame) or len(reading.missing_numbers):
         return frame[[]]
     values = frame[real].to_numpy(np.float64)
-    return frame[[]] if (np.abs(values) > LARGEST).any() else pd.DataFrame(values, frame.index, real)
+    with np.errstate(invalid="ignore"):
+        largest = max(values.max(), -values.min())
+    if np.isnan(largest):
+        largest = np.nanmax(np.abs(values), initial=0)
+    return frame[[]] if largest > LARGEST else pd.DataFrame(values, frame.index, real, copy=False)
 
 
 def surely_numbers(frame: pd.DataFrame, columns: Iterable[str], reading: Reading) -> set[str]:

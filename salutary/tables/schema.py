@@ -146,6 +146,8 @@ class Schema:
         """
         reading = reading or Reading()
         quick = plain_numbers(frame, self.numeric, reading)
+        if list(quick) == self.used:
+            return quick
         rest = [name for name in self.numeric if name not in quick]
         columns = {name: to_numbers(frame[name], path, reading) for name in rest}
         columns |= {name: reading.categories(frame[name]) for name in self.categorical}

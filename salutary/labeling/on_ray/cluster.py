@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import pickle
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.on_ray.rules import LostBlocks
@@ -23,6 +26,8 @@ Step = Callable[["pyarrow.Table"], "Iterator[pyarrow.Table]"]
 FAN_IN = 32
 # Of the bytes that the cluster's object stores hold, what an encoded pool may take.
 SHARE = 0.5
+# Of what is shared with workers, how many each process has unpacked.
+AT_HAND = 5
 # Bytes of the features of one chunk, at most; and chunks of each worker, at least.
 CHUNK_BYTES = 32 * 2**20
 SHARES = 2
@@ -106,23 +111,30 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class Shared(Generic[Value]):
-    """What all workers need: sent to each machine, and unpacked by each process, once."""
+    """What all workers need: it comes with a step, once to each machine, and each process unpacks it once.
+
+    A task that asked for an object by its reference would wait, and Ray begin another process meanwhile.
+    """
 
     _here: dict[str, Any] = {}
 
     def __init__(self, value: Value):
         import ray
 
-        self.key, self._ref = uuid.uuid4().hex, ray.put(value)
+        self.key, content = uuid.uuid4().hex, ray.cloudpickle.dumps(value)
+        self._content = np.frombuffer(content, np.uint8)  # which processes read where it lies
+
+    @property
+    def nbytes(self) -> int:
+        """What each machine gets."""
+        return self._content.nbytes
 
     def get(self) -> Value:
-        if self.key not in Shared._here:
-            import ray
-
-            while len(Shared._here) > 4:
-                Shared._here.pop(next(iter(Shared._here)))
-            Shared._here[self.key] = ray.get(self._ref)
-        return Shared._here[self.key]
+        value = Shared._here.pop(self.key) if self.key in Shared._here else pickle.loads(self._content.data)
+        Shared._here[self.key] = value  # behind all that was asked for less recently
+        while len(Shared._here) > AT_HAND:
+            Shared._here.pop(next(iter(Shared._here)))
+        return value
 
 
 class Cluster:
@@ -170,6 +182,15 @@ class Cluster:
                 advance(1)
         return found
 
+    def each(self, refs: Sequence[Any], step: Step) -> list[Any]:
+        """References to what ``step`` makes of each block, a table or None, in tasks of their own: for what
+        is quick, since a pass of Ray Data's takes half a second to begin.
+        """
+        import ray
+
+        run, step_there = ray.remote(_together).options(max_retries=-1), ray.put(step)
+        return [run.remote(step_there, ref) for ref in refs]
+
     def reduced(self, refs: Sequence[Any], merge: Callable[..., Value]) -> Value:
         """``merge`` of all blocks, some at a time, on the workers; only the last result comes here."""
         import ray
@@ -177,7 +198,8 @@ class Cluster:
         merging = ray.remote(_merged).options(max_retries=-1)
         refs = list(refs)
         while True:
-            refs = [merging.remote(merge, *refs[i : i + FAN_IN]) for i in range(0, len(refs), FAN_IN)]
+            starts = range(0, max(len(refs), 1), FAN_IN)
+            refs = [merging.remote(merge, *refs[i : i + FAN_IN]) for i in starts]
             if len(refs) == 1:
                 return self.fetched(refs)[0]
 
@@ -193,6 +215,13 @@ class Cluster:
 
 def _merged(merge: Callable[..., Value], *parts: Any) -> Value:
     return merge(*parts)
+
+
+def _together(step: Step, table: pyarrow.Table) -> pyarrow.Table | None:
+    import pyarrow
+
+    found = [*step(table)]
+    return pyarrow.concat_tables(found) if found else None
 
 
 def _size(value: Any) -> int:

@@ -119,13 +119,21 @@ class RayPool(DistributedPool):
         refs = self._blocks(self._mapped(self.chunks(), rank), title)
         found = steps.ranked(self.cluster.reduced(refs, partial(steps.merge_ranked, ranking.n)))
         numbers = [found["row"][found["model"] == each] for each in range(len(ranking.taken))]
-        of_rows = _as_data(refs) if self.kept is None else None  # which nobody encodes twice
+        of_rows = refs if self.kept is None else None  # which nobody encodes twice
         self._near = self._fetched(np.unique(np.concatenate(numbers)), of_rows)
         return numbers
 
     def keep(self) -> None:
         """Encode all chunks, and let the cluster hold them."""
-        self.kept = _as_data(self._blocks(self.encoded(), ENCODING))
+        import ray.data
+
+        self.kept = ray.data.from_arrow_refs(self._blocks(self.encoded(), ENCODING))
+
+    def facts(self) -> list[Any]:
+        """References to blocks of what is to be told of chunks, and their ids."""
+        if self.kept is not None:
+            return self.cluster.each(self.kept.to_arrow_refs(), steps.OnlyFacts())
+        return self._blocks(self.cluster.mapped(self.encoded(), steps.OnlyFacts()), ENCODING)
 
     def _surely(self, work: Callable[[], Result]) -> Result:
         """``work()``, and again, with chunks encoded anew, where a machine is gone with what it held."""
@@ -165,12 +173,12 @@ class RayPool(DistributedPool):
         settings = path, self.plan.settings.id, predict_proba, classes, "predicting the pool"
         self._surely(lambda: write_parts(self.cluster, self.chunks(), *settings, self.n_chunks))
 
-    def chunks(self, wanted: np.ndarray | None = None) -> ray.data.Dataset:
-        """The Ray Data set of encoded chunks; of ``wanted`` rows, ascending, at least those."""
-        return self.kept if self.kept is not None else self.encoded(wanted)
+    def chunks(self) -> ray.data.Dataset:
+        """The Ray Data set of encoded chunks."""
+        return self.kept if self.kept is not None else self.encoded()
 
     def encoded(self, wanted: np.ndarray | None = None) -> ray.data.Dataset:
-        """Encoded as it is asked for."""
+        """Encoded as it is asked for; of ``wanted`` rows, ascending, at least those."""
         import ray.data
 
         rows = None if wanted is None else Shared(wanted)
@@ -192,15 +200,19 @@ class RayPool(DistributedPool):
             return self.kept.num_blocks()
         return len(self.plan.pieces) if self.plan.is_split else None
 
-    def _fetched(self, numbers: np.ndarray, data: ray.data.Dataset | None = None) -> Rows:
-        """From the workers; ``numbers`` are in the file, ascending; ``data``: chunks that have them."""
+    def _fetched(self, numbers: np.ndarray, refs: Sequence[Any] | None = None) -> Rows:
+        """From the workers; ``numbers`` are in the file, ascending; ``refs``: of chunks that have them."""
         if not len(numbers):
             return Rows(numbers, np.empty((0, self.n_features), np.float32))
-        data = self.cluster.mapped(
-            self.chunks(numbers) if data is None else data, steps.Take(Shared(numbers))
-        )
-        tables = self.cluster.fetched(self.cluster.blocks(data, "", None, False))
-        found = [chunk for table in tables for chunk in steps.chunks_of(table)]
+        take = steps.Take(Shared(numbers))
+        if refs is None and self.kept is not None:
+            refs = self.kept.to_arrow_refs()
+        if refs is None:
+            taken = self._blocks(self.cluster.mapped(self.encoded(numbers), take), None)
+        else:
+            taken = self.cluster.each(refs, take)
+        tables = self.cluster.fetched(taken)
+        found = [chunk for table in tables if table is not None for chunk in steps.chunks_of(table)]
         nothing = Rows(np.empty(0, np.int64), np.empty((0, self.n_features), np.float32))
         parts = [(each["numbers"], steps.matrix(each)) for each in found]
         rows = (
@@ -214,8 +226,8 @@ class RayPool(DistributedPool):
         on_gpu = self.device.startswith("cuda")
         return self.cluster.mapped(data, step, **({"num_gpus": 1} if on_gpu else {}))
 
-    def _blocks(self, data: ray.data.Dataset, title: str) -> list[Any]:
-        return self.cluster.blocks(data, title, self.n_chunks, self.progress)
+    def _blocks(self, data: ray.data.Dataset, title: str | None) -> list[Any]:
+        return self.cluster.blocks(data, title or "", self.n_chunks, self.progress and title is not None)
 
 
 def _holds(piece: Any, wanted: np.ndarray) -> bool:
@@ -238,8 +250,7 @@ def encode_on_ray(
     if how == ONCE or not about.exists():
         if how == ONCE:
             pool.keep()
-        title = ENCODING if how == EACH_ROUND else "checking the pool"
-        refs = pool._blocks(cluster.mapped(pool.chunks(), steps.OnlyFacts()), title)
+        refs = pool.facts()
         said = json.loads(cluster.reduced(refs, steps.merge_facts))
         pool.n_rows = said["n_rows"]
         if not pool.n_rows:
@@ -254,12 +265,6 @@ def encode_on_ray(
     line = f"backend=ray: encode={how}{why}"
     findings = [*found.lines(), *features.findings(table.path), line]
     return EncodedPool(pool, dict(features.unseen), findings)
-
-
-def _as_data(refs: list[Any]) -> ray.data.Dataset:
-    import ray.data
-
-    return ray.data.from_arrow_refs(refs)
 
 
 def _how(plan: Plan, room: float) -> tuple[str, str]:

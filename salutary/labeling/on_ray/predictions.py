@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.labeling.on_ray import steps
 from salutary.labeling.on_ray.cluster import Cluster, Shared
-from salutary.labeling.on_ray.reading import unpickled
+from salutary.labeling.on_ray.reading import cells, unpickled
 from salutary.labeling.predictions import GROUP_ROWS, predicted, schema_of
 from salutary.system.files import whole_file, whole_folder
 from salutary.tables.labels import Classes
@@ -38,13 +39,14 @@ class WriteParts:
         from pyarrow.parquet import write_table
 
         predict_proba, classes, id_column = self.told.get()
-        for place, chunk in enumerate(steps.chunks_of(table)):
+        ids = cells(table.column("ids")) if id_column else itertools.repeat(b"")
+        for content, chunk in zip(ids, steps.chunks_of(table), strict=False):
             X = steps.matrix(chunk)
             groups = [np.array(X[start : start + GROUP_ROWS]) for start in range(0, len(X), GROUP_ROWS)]
             found = predicted(np.concatenate([predict_proba(group) for group in groups]), classes)
             named = pd.DataFrame({"row": chunk["numbers"]})
             if id_column:
-                values = unpickled(table.column("ids")[place].as_buffer()).to_numpy()
+                values = unpickled(content).to_numpy()
                 named = pd.DataFrame({id_column: values}).infer_objects()
             frame = pd.concat([named, found], axis=1)
             part = pyarrow.Table.from_pandas(frame, schema_of(frame), preserve_index=False)

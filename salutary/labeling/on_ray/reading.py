@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import pickle
 from collections.abc import Iterable, Iterator
@@ -115,8 +116,8 @@ class EncodeBlocks:
     wanted: Shared[np.ndarray] | None = None
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
-        for block in table.column(FRAME):
-            yield from _encoded(self.plan.get(), [unpickled(block.as_buffer())], self.wanted)
+        for content in cells(table.column(FRAME)):
+            yield from _encoded(self.plan.get(), [unpickled(content)], self.wanted)
 
 
 def _encoded(
@@ -153,13 +154,15 @@ def places_of(wanted: np.ndarray, numbers: np.ndarray) -> np.ndarray:
 def _chunk(plan: Plan, blocks: list[pd.DataFrame]) -> pyarrow.Table:
     """A row: numbers and features of rows, and what is to be told of them."""
     settings, table = plan.settings, plan.table
-    features, found, parts = plan.features.fresh(), Findings(table.path, table.reading), []
+    features, found = plan.features.fresh(), Findings(table.path, table.reading)
+    numbers, start = np.concatenate([block.index.to_numpy(np.int64) for block in blocks]), 0
+    X = np.empty((len(numbers), plan.width), np.float32)
     for block in blocks:
         converted = features.schema.convert(block, table.path, table.reading, table.folder)
-        parts.append(features.transform(converted, table.path, np.float32))
+        features.transform_into(X[start : start + len(block)], converted, table.path)
         found.add(block, converted, features.schema)
-    numbers = np.concatenate([block.index.to_numpy(np.int64) for block in blocks])
-    columns = {"numbers": numbers, "X": np.concatenate(parts)}
+        start += len(block)
+    columns = {"numbers": numbers, "X": X}
     if settings.id:
         columns["hashes"] = np.concatenate([id_hashes(block[settings.id], table.path) for block in blocks])
     values: dict = {name: as_bytes(array) for name, array in columns.items()}
@@ -170,10 +173,32 @@ def _chunk(plan: Plan, blocks: list[pd.DataFrame]) -> pyarrow.Table:
 
 
 def one_row(**values: object) -> pyarrow.Table:
+    """Whole numbers ``start`` and ``n``, and bytes, which are not copied."""
     import pyarrow
 
-    kinds = {name: pyarrow.int64() if name in ("start", "n") else pyarrow.large_binary() for name in values}
-    return pyarrow.table({name: pyarrow.array([value], kinds[name]) for name, value in values.items()})
+    return pyarrow.table(
+        {
+            name: pyarrow.array([value]) if name in ("start", "n") else _cell(value)
+            for name, value in values.items()
+        }
+    )
+
+
+def _cell(content: object) -> pyarrow.Array:
+    import pyarrow
+
+    data = pyarrow.py_buffer(content)
+    ends = pyarrow.py_buffer(np.array([0, data.size], np.int64))
+    return pyarrow.LargeBinaryArray.from_buffers(pyarrow.large_binary(), 1, [None, ends, data])
+
+
+def cells(column: pyarrow.ChunkedArray) -> Iterator[pyarrow.Buffer]:
+    """The bytes of each row, as they lie there: PyArrow's own access copies them."""
+    for chunk in column.chunks:
+        _, ends, data = chunk.buffers()
+        places = np.frombuffer(ends, np.int64)[chunk.offset :][: len(chunk) + 1].tolist()
+        for start, end in itertools.pairwise(places):
+            yield data.slice(start, end - start)
 
 
 def as_bytes(array: Any) -> memoryview:

@@ -11,7 +11,7 @@ import torch
 
 from salutary.labeling.on_ray import facts
 from salutary.labeling.on_ray.cluster import Shared
-from salutary.labeling.on_ray.reading import as_bytes, one_row, places_of
+from salutary.labeling.on_ray.reading import as_bytes, cells, one_row, places_of
 from salutary.labeling.pool import BLOCK_BYTES
 from salutary.labeling.ranking import Score, best_rows
 
@@ -21,12 +21,9 @@ if TYPE_CHECKING:
 
 def chunks_of(table: pyarrow.Table) -> Iterator[dict[str, np.ndarray]]:
     """Arrays of each chunk, by name; ``X`` (n, d)."""
-    for row in range(table.num_rows):
-        yield {
-            name: _array(name, table.column(name)[row].as_buffer())
-            for name in ARRAYS
-            if name in table.column_names
-        }
+    names = [name for name in ARRAYS if name in table.column_names]
+    for contents in zip(*(cells(table.column(name)) for name in names), strict=True):
+        yield {name: _array(name, content) for name, content in zip(names, contents, strict=True)}
 
 
 ARRAYS = {
@@ -46,7 +43,7 @@ def matrix(chunk: dict[str, np.ndarray]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class OnlyFacts:
-    """Of encoded chunks what is to be told, and their ids; ``before``: what encodes them, if it is this."""
+    """Of encoded chunks what is to be told, and their ids."""
 
     def __call__(self, table: pyarrow.Table) -> Iterator[pyarrow.Table]:
         yield table.select([name for name in ("facts", "numbers", "hashes") if name in table.column_names])
