@@ -1,4 +1,4 @@
-"""A pool in S3, as moto plays it, on a cluster of two nodes: the labels of the same files here, and no copy."""
+"""A pool in S3, as moto plays it, on a cluster of two nodes: the labels of files here, and no copy."""
 
 import time
 from pathlib import Path
