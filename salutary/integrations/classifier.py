@@ -19,6 +19,7 @@ from salutary.engine.objectives import Criterion
 from salutary.errors import SalutaryError
 from salutary.integrations import labelled, remedied
 from salutary.integrations.arguments import aim_of, validation_rows
+from salutary.integrations.spooled import by_block, opened_pool
 from salutary.integrations.uncut import opened
 from salutary.integrations.words import own_words
 from salutary.labeling.judging import Judged, assigned
@@ -93,6 +94,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
     classes_: (C,). ``coef_``, ``intercept_``: as scikit-learn's LogisticRegression has them, of X and what
         ``map_`` makes of it. ``map_.kind``: the map in use; ``map_.losses``: what ``"auto"`` chose it by.
     indices_: (q,) rows of X_pool that were labelled, in that order. ``labels_``: (q,) what they were given.
+    ids_: (q,) their ids, if ``fit`` was told ``id_pool``.
     label_distributions_: (q, C) the same as distributions, to which the model was fitted with the weights
         ``label_weights_`` (q,); ``labels_`` are their likeliest classes.
     influence_: (q,) the fall of the mean validation loss for which each was chosen: that of a refit with it,
@@ -176,9 +178,17 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         y_val: ArrayLike | None = None,
         source: Sequence[Any] | np.ndarray | None = None,
         groups_val: Sequence[Any] | np.ndarray | None = None,
+        id_pool: str | None = None,
     ) -> Self:
         """Fit to X (n, d) with labels y (n,), label X_pool (u, d) by X_val (v, d) with y_val (v,), fit to
         all.
+
+        X_pool may come in blocks, and then need not fit into memory: a Table, RecordBatchReader or Dataset of
+        PyArrow, a Dataset of Ray Data, an iterator, any other iterable or a list of 2-D arrays, DataFrames or
+        dictionaries of columns, or a callable that gives one of these. It is read once, in this process, and
+        written to a temporary file (8 bytes a feature and row; TMPDIR says where), gone after the fit; model
+        and labels are those of the same rows in memory. Columns are taken by name, in any order, and those
+        that X lacks are not read; ``id_pool`` names one of them that holds ids.
 
         Those of the pool and the validation rows may be :class:`salutary.Uncut`. ``source`` (n,): who gave
         each label of y, any hashable values; one per row, and so an argument here that searches rightly cut
@@ -212,13 +222,14 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
             return self._finish(model.to_sklearn(self.classes_), (), NO_POOL)
         if validation is None:
             raise SalutaryError("X_pool needs X_val and y_val: labels are chosen by them")
-        pool = self._mapped(X_pool)
-        labeler = labelled.labeler_of(self, labeled, validation, pool, model, seed, aim.criterion)
-        return self._labelled(labeler, pool, case, started)
+        with opened_pool(self, X_pool, id_pool, self._mapped) as (pool, ids):
+            labeler = labelled.labeler_of(self, labeled, validation, pool, model, seed, aim.criterion)
+            self._labelled(labeler, case, started)
+            if ids:
+                self.ids_ = ids.of(self.indices_)
+        return self
 
-    def _labelled(
-        self, labeler: Labeler, pool: np.ndarray, case: remedied.Case | None, started: float
-    ) -> Self:
+    def _labelled(self, labeler: Labeler, case: remedied.Case | None, started: float) -> Self:
         """The rounds, and what comes of them. ``started``: when the fit did."""
         stopping = Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
         rounds = tuple(labeler.rounds(stopping))
@@ -227,29 +238,31 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         added = rounds[1 : kept + 1]
         if case:
             given, seconds = assigned(labeler, rounds, stopping), time.perf_counter() - started
-            return self._remedied(case, case.judged(labeler.split, pool, given, seconds), added, labeler.stop)
+            return self._remedied(
+                case, case.judged(labeler.split, labeler.pool, given, seconds), added, labeler.stop
+            )
         fitted = labeler.kept(rounds, kept).model
         return self._finish(fitted.to_sklearn(self.classes_), added, labeler.stop)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """The likeliest class of each row, (n,)."""
-        return self._fitted().predict(self._mapped(X))
+        """The likeliest class of each row, (n,); X may come in blocks, as ``X_pool`` of :meth:`fit`."""
+        return by_block(self, self._fitted().predict, X, self._mapped)
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, (n, C)."""
-        return self._fitted().predict_proba(self._mapped(X))
+        """Class probabilities, (n, C); X may come in blocks."""
+        return by_block(self, self._fitted().predict_proba, X, self._mapped)
 
     @available_if(_has_logits)
     def decision_function(self, X: ArrayLike) -> np.ndarray:
         """Logits, (n,) for two classes, else (n, C); not of a soft vote, which has none."""
-        return self._fitted().decision_function(self._mapped(X))
+        return by_block(self, self._fitted().decision_function, X, self._mapped)
 
     def _fitted(self) -> Any:
         check_is_fitted(self)
         return self.model_
 
     def _mapped(self, X: ArrayLike) -> np.ndarray:
-        """The rows as the model takes them."""
+        """The rows in memory as the model takes them."""
         return self.map_.features(validate_data(self, X, dtype=np.float64, reset=False))
 
     def _l2(self, validation: Rows | None) -> float | str:
@@ -276,7 +289,7 @@ class SalutaryClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _finish(self, model: ClassifierMixin, added: tuple[LabelRound, ...], stop: str) -> Self:
-        for name in ("coef_", "intercept_", *remedied.FITTED):  # of an earlier fit
+        for name in ("coef_", "intercept_", "ids_", *remedied.FITTED):  # of an earlier fit
             vars(self).pop(name, None)
         self.model_ = model
         if hasattr(model, "coef_"):

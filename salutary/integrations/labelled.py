@@ -9,7 +9,7 @@ import numpy as np
 
 from salutary.engine.objectives import Criterion
 from salutary.labeling.labeler import Labeler, LabelRound
-from salutary.labeling.pool import ArrayPool
+from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.track import soft_labels_of, weights_and_distributions
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies import Strategy
@@ -29,16 +29,16 @@ def labeler_of(
     estimator: SalutaryClassifier,
     labeled: Rows,
     validation: Rows,
-    pool: np.ndarray,
+    pool: ArrayPool | NpyPool,
     model: LogisticRegression,
     seed: int,
     criterion: Criterion | None,
 ) -> Labeler:
-    """What labels the ``pool`` (u, d), by the estimator's settings."""
+    """What labels the ``pool``, by the estimator's settings."""
     return Labeler(
         labeled,
         validation,
-        ArrayPool(pool),
+        pool,
         model.n_classes,
         model,
         _strategy(estimator),

@@ -15,6 +15,7 @@ from salutary.labeling import stopping
 from salutary.labeling.aim import LOWEST_LOSS, Aim
 from salutary.labeling.handed import to_sklearn
 from salutary.labeling.judging import Judged, Remedying, data_of, held_out_figures, majority_of
+from salutary.labeling.pool import ArrayPool, NpyPool
 from salutary.labeling.sources import NOBODY
 from salutary.labeling.verdict import facts_of, verdict
 from salutary.models.logistic import LogisticRegression
@@ -116,19 +117,23 @@ class Case:
         return cls(remedying, data, names, classes, tuple(features), model)
 
     def judged(
-        self, folds: Sequence[Fold], X_pool: np.ndarray | None, given: list[Assigned] | None, seconds: float
+        self,
+        folds: Sequence[Fold],
+        pool: ArrayPool | NpyPool | None,
+        given: list[Assigned] | None,
+        seconds: float,
     ) -> Judged:
-        """``given``: labels of the rows of ``X_pool`` (u, d), in the result and the folds. ``seconds``: that
-        are gone.
+        """``given``: labels of rows of the ``pool``, in the result and the folds. ``seconds``: that are
+        gone.
         """
 
         def sample(n: int, rng: np.random.Generator) -> np.ndarray:
-            assert X_pool is not None
-            return X_pool[np.sort(rng.permutation(len(X_pool))[:n])]
+            assert pool is not None
+            return pool.take(np.sort(rng.permutation(len(pool))[:n]))
 
         judgement = self.remedying.judge(self.data, folds, given, seconds)
         columns = {name: [place] for place, name in enumerate(self.features)}
-        of_pool = None if X_pool is None else sample
+        of_pool = None if pool is None else sample
         found = diagnose(self.data, self.sources, [*map(str, self.classes)], columns, of_pool)
         figures = held_out_figures(judgement, self.data.seed)
         return Judged(judgement, found, {}, majority_of(self.data), figures)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from salutary.errors import SalutaryError
+from salutary.integrations.blocks import is_blocks
 
 # What scikit-learn's own functions call to choose rows of the arguments of a fit (1.8, 1.9).
 CUTTING = "_check_method_params"
@@ -20,7 +21,7 @@ class Uncut:
 
     scikit-learn takes each argument of ``fit`` that has as many rows as its own ``X`` for one value a row
     of X, as weights are, and gives ``fit`` only the rows of a fold, with metadata routing too. Of these
-    ``rows``, an array (n, ...) or DataFrame, any choice of rows is all of them.
+    ``rows``, an array (n, ...), a DataFrame or what gives blocks of rows, any choice of rows is all of them.
 
     >>> rows = Uncut([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     >>> rows[[0, 2]] is rows, len(rows)
@@ -32,7 +33,7 @@ class Uncut:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return np.shape(self.rows)
+        return (0,) if is_blocks(self.rows) else np.shape(self.rows)  # nobody counts those of blocks
 
     def __len__(self) -> int:
         return self.shape[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from salutary.encoders import FeatureCache
 from salutary.encoders.image_columns import FrozenImages
 from salutary.encoders.vision import frozen
+from salutary.labeling.on_ray.rules import copied
 from salutary.labeling.settings import LabelSettings
 from salutary.system.device import Device
 from salutary.tables.features import Features
@@ -38,7 +39,7 @@ def opened(role: str, asked: LabelSettings) -> TableFile:
 
 
 def _open(role: str, asked: LabelSettings) -> TableFile:
-    return open_table(asked.files[role], asked.separator, asked.reading)
+    return open_table(asked.files[role], asked.separator, asked.reading, copied(role, asked.backend))
 
 
 def _same_classes(pool: PictureFolder, asked: LabelSettings) -> bool:

@@ -222,7 +222,7 @@ def _write(
     width, n, hashes = features.n_features, 0, []
     doing, unit = ("encoding the pool", "rows") if schema.texts or schema.images else ("reading the pool", "")
     with matrix.open("wb") as file, counting_bar(doing, table.n_rows, progress, unit) as advance:
-        _write_header(file, 0, width)
+        write_header(file, 0, width)
         for block in texts.pieces(table.blocks(columns), features):
             converted = schema.convert(block, table.path, table.reading, table.folder)
             file.write(features.transform(converted, table.path, np.float32).data)
@@ -234,7 +234,7 @@ def _write(
         if not n:
             raise SalutaryError(f"{table.path}: the pool is empty")
         file.seek(0)
-        _write_header(file, n, width)
+        write_header(file, n, width)
         file.flush()
         os.fsync(file.fileno())
     if id_column:
@@ -245,9 +245,9 @@ def _write(
     write_atomic(facts, json.dumps(about).encode())
 
 
-def _write_header(file: IO[bytes], n: int, width: int) -> None:
+def write_header(file: IO[bytes], n: int, width: int, dtype: type = np.float32) -> None:
     """The head of a .npy file; NumPy pads it such that it has the same length for any n."""
-    shape = {"descr": np.dtype(np.float32).str, "fortran_order": False, "shape": (n, width)}
+    shape = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (n, width)}
     np.lib.format.write_array_header_1_0(file, shape)
 
 

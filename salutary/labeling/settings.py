@@ -8,7 +8,7 @@ from typing import Any
 
 from salutary.errors import SalutaryError
 from salutary.labeling.exports.kinds import EXPORTS, check_exports
-from salutary.labeling.on_ray.rules import LOCAL, RAY, are_parts, check_backend
+from salutary.labeling.on_ray.rules import LOCAL, RAY, are_parts, check_backend, copied
 from salutary.labeling.stopping import Stopping
 from salutary.system.files import as_path, overlap
 from salutary.system.rules import (
@@ -241,7 +241,8 @@ class LabelSettings:
     @property
     def chosen_by(self) -> list[Path]:
         """The files that the labels depend on."""
-        return [path for name, file in self.files.items() if name != "test" for path in files_of(file)]
+        files = [(file, copied(n, self.backend)) for n, file in self.files.items() if n != "test"]
+        return [path for each in files for path in files_of(*each)]
 
     def check_free(self) -> None:
         """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""

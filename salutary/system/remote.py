@@ -57,8 +57,9 @@ def fetched(url: str) -> Path:
 
     Raises SalutaryError for what is not there, or may not be read, and for a package that is missing.
     """
-    with _told(url) as (system, path, folder):
-        about = system.info(path)
+    with one_line_of(url):
+        system, path = _system(url)
+        folder, about = _kept_in(url), system.info(path)
         if about.get("type") == "directory":
             return _folder(system, path, folder, lambda below: below.lower().endswith(TABLES))
         return _file(system, path, about, folder / _name(url))
@@ -69,24 +70,60 @@ def fetched_files(url: str, wanted: Callable[[str], bool]) -> Path:
 
     Raises SalutaryError like that, and if it is no folder.
     """
-    with _told(url) as (system, path, folder):
+    with one_line_of(url):
+        system, path = _system(url)
         if system.info(path).get("type") != "directory":
             raise NotADirectoryError(f"{url} is no folder")
-        return _folder(system, path, folder, wanted, "copying files")
+        return _folder(system, path, _kept_in(url), wanted, "copying files")
+
+
+def listed(url: str) -> tuple[Any, str, dict[str, dict]]:
+    """The file system of a URL, the path there, and the files at or below it with what is told of each.
+
+    Raises SalutaryError for what is not there, or may not be read, and for a package that is missing.
+    """
+    with one_line_of(url):
+        system, path = _system(url)
+        about = system.info(path)
+        if about.get("type") == "directory":
+            return system, path, dict(system.find(path, detail=True))
+        return system, path, {path: about}
+
+
+def noted(url: str) -> Path:
+    """A file here that changes when what is at or below the URL does, by size and what tells of its version.
+
+    Raises SalutaryError as :func:`listed` does.
+    """
+    told = {name: _version(about) for name, about in listed(url)[2].items()}
+    place, content = _kept_in(url) / ".noted", json.dumps(told, sort_keys=True).encode()
+    if not place.exists() or place.read_bytes() != content:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        write_atomic(place, content)
+    return place
 
 
 @contextlib.contextmanager
-def _told(url: str) -> Iterator[tuple[Any, str, Path]]:
-    """The file system, the path on it, and where copies are kept; what goes wrong is a SalutaryError."""
+def one_line_of(url: str) -> Iterator[None]:
+    """Raises SalutaryError for whatever a protocol does: each has errors of its own."""
+    try:
+        yield
+    except SalutaryError:
+        raise
+    except Exception as error:
+        raise SalutaryError(_problem(url, error)) from error
+
+
+def _system(url: str) -> tuple[Any, str]:
     try:
         from fsspec.core import url_to_fs
     except ImportError as error:
         raise needs("fsspec", "remote") from error
-    try:
-        system, path = url_to_fs(url)
-        yield system, path, directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
-    except Exception as error:  # each protocol has errors of its own
-        raise SalutaryError(_problem(url, error)) from error
+    return url_to_fs(url)
+
+
+def _kept_in(url: str) -> Path:
+    return directory(None) / "remote" / hashlib.sha256(url.encode()).hexdigest()[:16]
 
 
 def _folder(system: Any, path: str, folder: Path, wanted: Callable[[str], bool], title: str = "") -> Path:
@@ -111,8 +148,7 @@ def _folder(system: Any, path: str, folder: Path, wanted: Callable[[str], bool],
 
 
 def _file(system: Any, path: str, about: dict, place: Path, shown: bool = True) -> Path:
-    version = {name: str(about[name]) for name in VERSION if about.get(name) is not None}
-    version["size"] = str(about.get("size"))
+    version = _version(about)
     mark = place.with_name(f".{place.name}.version")
     told = json.dumps(version, sort_keys=True)
     if place.exists() and len(version) > 1 and mark.exists() and mark.read_text() == told:
@@ -126,6 +162,11 @@ def _file(system: Any, path: str, about: dict, place: Path, shown: bool = True) 
         shutil.move(new, place)
     write_atomic(mark, told.encode())
     return place
+
+
+def _version(about: dict) -> dict[str, str]:
+    version = {name: str(about[name]) for name in VERSION if about.get(name) is not None}
+    return version | {"size": str(about.get("size"))}
 
 
 def _copy(system: Any, path: str, size: int | None, building: Path, shown: bool) -> None:

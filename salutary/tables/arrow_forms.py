@@ -31,13 +31,17 @@ class ArrowFile(ABC):
 
     def __init__(self, path: Path, name: str, partition: Mapping[str, str | None] = MappingProxyType({})):
         self.path, self.name = path, name
-        if not path.stat().st_size:
+        if not self._size():
             raise SalutaryError(f"{name} is empty")
         with _whole(name, self.form):
             self.schema, self.n_rows = self._open()
         # What is in the file as well is the same there.
         self.partition = {key: value for key, value in partition.items() if key not in self.schema.names}
         self.columns: list[str] = [*self.schema.names, *self.partition]
+
+    def _size(self) -> int:
+        """Bytes of the file."""
+        return self.path.stat().st_size
 
     def holds(self, name: str) -> tuple[str, str | None]:
         """The type of a column, and what it is: one of the words of :func:`.arrow_values.form`."""

@@ -21,6 +21,7 @@ from salutary.tables.csv_file import CsvFile
 from salutary.tables.json_lines import JsonLines
 from salutary.tables.matrices import WithMatrices, open_matrix
 from salutary.tables.npz_file import NpzFile
+from salutary.tables.parquet_elsewhere import ParquetElsewhere
 from salutary.tables.parquet_folder import PARQUET, holds_parquet
 from salutary.tables.pictures import PictureFolder, holds_pictures
 from salutary.tables.places import DATABASES, MATRICES, WORKBOOKS, Place
@@ -42,15 +43,20 @@ OTHERS = {
 __all__ = ["TableFile", "check_columns", "is_picture_folder", "open_table"]
 
 
-def open_table(path: str | Path, separator: str = ",", reading: Reading | None = None) -> TableFile:
+def open_table(
+    path: str | Path, separator: str = ",", reading: Reading | None = None, copied: bool = True
+) -> TableFile:
     """The table in a file of any form, in a folder of .parquet files or of pictures, or in another place
     (:class:`salutary.tables.places.Place`).
 
     ``separator``: of the values in a .csv file; ``reading``: what texts mean. A file that has nulls has no
-    markers beside them; those of a workbook's sheet count all the same, since people type them there. Raises
-    SalutaryError if it is none of these, or is not there.
+    markers beside them; those of a workbook's sheet count all the same, since people type them there.
+    ``copied``: what is elsewhere is copied here; else Parquet is read where it is. Raises SalutaryError if it
+    is none of these, or is not there.
     """
     reading, place = reading or Reading(), Place.of(path)
+    if not copied and place.is_parquet_elsewhere:
+        return ParquetElsewhere(place.file, reading.with_nulls, place.shown)
     matrices = [each for each in place.all if each.form in MATRICES]
     if not matrices:
         return _open(place, separator, reading)

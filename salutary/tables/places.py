@@ -20,7 +20,8 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
-from salutary.system.remote import fetched, is_remote, public, without_protocol
+from salutary.system.remote import fetched, is_remote, noted, public, without_protocol
+from salutary.tables.parquet_folder import PARQUET
 from salutary.tables.sql_text import has_order, without_end
 
 WORKBOOKS = (".xlsx", ".xlsm")
@@ -75,6 +76,14 @@ class Place:
         return fetched(self.file) if self.is_remote else as_path(self.file)
 
     @property
+    def is_parquet_elsewhere(self) -> bool:
+        """Whether it is a Parquet file or folder elsewhere, by its name, with nothing beside its rows."""
+        is_folder = self.file.endswith("/") or not self.form
+        return (
+            self.is_remote and not self.beside and self.part is None and (is_folder or self.form in PARQUET)
+        )
+
+    @property
     def all(self) -> tuple[Place, ...]:
         """The place itself, and those beside it."""
         return (self, *self.beside)
@@ -85,8 +94,14 @@ class Place:
         return public(self.file) if self.part is None else f"{public(self.file)}#{self.part}"
 
 
-def files_of(name: str | Path) -> list[Path]:
-    """All files that are read, those of a folder one by one, and what a database has yet to take in."""
+def files_of(name: str | Path, copied: bool = True) -> list[Path]:
+    """All files that are read, those of a folder one by one, and what a database has yet to take in.
+
+    ``copied``: see :func:`salutary.tables.files.open_table`; of Parquet elsewhere a file here that changes
+    when that does.
+    """
+    if not copied and Place.of(name).is_parquet_elsewhere:
+        return [noted(Place.of(name).file)]
     return [file for each in Place.of(name).all for file in (*files_in(each.path), *_logs(each))]
 
 

@@ -20,10 +20,10 @@ from salutary.labeling.pool import id_hashes
 from salutary.labeling.predictions import ids_of
 from salutary.labeling.settings import LabelSettings
 from salutary.system.files import directory, locked
-from salutary.system.remote import is_remote
 from salutary.tables.arrow_files import ArrowFiles, Piece
 from salutary.tables.features import Features
 from salutary.tables.findings import Findings
+from salutary.tables.places import Place
 from salutary.tables.table_file import TableFile
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class Plan:
     def table(self) -> TableFile:
         if os.path.isdir(self.folder):
             os.chdir(self.folder)
-        if is_remote(self.settings.files["pool"]):
+        place = Place.of(self.settings.files["pool"])
+        if place.is_remote and not place.is_parquet_elsewhere:
             with locked(directory(None) / "remote" / "pool.lock", wait=lambda: None):
                 return images.opened("pool", self.settings)  # one process of a machine copies it
         return images.opened("pool", self.settings)

@@ -41,6 +41,11 @@ def check_backend(settings: LabelSettings) -> None:
             raise SalutaryError(f"export={name} writes the pool in one process: set backend=local")
 
 
+def copied(role: str, backend: str) -> bool:
+    """Whether what is elsewhere is copied here: of a pool on a cluster each worker reads what it needs."""
+    return not (role == "pool" and backend == RAY)
+
+
 def are_parts(path: Path) -> bool:
     """Whether a folder is what predictions are with backend=ray."""
     return all(file.match(PARTS) for file in path.iterdir())
