@@ -215,7 +215,8 @@ class Features:
         """Features (n, :attr:`n_features`) of ``dtype``. Raises SalutaryError, naming the row, for a value
         that is too large for float32 once it is standardised.
         """
-        self.transform_into(X := np.empty((len(frame), self.n_features), dtype), frame, path)
+        X: np.ndarray = np.empty((len(frame), self.n_features), dtype)
+        self.transform_into(X, frame, path)
         return X
 
     def transform_into(self, X: np.ndarray, frame: pd.DataFrame, path: str | Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from urllib.parse import unquote
 
 from salutary.errors import SalutaryError
@@ -32,7 +32,7 @@ def holds_parquet(folder: Path) -> bool:
     return any(file.suffix.lower() in PARQUET or _is_hive(file) for file in _visible(folder))
 
 
-def partition(file: Path, folder: Path) -> dict[str, str | None]:
+def partition(file: PurePath, folder: PurePath) -> dict[str, str | None]:
     """The columns that the folders above a file stand for: {"city": "Bern"} of city=Bern/part-0.parquet."""
     values: dict[str, str | None] = {}
     for name in file.relative_to(folder).parts[:-1]:
