@@ -11,10 +11,10 @@ from rich.table import Table
 from salutary.labeling.ask_file import sentence
 from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
 from salutary.labeling.judging import HANDED, Judged
-from salutary.labeling.measured import Measured
+from salutary.labeling.measured import Measured, standard_error
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.verdict import standard_error, verdict, what_falls
+from salutary.labeling.verdict import verdict, what_falls
 from salutary.system.progress import console
 
 
