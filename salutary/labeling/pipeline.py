@@ -197,6 +197,7 @@ class Labelling:
             for record in labeler.rounds(self.settings.stopping, done):
                 state.add(record)
                 rounds.append(record)
+                terminal.tell_round(rounds, self.remedying.aim.name)
                 advance(int(record.number > 0))
         return tuple(rounds)
 
