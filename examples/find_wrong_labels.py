@@ -1,6 +1,6 @@
 """Find wrong labels with influence(): scikit-learn's breast cancer, 30 of 200 labels turned over.
 
-The influence of a row with a label: how far the validation loss is predicted to fall if it is added once more.
+The influence of a row with a label: how far the validation loss is predicted to fall if it is added again.
 A row whose other label would help more than the one it has is suspicious.
 """
 

@@ -75,23 +75,18 @@ class Board:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         with self._lock:
-            running, failed = [*self._running.values()], self._failed[-FAILURES:]
+            running, failed = [*self._running.values()], [*self._failed]
             head = self._head(len(running))
-            room = max(options.size.height - 2, 0)  # below the head, and above the cursor
-        failed = (
-            failed[max(len(failed) - max(room - 1, 0), 0) :] if running else failed[-room:] if room else []
-        )
-        n_rows = min(len(running), room - len(failed))
-        hidden = len(running) - n_rows
-        if hidden and n_rows:
-            n_rows, hidden = n_rows - 1, hidden + 1
+        room = max(options.size.height - 2, 0)  # below the head, and above the cursor
+        n_failed = min(len(failed), FAILURES, room // 2 if running else room)
+        n_rows = len(running) if len(running) <= room - n_failed else max(room - n_failed - 1, 0)
         yield head
-        if n_rows > 0:
+        if n_rows:
             yield self._table(running[:n_rows])
-        if hidden and room > len(failed):
-            yield Text(f"  and {hidden} more", style="dim")
-        for run, text in failed:
-            yield Text(f"  failed {run}: {text}", style="red", no_wrap=True, overflow="ellipsis")
+        if n_rows < len(running) and room:
+            yield Text(f"  and {len(running) - n_rows} more", style="dim")
+        for run, text in failed[len(failed) - n_failed :]:
+            yield Text(_printable(f"  failed {run}: {text}"), style="red", no_wrap=True, overflow="ellipsis")
 
     def _head(self, n_running: int) -> Table:
         done = sum(self.counts.values())
@@ -112,10 +107,14 @@ class Board:
             table.add_column(no_wrap=True, overflow="ellipsis", ratio=ratio)
         now = self._clock()
         for each in running:
-            table.add_row(
-                Text(f"  {each.run}"), Text(each.text), Text(rounded(now - each.since), style="dim")
-            )
+            words = (f"  {each.run}", each.text, rounded(now - each.since))
+            table.add_row(*(Text(_printable(word)) for word in words))
         return table
+
+
+def _printable(text: str) -> str:
+    """On one line, and without what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def rounded(seconds: float) -> str:

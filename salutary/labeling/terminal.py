@@ -27,7 +27,7 @@ def tell(findings: list[str]) -> None:
 
 
 def tell_round(rounds: list[LabelRound], what: str) -> None:
-    """On a terminal, what the last round came to, and the losses so far; elsewhere there are only bars' lines."""
+    """On a terminal, what the last round came to, and the losses so far; elsewhere bars' lines do."""
     screen = console()
     if not screen.is_terminal:
         return

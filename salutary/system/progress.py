@@ -49,7 +49,7 @@ def progress_bar(shown: bool = True) -> Progress:
 
 
 def is_terminal() -> bool:
-    """Whether the standard output is one: if it is a file, what is printed belongs there, and above no bar."""
+    """Whether the standard output is one; else what is printed belongs there, and above no bar."""
     return console().is_terminal
 
 
