@@ -116,7 +116,9 @@ try:
         note(folder, Note(0, "first", "running"))
         note(folder, Note(0, "first", "finished", "test accuracy 90%"))
         note(folder, Note(1, "second", "running", "round 2 of 9"))
-        time.sleep(0.8)
+        while not (watch.ended and watch.running):  # the journal is looked at now and then
+            time.sleep(0.05)
+        time.sleep(1)  # for the screen to be drawn again
         print("said by a job")
         if "interrupt" in sys.argv:
             print("waiting"); time.sleep(30)
