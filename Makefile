@@ -1,6 +1,7 @@
 # make run    set everything up and run one experiment; ARGS="dataset=bank strategy=salutary" for another
 # make test   set everything up and run the tests; make test-all adds the slow ones
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
+# make release  what can be released, checked; REHEARSAL=1 before CHANGELOG.md has the date
 # make lint   make wheel (what is released, and a check that it runs)   make test-lowest (the oldest dependencies)
 PYTHON ?= python3
 VENV := .venv
@@ -55,6 +56,10 @@ dist: $(VENV)/.test
 
 wheel: dist
 	PYTHON=$(PYTHON) .ci/wheel dist/*.whl
+
+# Whether this tree can be released: metadata, notes, and the README's commands from the wheel. REHEARSAL=1: no date needed.
+release: dist
+	PYTHON=$(PYTHON) .ci/release dist $(if $(REHEARSAL),rehearsal)
 
 clean:
 	rm -rf $(VENV) $(LOWEST) dist

@@ -15,7 +15,7 @@ import pytest
 import salutary
 
 ROOT = Path(__file__).parents[1]
-PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")]
+PAGES = [path for folder in (".", "docs", "benchmarks", "examples") for path in (ROOT / folder).glob("*.md")]
 
 
 def anchors(page: Path) -> set[str]:

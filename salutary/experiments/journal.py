@@ -11,7 +11,10 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from salutary.system.progress import Pace, console, progress_bar
+from rich.live import Live
+
+from salutary.experiments.live import Board
+from salutary.system.progress import Pace, console, is_terminal
 
 JOURNAL = "jobs.jsonl"
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -44,7 +47,8 @@ def note(sweep_dir: Path, entry: Note) -> None:
 
 
 class Watch:
-    """Shows the journal while jobs run: one line per finished job, and a bar if this is a terminal.
+    """Shows the journal while jobs run: one line per finished job, and below them a :class:`Board` if this is
+    a terminal.
 
     Without a terminal, now and then a line of a job that runs. What several jobs find in the user's files is
     told once. ``total``: of jobs, if that is known.
@@ -62,16 +66,17 @@ class Watch:
         self._pace = Pace()
         self._offset = 0
         self._stop = threading.Event()
-        # Lines go to the output; the bar, if any, to standard error.
+        # Lines go to the output; the board, if any, to standard error.
         self._lines = console(soft_wrap=True)
-        self._bar = progress_bar()
-        self._task = self._bar.add_task("jobs", total=total)
+        self._screen = console(stderr=True, soft_wrap=True)
+        self._board = Board(total)
+        self._shown = self._screen.is_terminal
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Look at the journal now and then, in a thread of its own."""
         thread = threading.Thread(target=self._look_again, daemon=True)
-        with self._bar:
+        with self._live():
             thread.start()
             try:
                 yield
@@ -79,6 +84,17 @@ class Watch:
                 self._stop.set()
                 thread.join()
                 self.look()
+
+    def _live(self) -> contextlib.AbstractContextManager:
+        """The board; whatever else is printed on the same terminal meanwhile comes above it."""
+        if not self._shown:
+            return contextlib.nullcontext()
+        both = is_terminal()
+        if both:
+            self._lines = self._screen
+        return Live(
+            self._board, console=self._screen, refresh_per_second=4, transient=True, redirect_stdout=both
+        )
 
     def _look_again(self) -> None:
         while not self._stop.wait(SECONDS_BETWEEN_LOOKS):
@@ -97,9 +113,6 @@ class Watch:
         for line in whole.splitlines():
             with contextlib.suppress(ValueError, TypeError):
                 self.show(Note(**json.loads(line)))
-        running = f", {len(self.running)} running" if self.running else ""
-        failed = f", {len(self.failed)} failed" if self.failed else ""
-        self._bar.update(self._task, completed=len(self.ended), description=f"jobs{running}{failed}")
 
     def show(self, entry: Note) -> None:
         """Take an entry in, and print it if a job has ended."""
@@ -115,6 +128,7 @@ class Watch:
         self.running.pop(entry.job, None)
         self.ended.add(entry.job)
         self.counts[entry.state] += 1
+        self._board.ended(entry.job, entry.run, entry.state, entry.text)
         if entry.state == "failed":
             self.failed[entry.job] = entry
         if entry.job < 0:  # not launched: told in one line for all
@@ -126,7 +140,8 @@ class Watch:
 
     def _show_running(self, entry: Note) -> None:
         self.running[entry.job] = entry.run
-        if entry.text and self._bar.disable and self._pace.is_due():
+        self._board.began(entry.job, entry.run, entry.text)
+        if entry.text and not self._shown and self._pace.is_due():
             self._lines.print(f"running {entry.run}: {entry.text}")
 
     def summary(self) -> str:

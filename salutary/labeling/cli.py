@@ -14,6 +14,7 @@ from hydra.utils import get_class
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from salutary.errors import SalutaryError
+from salutary.labeling.card_settings import CardSettings
 from salutary.labeling.settings import LabelSettings
 from salutary.system.commands import build, one_line_errors, resolved
 from salutary.system.conf import config_dir, documented
@@ -72,6 +73,7 @@ def label_or_audit(arguments: list[str]) -> None:
         return
     command = resolved(cfg)
     settings = LabelSettings.of(command)
+    CardSettings.of(command)
     from salutary.labeling import audit, pipeline
     from salutary.labeling.labeler import check_kind
     from salutary.remedies.base_models import candidates

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from salutary.engine.paired import SURE, Difference
-from salutary.labeling.measured import Measured
+from salutary.labeling.measured import Measured, told
 
 INITIAL, LABELED, ALTERNATIVE = "initial", "salutary", "labeled_and_validation"
 # What stands beside the models, and is none.
@@ -94,10 +94,7 @@ class ModelComparison:
 
     def facts(self) -> dict:
         """What is written of it; ``majority_warning`` is null where both saved models are better."""
-        models = {
-            name: {"loss": float(self.losses[name].mean()), "accuracy": float(self.hits[name].mean())}
-            for name in self.losses
-        }
+        models = {name: told((self.losses[name], self.hits[name])) for name in self.losses}
         gaps = {"salutary_minus_initial": self.gain, "salutary_minus_alternative": self.against_alternative}
         if MAJORITY in self.losses:
             gaps["salutary_minus_majority"] = Difference.of(self.losses[LABELED], self.losses[MAJORITY])

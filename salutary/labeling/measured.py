@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from scipy.stats import binomtest
 
 from salutary.engine import loss
 from salutary.engine.objectives import Criterion
@@ -14,6 +15,25 @@ from salutary.strategies.track import Rows
 
 # Losses or values (n,), and whether the likeliest class is the true one (n,), of a model on the same rows.
 Measured: TypeAlias = tuple[np.ndarray, np.ndarray]
+CONFIDENCE = 0.95
+
+
+def standard_error(losses: np.ndarray) -> float | None:
+    """Of the mean of (n,); None of one row."""
+    return float(losses.std(ddof=1) / len(losses) ** 0.5) if len(losses) > 1 else None
+
+
+def accuracy_interval(hits: np.ndarray) -> list[float]:
+    """Wilson's interval of :data:`CONFIDENCE` for the accuracy of which (n,) are a sample."""
+    found = binomtest(int(hits.sum()), len(hits)).proportion_ci(CONFIDENCE, method="wilson")
+    return [float(found.low), float(found.high)]
+
+
+def told(measured: Measured) -> dict[str, Any]:
+    """Mean loss and accuracy, with how far they are known, as facts.json has them."""
+    losses, hits = measured
+    means = {"loss": float(losses.mean()), "accuracy": float(hits.mean()), "n": len(losses)}
+    return means | {"standard_error": standard_error(losses), "accuracy_interval": accuracy_interval(hits)}
 
 
 def row_losses(model: LogisticRegression, rows: Rows, criterion: Criterion | None = None) -> Measured:

@@ -1,4 +1,4 @@
-"""The pages of ``salutary-label``: an audit in one HTML file, and the model's card."""
+"""The pages of ``salutary-label``, one HTML file each."""
 
 from __future__ import annotations
 
@@ -234,8 +234,3 @@ def _balance(counts: dict[str, dict[str, int]]) -> dict:
         total = max(sum(rows.values()), 1)
         shares[f"{PARTS[part]} rows"] = [f"{n:,} ({100 * n / total:.0f}%)" for n in rows.values()]
     return as_table(pd.DataFrame({"class": list(counts["labeled"]), **shares}))
-
-
-def card(facts: dict) -> str:
-    """The model card, Markdown."""
-    return render("MODEL_CARD.md", facts=facts, names=NAMES, what=what_falls(facts)) + "\n"

@@ -23,6 +23,7 @@ from salutary.labeling.kept import three_models
 from salutary.labeling.labeler import Labeler, LabelRound
 from salutary.labeling.measured import Measured, row_losses
 from salutary.labeling.pool import EncodedPool, NpyPool
+from salutary.labeling.provenance import provenance
 from salutary.labeling.remaining import in_file, without
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
@@ -71,6 +72,7 @@ def label_pool(
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
+    files = provenance(settings)
     with outputs.locked(settings.path), backends.of(settings.backend) as backend:
         made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
         state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
@@ -84,7 +86,7 @@ def label_pool(
             if result.asked is not None and table is not None:
                 asked = replace(result.asked, rows=table.numbers(result.asked.rows))
                 result = replace(result, asked=asked)
-            Writer(settings, command, inputs, table, pool, result, model).write()
+            Writer(settings, command, files, inputs, table, pool, result, model).write()
         except ClusterError:
             raise
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
@@ -195,6 +197,7 @@ class Labelling:
             for record in labeler.rounds(self.settings.stopping, done):
                 state.add(record)
                 rounds.append(record)
+                terminal.tell_round(rounds, self.remedying.aim.name)
                 advance(int(record.number > 0))
         return tuple(rounds)
 

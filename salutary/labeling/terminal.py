@@ -11,11 +11,12 @@ from rich.table import Table
 from salutary.labeling.ask_file import sentence
 from salutary.labeling.comparison import MAJORITY, NAMES, ModelComparison
 from salutary.labeling.judging import HANDED, Judged
-from salutary.labeling.measured import Measured
+from salutary.labeling.labeler import LabelRound
+from salutary.labeling.measured import Measured, standard_error
 from salutary.labeling.result import Result
 from salutary.labeling.settings import LabelSettings
-from salutary.labeling.verdict import standard_error, verdict, what_falls
-from salutary.system.progress import console
+from salutary.labeling.verdict import verdict, what_falls
+from salutary.system.progress import console, sparkline
 
 
 def tell(findings: list[str]) -> None:
@@ -23,6 +24,19 @@ def tell(findings: list[str]) -> None:
     screen = console(soft_wrap=True)
     for line in findings:
         screen.print(line, style="yellow")
+
+
+def tell_round(rounds: list[LabelRound], what: str) -> None:
+    """On a terminal, what the last round came to, and the losses so far; elsewhere bars' lines do."""
+    screen = console()
+    if not screen.is_terminal:
+        return
+    last = rounds[-1]
+    n = sum(len(record.picks[0]) for record in rounds if record.picks)
+    kind = "held-out" if last.held_out else "validation"
+    line = sparkline([record.loss for record in rounds])
+    shown = "" if screen.options.ascii_only else f"  {line}"
+    print(f"round {last.number}: {n} labels, {kind} {what} {last.loss:.4f}{shown}", flush=True)
 
 
 def summarise(result: Result, settings: LabelSettings) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from salutary.engine.paired import SURE, Difference
 from salutary.labeling.judging import HANDED, Judged
+from salutary.labeling.measured import told
 from salutary.remedies.diagnosis import Diagnosis
 from salutary.remedies.judgement import AVERAGE, BEST, VOTE, Judgement
 from salutary.remedies.shift import TwoSamples
@@ -28,6 +31,7 @@ def facts_of(judged: Judged) -> dict:
             **_against_plain(judged),
             "verdict": verdict(judged),
             "warning": judged.warning,
+            "majority": told(judged.majority),
         },
         "remedies": [
             {"name": name, "about": about(found, name), "weight": found.weights.get(name, 0.0)}
@@ -67,13 +71,10 @@ def about(judgement: Judgement, name: str) -> str:
 
 def _measures(judged: Judged, name: str) -> dict:
     """Held out and on test rows, where there are any; losses with their standard errors, None of one row."""
-    measures: dict[str, float | None] = {}
+    measures: dict[str, Any] = {}
     for prefix, measured in (("held_out_", judged.held_out), ("test_", judged.tested)):
         if name in measured:
-            losses, hits = measured[name]
-            error = standard_error(losses) if len(losses) > 1 else None
-            values = {"loss": float(losses.mean()), "standard_error": error, "accuracy": float(hits.mean())}
-            values["n"] = len(losses)
+            values = told(measured[name])
             measures |= {f"{prefix}{key}": value for key, value in values.items()}
     for prefix, figures in (("held_out_", judged.figures), ("test_", judged.tested_figures)):
         if name in figures:
@@ -97,11 +98,6 @@ def _of_groups(found: Judgement, name: str) -> dict[str, str]:
 def _or_none(value: float) -> float | None:
     """None for NaN, which JSON lacks."""
     return float(value) if np.isfinite(value) else None
-
-
-def standard_error(losses: np.ndarray) -> float:
-    """Of the mean of (n,)."""
-    return float(losses.std(ddof=1) / len(losses) ** 0.5)
 
 
 def _against_plain(judged: Judged) -> dict:

@@ -14,6 +14,7 @@ from sklearn.base import ClassifierMixin
 
 from salutary.labeling import ask_file, outputs, page, verdict
 from salutary.labeling.answers import with_answers
+from salutary.labeling.card import card
 from salutary.labeling.cleaned import cleaned_table
 from salutary.labeling.comparison import ALTERNATIVE, LABELED
 from salutary.labeling.distributed_pool import DistributedPool
@@ -47,11 +48,13 @@ SHOWN_COLUMNS = 6
 class Writer:
     """What was asked and read, and what came of it. ``table``, ``pool``: None without a pool.
 
-    ``command``: all settings, for the record. ``model``: the linear model's settings.
+    ``command``: all settings, for the record. ``files``: those that were read, as
+    :func:`~salutary.labeling.provenance.provenance` tells them. ``model``: the linear model's settings.
     """
 
     settings: LabelSettings
     command: dict
+    files: dict[str, dict]
     inputs: Inputs
     table: TableFile | None
     pool: EncodedPool | None
@@ -144,7 +147,7 @@ class Writer:
         untrusted = untrusted_types(models["model.skops"])
         trees = any(name not in (*TRUSTED, *SPLINES) for name in untrusted)
         facts = self.facts(labels) | {"untrusted": untrusted, "holds_trees": trees}
-        files = {**models, "facts.json": outputs.as_json(facts), "MODEL_CARD.md": page.card(facts).encode()}
+        files = {**models, "facts.json": outputs.as_json(facts), "MODEL_CARD.md": card(facts).encode()}
         if self.result.judged:
             files["cleaned.csv"] = self._cleaned(self.result.judged)
         if not self.pool:
@@ -215,6 +218,7 @@ class Writer:
         return {
             "command": {name: _shown(value) for name, value in self.command.items() if name not in hidden},
             "output": str(self.settings.path),
+            "files": self.files,
             "classes": list(self.inputs.classes.names),
             "counts": self._counts(labels),
             "pool_rows": len(self.pool.matrix) if self.pool else 0,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 SECONDS_BETWEEN_LINES = 10.0
+HEIGHTS, WIDTH = "▁▂▃▄▅▆▇█", 40
 
 
 class Pace:
@@ -44,7 +45,20 @@ def progress_bar(shown: bool = True) -> Progress:
     errors, description = console(stderr=True), TextColumn("{task.description}", markup=False)
     columns = (description, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     disabled = not shown or not errors.is_terminal
-    return Progress(*columns, console=errors, transient=True, disable=disabled)
+    return Progress(*columns, console=errors, transient=True, disable=disabled, redirect_stdout=is_terminal())
+
+
+def is_terminal() -> bool:
+    """Whether the standard output is one; else what is printed belongs there, and above no bar."""
+    return console().is_terminal
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """Eight heights from the lowest to the highest value, the last :data:`WIDTH` of them."""
+    last = values[-WIDTH:]
+    low, high = min(last), max(last)
+    step = (high - low) / (len(HEIGHTS) - 1) or 1.0
+    return "".join(HEIGHTS[round((value - low) / step)] for value in last)
 
 
 @contextlib.contextmanager
