@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy import stats
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, panels
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.layout import (
+    leftmost,
+    legend,
+    panels,
+    set_title,
+    set_xlabel,
+    text_size,
+    without_far_ones,
+)
 from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
-from salutary.system.pictures import BLUE, GREY, VERMILLION
+from salutary.system.pictures import BLUE, VERMILLION
 
 TITLE = "Figure 3: influence against really adding the point"
 COLUMNS = ("sample_id", "true_label", "actual", "gradient", "pool_hessian", "newton", "second_order")
@@ -33,6 +46,8 @@ estimate (1 is right, below 1 the estimate promises too much); mean absolute err
 size of the real change. On CelebA the penalty is weak (0.01): a few points of huge leverage make all of the
 error."""
 PAPERS = ("diabetic", "celeba", "bank")
+# Of these, estimates that are drawn: label, colour and mark.
+DRAWN = {"gradient": ("influence", BLUE, "o"), "newton": ("newton", VERMILLION, "+")}
 
 
 def section(records: Records) -> Section:
@@ -71,23 +86,57 @@ def measure(points: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw_estimates(points: pd.DataFrame) -> Figure:
-    """A panel per table, the paper's three first if they are there; the first seed."""
+    """A panel per table, the paper's three first if they are there; the first seed. Estimates so far off that
+    they alone would take half of the axis are marks at its edge, with the furthest named.
+    """
     datasets = datasets_in_order(points["dataset"])
     names = [name for name in PAPERS if name in datasets] or datasets[:3]
-    figure, axes = panels(len(names), 3, 3.4, 3.3)
-    for axis, name in zip(axes, names, strict=False):
+    figure, axes = panels(len(names), 3, 0.95)
+    for axis, name in zip(axes, names, strict=True):
         each = points[points["dataset"] == name]
         each = each[each["seed"] == each["seed"].min()]
         ends = np.array([each["actual"].min(), each["actual"].max()])
-        axis.plot(ends, ends, color=GREY, linestyle="--", linewidth=1, label="estimate = real")
-        axis.scatter(each["gradient"], each["actual"], s=12, marker="o", color=BLUE, alpha=0.6, linewidths=0)
-        axis.scatter(each["newton"], each["actual"], s=14, marker="+", color=VERMILLION, linewidths=0.7)
+        axis.plot(ends, ends, color=GREY, linestyle="--")
+        limits = without_far_ones(each[[*DRAWN]].stack())
+        for estimate in DRAWN:
+            _scatter(axis, each[estimate], each["actual"], limits, estimate)
         rank = stats.spearmanr(each["gradient"], each["actual"]).statistic
-        axis.set_title(f"{paper.DATASETS.get(name, name)}, Spearman {rank:.3f}", fontsize=9)
-        axis.set_xlabel("estimated fall of the validation loss", fontsize=8)
+        set_title(axis, f"{paper.DATASETS.get(name, name)}, Spearman {rank:.3f}")
+        set_xlabel(axis, "estimated fall of the validation loss")
+        axis.locator_params(nbins=5)
         axis.ticklabel_format(style="sci", scilimits=(-2, 2), axis="both")
-    axes[0].set_ylabel("real fall after refitting", fontsize=8)
-    for label, color, marker in (("influence", BLUE, "o"), ("newton", VERMILLION, "+")):
-        axes[0].scatter([], [], color=color, marker=marker, s=16, label=label)
-    axes[0].legend(fontsize=7, frameon=False)
+        for offset in (axis.xaxis.get_offset_text(), axis.yaxis.get_offset_text()):
+            offset.set_size(text_size("xtick.labelsize"))
+    for axis in leftmost(axes):
+        axis.set_ylabel("real fall after refitting")
+    handles = [
+        Line2D([], [], color=color, marker=mark, linestyle="", label=label)
+        for label, color, mark in DRAWN.values()
+    ]
+    handles.append(Line2D([], [], color=GREY, linestyle="--", label="estimate = real"))
+    legend(figure, axes, handles)
     return figure
+
+
+def _scatter(
+    axis: Axes, estimate: pd.Series, actual: pd.Series, limits: tuple[float, float] | None, name: str
+) -> None:
+    """One estimate's points; those outside the limits of the axis as hollow triangles at its edge."""
+    label, color, mark = DRAWN[name]
+    size = matplotlib.rcParams["lines.markersize"] ** 2
+    look = {"s": size, "color": color, "linewidths": 0.7, "clip_on": False}
+    if limits is None:
+        axis.scatter(estimate, actual, marker=mark, alpha=0.6, **look)
+        return
+    low, high = limits
+    inside = estimate.between(low, high)
+    axis.scatter(estimate[inside], actual[inside], marker=mark, alpha=0.6, **look)
+    for outside, edge, arrow in ((estimate < low, low, "<"), (estimate > high, high, ">")):
+        axis.scatter(np.full(outside.sum(), edge), actual[outside], marker=arrow, **look, facecolors="none")
+    axis.set_xlim(low, high)
+    if not inside.all():
+        far = estimate[~inside]
+        text = f"{len(far)} of {label}\noutside: {far.min():.2g} to {far.max():.2g}"
+        axis.text(
+            0.98, 0.03, text, transform=axis.transAxes, ha="right", fontsize=text_size("legend.fontsize")
+        )

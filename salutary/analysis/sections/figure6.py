@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, draw_curves, panels
+from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.layout import panels, set_title
 from salutary.analysis.sections import Records, Section, encoders, markdown_table, named
 from salutary.analysis.sections.table4 import (
     WRONG,
@@ -16,8 +17,7 @@ from salutary.analysis.sections.table4 import (
     reference_rows,
 )
 from salutary.analysis.sections.table5 import fidelity
-from salutary.analysis.style import in_order, look
-from salutary.system.pictures import GREY
+from salutary.analysis.style import GREY, in_order, label, look
 
 TITLE = "Figures 4 and 6: fine-tuning a head on a frozen transformer"
 TASKS = ("wnli", "mrpc", "rte")
@@ -73,20 +73,20 @@ def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     Points, not bars as in the paper: bars that do not start at zero make differences look larger.
     """
     names = datasets_in_order(comparison["dataset"])
-    figure, axes = panels(len(names), len(names), 3.4, 3.4)
+    figure, axes = panels(len(names), len(names), 1.1)
     rows = comparison[comparison["strategy"] != "initial"].set_index("strategy")
     order = in_order(rows.index)
-    for axis, name in zip(axes, names, strict=False):
+    for axis, name in zip(axes, names, strict=True):
         table = rows[rows["dataset"] == name].reindex(order)
         for place, (strategy, row) in enumerate(table.iterrows()):
-            line = look(strategy).line() | {"markersize": 6, "linestyle": "none", "linewidth": 1.2}
+            line = look(strategy).line() | {"linestyle": "none"}
             axis.errorbar(row["mean"], place, xerr=row["std"], capsize=2, **line)
         majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
-        axis.axvline(majority, color=GREY, linestyle=":", linewidth=1.5)
-        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
+        axis.axvline(majority, color=GREY, linestyle=":")
+        axis.set_yticks(
+            range(len(order)), [*map(label, order)] if axis.get_subplotspec().is_first_col() else []
+        )
         axis.set_ylim(len(order) - 0.5, -0.5)
-        axis.set_title(f"{paper.DATASETS.get(name, name)} (majority class {majority:.1f}%)", fontsize=9)
+        set_title(axis, f"{paper.DATASETS.get(name, name)} (majority {majority:.1f}%)")
         axis.set_xlabel("test accuracy, %")
-    for axis in axes[1 : len(names)]:
-        axis.set_yticklabels([])
     return figure
