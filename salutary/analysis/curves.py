@@ -21,6 +21,8 @@ from salutary.analysis.style import GREY, Look, in_order, label, looks
 
 # Lines that are told apart by a setting; the first is alone where nothing differs.
 DASHES = ("-.", "--", ":", (0, (8, 2, 1, 2, 1, 2)), (0, (1, 4)), (0, (10, 5)))
+# What a caption says of it.
+DEVIATION = "mean over the seeds; bands, and bars beside the last round, are one standard deviation"
 # More bands than these hide each other: then only what stands out has one, and the others a bar at the end.
 MOST_BANDS = 4
 # Of the length of the axis: where the bars at the end begin and end.
@@ -129,10 +131,9 @@ def _bars_at_the_end(axis: Axes, curves: dict[str, pd.DataFrame], look: dict[str
     axis.axvspan(begin - 0.02 * (end - first), end + 0.02 * (end - first), color="#f4f4f4", linewidth=0)
     for place, (name, curve) in zip(np.linspace(begin, end, len(curves)), curves.items(), strict=True):
         mean, std = curve.iloc[-1].mean(), curve.iloc[-1].std()
-        line = {**look[name].line(), "linestyle": "", "linewidth": 1}
-        axis.errorbar(
-            place, mean, 0 if np.isnan(std) else std, elinewidth=0.8 * line["markeredgewidth"], **line
-        )
+        line = {**look[name].line(), "linestyle": "", "capsize": 0}
+        line["elinewidth"] = line["markeredgewidth"]
+        axis.errorbar(place, mean, 0 if np.isnan(std) else std, **line)
 
 
 def _ticks(axis: Axes, x: pd.Series, name: str) -> None:

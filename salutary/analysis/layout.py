@@ -70,6 +70,8 @@ def legend(figure: Figure, axes: Sequence[Axes], handles: Sequence[Artist]) -> N
     """The legend where the last row of panels has room for it, or below them, where the figure grows by it;
     in as many columns as fit, and long names in several lines.
     """
+    if not handles:
+        return
     size = text_size("legend.fontsize")
     unit = size / 72
     taken = (HANDLE + PAD) * unit

@@ -1,5 +1,5 @@
-"""One look for one strategy, in every figure: colour, line and marker; and one style of figures for the screen,
-one for print.
+"""One look for one strategy, in every figure: colour, line and marker; one style of figures for the screen,
+and one for print.
 
 Colours are Okabe and Ito's, and of one's own strategies Tol's muted ones; no two strategies share line and
 marker, so a figure can be read without colours. Sizes are matplotlib's settings, in points and inches.
@@ -26,8 +26,9 @@ WIDTHS = {"column": 3.3, "text": 6.8}
 
 @dataclass(frozen=True)
 class Style:
-    """``width`` of a figure in inches, ``text`` in points (tick labels and legends half a point less), ``dpi``
-    of its PNG."""
+    """``width`` of a figure in inches, ``text`` in points (tick labels and legends half a point less), and
+    the ``dpi`` of its PNG.
+    """
 
     name: str
     width: float

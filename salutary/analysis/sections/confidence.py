@@ -12,8 +12,10 @@ from salutary.analysis.layout import leftmost, legend, panels, set_title
 from salutary.analysis.paper import DATASETS
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import holm
+from salutary.analysis.style import GREY
 from salutary.errors import SalutaryError
 from salutary.experiments.runs import last_rounds
+from salutary.system.pictures import BLACK, ORANGE, VERMILLION
 
 TITLE = "How sure to be of an influence, by the size of the validation set"
 VARIED = ("protocol", "n_validation", "strategy.confidence")
@@ -29,11 +31,11 @@ OURS = "greedy auto"
 METHODS = ["L + V", "salutary", "greedy 0", "greedy 0.5", "greedy 1", "greedy 2"]
 FEW = 300  # as in strategies/salutary_greedy.py, which imports PyTorch
 COLOURS = {
-    "L + V": "black",
-    "salutary": "tab:red",
+    "L + V": GREY,
+    "salutary": VERMILLION,
     "greedy 0": "#9ecae1",
     "greedy 1": "#2171b5",
-    "greedy 2": "#08306b",
+    "greedy 2": BLACK,
 }
 LINES = {"initial": "initial", "labeled_and_validation": "L + V"}
 WITHOUT_VALIDATION = ["margin", "random", "self_training"]
@@ -50,7 +52,7 @@ def section(records: Records) -> Section:
         name = f"confidence-{protocol}"
         figures[name] = draw_changes(loss, protocol)
         text += [
-            f"![Change of the test loss, protocol={protocol}]({name}.png)",
+            f"![Test loss minus the initial model's, protocol={protocol}, mean over the seeds]({name}.png)",
             f"protocol={protocol}, change of the test loss, thousandths:",
             markdown_cells(loss, protocol),
             f"protocol={protocol}, change of the test accuracy, percentage points:",
@@ -165,8 +167,8 @@ def draw_changes(table: pd.DataFrame, protocol: str) -> Figure:
             style = "--" if method in ("L + V", "salutary") else "-"
             axis.plot(sizes, rows[method], style, color=colour, marker="o", label=method)
         if "margin" in rows:
-            axis.plot(sizes, rows["margin"], ":", color="tab:green", label="margin, 100 human labels")
-        axis.axhline(0, color="grey", linewidth=0.8)
+            axis.plot(sizes, rows["margin"], ":", color=ORANGE, label="margin, 100 human labels")
+        axis.axhline(0, color=GREY, linewidth=0.6)
         set_title(axis, DATASETS.get(name, name))
         axis.set_xlabel("validation rows")
     for axis in leftmost(axes):

@@ -45,9 +45,9 @@ def section(records: Records) -> Section:
     main = "diabetic" if "diabetic" in set(bins["dataset"]) else datasets_in_order(bins["dataset"])[0]
     text = [
         INTRO,
-        f"![{paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
+        f"![Figure 1: {paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
         OTHERS,
-        "![All tables](figure1-tables.png)",
+        "![All tables: accuracy by the added pool bin, mean and one standard deviation](figure1-tables.png)",
         TOP,
         markdown_table(top_bins(bins, initial)),
         verdict(bins),
@@ -56,7 +56,7 @@ def section(records: Records) -> Section:
         "figure1": draw_bins(bins, histogram, initial, main),
         "figure1-tables": draw_all(bins, initial),
     }
-    return Section(TITLE, "\n\n".join(text), figures)
+    return Section(TITLE, "\n\n".join(text), figures, brief=verdict(bins))
 
 
 def _with_names(records: Records, name: str, columns: tuple[str, ...]) -> pd.DataFrame:

@@ -45,6 +45,10 @@ Means over the seeds: Spearman's rank correlation; slope of the least-squares li
 estimate (1 is right, below 1 the estimate promises too much); mean absolute error as a share of the mean
 size of the real change. On CelebA the penalty is weak (0.01): a few points of huge leverage make all of the
 error."""
+CAPTION = (
+    "Figure 3: estimated and real fall of the validation loss, first seed; triangles at an edge stand for "
+    "points beyond it"
+)
 PAPERS = ("diabetic", "celeba", "bank")
 # Of these, estimates that are drawn: label, colour and mark.
 DRAWN = {"gradient": ("influence", BLUE, "o"), "newton": ("newton", VERMILLION, "+")}
@@ -54,14 +58,29 @@ def section(records: Records) -> Section:
     points = read_table(map(Path, records.facts.index), "added_points", COLUMNS)
     points = points.join(records.facts[["dataset", "seed"]], on="run")
     quality = measure(points)
-    text = [INTRO, "![Estimated and real fall of the validation loss, first seed](figure3.png)", MEASURES]
+    text = [
+        INTRO,
+        f"![{CAPTION}](figure3.png)",
+        MEASURES,
+    ]
     for name, title in {"spearman": "Spearman", "slope": "Slope", "error": "Mean absolute error"}.items():
         form = "{:.0%}" if name == "error" else "{:.2f}"
         wide = quality.pivot_table(name, "estimate", "dataset").reindex(list(ESTIMATES))
         wide = wide[datasets_in_order(points["dataset"])].map(form.format, na_action="ignore")
         wide = wide.rename(index=ESTIMATES, columns=paper.DATASETS)
         text.append(markdown_table(wide.rename_axis(index=title)))
-    return Section(TITLE, "\n\n".join(text), {"figure3": draw_estimates(points)}, {"figure3": quality})
+    figures = {"figure3": draw_estimates(points)}
+    return Section(TITLE, "\n\n".join(text), figures, {"figure3": quality}, brief=brief(quality))
+
+
+def brief(quality: pd.DataFrame) -> str:
+    """Order and size of the paper's estimate, from the worst to the best table."""
+    means = quality[quality["estimate"] == "gradient"].groupby("dataset")[["spearman", "error"]].mean()
+    rank, error = means["spearman"], means["error"]
+    return (
+        f"the paper's influence orders points as really adding them does (Spearman {rank.min():.2f} to "
+        f"{rank.max():.2f} by table); its size is off by {error.min():.0%} to {error.max():.0%}."
+    )
 
 
 def measure(points: pd.DataFrame) -> pd.DataFrame:
@@ -137,6 +156,5 @@ def _scatter(
     if not inside.all():
         far = estimate[~inside]
         text = f"{len(far)} of {label}\noutside: {far.min():.2g} to {far.max():.2g}"
-        axis.text(
-            0.98, 0.03, text, transform=axis.transAxes, ha="right", fontsize=text_size("legend.fontsize")
-        )
+        look = {"ha": "right", "fontsize": text_size("legend.fontsize")}
+        axis.text(0.98, 0.03, text, transform=axis.transAxes, **look)

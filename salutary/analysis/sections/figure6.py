@@ -6,8 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, draw_curves
-from salutary.analysis.layout import panels, set_title
+from salutary.analysis.curves import DEVIATION, datasets_in_order, draw_curves
+from salutary.analysis.layout import leftmost, panels, set_title
 from salutary.analysis.sections import Records, Section, encoders, markdown_table, named
 from salutary.analysis.sections.table4 import (
     WRONG,
@@ -32,23 +32,25 @@ PRINTED = "What the paper prints, with RoBERTa:"
 def section(records: Records) -> Section:
     comparison, tables = accuracies(records)
     lines = reference_rows(records)
+    found = above_majority(comparison, lines)
     text = [
         INTRO.format(encoder=encoders(records)),
         *tables,
-        above_majority(comparison, lines),
+        found,
         fidelity(records),
         PRINTED,
         markdown_table(printed_cells(TASKS)),
         WRONG,
         markdown_table(label_differences(records.rounds)),
-        "![Final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
-        "![Accuracy by round](figure6.png)",
+        "![Figure 4: final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
+        f"![Figure 6: accuracy by round; {DEVIATION}](figure6.png)",
     ]
     figures = {
         "figure4": draw_final(comparison, lines),
         "figure6": draw_curves(records.rounds, records.lines()),
     }
-    return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
+    text = "\n\n".join(filter(None, text))
+    return Section(TITLE, text, figures, {"figure6": comparison}, brief=found.partition(" The paper")[0])
 
 
 def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
@@ -83,9 +85,8 @@ def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
             axis.errorbar(row["mean"], place, xerr=row["std"], capsize=2, **line)
         majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
         axis.axvline(majority, color=GREY, linestyle=":")
-        axis.set_yticks(
-            range(len(order)), [*map(label, order)] if axis.get_subplotspec().is_first_col() else []
-        )
+        names = [*map(label, order)] if axis in leftmost(axes) else []
+        axis.set_yticks(range(len(order)), names)
         axis.set_ylim(len(order) - 0.5, -0.5)
         set_title(axis, f"{paper.DATASETS.get(name, name)} (majority {majority:.1f}%)")
         axis.set_xlabel("test accuracy, %")
