@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from salutary.analysis.layout import leftmost, legend, panels, set_title, text_size, without_far_ones
+from salutary.analysis.layout import leftmost, legend, panels, set_title, without_far_ones
 from salutary.analysis.learning_curves import AXES, over_seeds, points
 from salutary.analysis.metrics import ACCURACY, Metric
 from salutary.analysis.paper import DATASETS
@@ -55,9 +55,9 @@ def draw_curves(
         levels = both[both["dataset"] == name].groupby("strategy")["value"].mean()
         for line, level in levels.items():
             axis.axhline(level, color=GREY, linestyle=dashes[line])
-        twins = _panel(axis, curves[curves["dataset"] == name], drawn, levels)
+        note = _panel(axis, curves[curves["dataset"] == name], drawn, levels)
         _ticks(axis, curves.loc[curves["dataset"] == name, "x"], x)
-        set_title(axis, _title(name, lines[lines["dataset"] == name], metric), twins)
+        set_title(axis, _title(name, lines[lines["dataset"] == name], metric), note)
         axis.set_xlabel(AXES[x])
     for axis in leftmost(axes):
         axis.set_ylabel(metric.title)
@@ -84,7 +84,7 @@ def _title(dataset: str, lines: pd.DataFrame, metric: Metric) -> str:
 
 
 def _panel(axis: Axes, rounds: pd.DataFrame, look: dict[str, Look], levels: pd.Series) -> str:
-    """Draws one table's curves and returns which strategies share a line."""
+    """Draws one table's curves; returns which strategies share a line, and what the axis leaves out."""
     curves = {name: over_seeds(each) for name, each in rounds.groupby("strategy")}
     drawn: dict[str, list[str]] = {}
     for name in in_order(curves):
@@ -99,12 +99,13 @@ def _panel(axis: Axes, rounds: pd.DataFrame, look: dict[str, Look], levels: pd.S
         _curve(axis, curves[name], look[name], place, name in banded)
     if len(banded) < len(drawn):
         _bars_at_the_end(axis, {name: curves[name] for name in drawn}, look)
-    _cut(axis, {name: curves[name] for name in drawn}, look, levels)
-    return "\n".join(
+    cut = _cut(axis, {name: curves[name] for name in drawn}, look, levels)
+    twins = [
         " = ".join([look[name].label, *(look[other].label for other in same)])
         for name, same in drawn.items()
         if same
-    )
+    ]
+    return "\n".join([*twins, *cut])
 
 
 def _curve(axis: Axes, curve: pd.DataFrame, look: Look, place: int, has_band: bool) -> None:
@@ -148,12 +149,12 @@ def _ticks(axis: Axes, x: pd.Series, name: str) -> None:
     axis.set_xticks(places, texts)
 
 
-def _cut(axis: Axes, curves: dict[str, pd.DataFrame], look: dict[str, Look], levels: pd.Series) -> None:
-    """Leaves out what alone would take half of the axis, with a mark at the edge and its furthest value."""
+def _cut(axis: Axes, curves: dict[str, pd.DataFrame], look: dict[str, Look], levels: pd.Series) -> list[str]:
+    """Leaves out what alone would take half of the axis, with marks at the edge; returns the furthest values."""
     means = {name: curve.mean(axis=1) for name, curve in curves.items()}
     limits = without_far_ones(pd.concat([*means.values()]))
     if limits is None:
-        return
+        return []
     low, high = min(limits[0], levels.min()), max(limits[1], levels.max())
     axis.set_ylim(low, high)
     texts = []
@@ -168,8 +169,7 @@ def _cut(axis: Axes, curves: dict[str, pd.DataFrame], look: dict[str, Look], lev
             )
             furthest = outside.min() if edge == 0 else outside.max()
             texts.append(f"{look[name].label} {'down' if edge == 0 else 'up'} to {furthest:.3g}")
-    size = text_size("legend.fontsize")
-    axis.annotate("\n".join(texts), (0.03, 0), (0, size), "axes fraction", "offset points", fontsize=size)
+    return texts
 
 
 def _same(a: pd.DataFrame, b: pd.DataFrame) -> bool:

@@ -1,4 +1,4 @@
-"""Figures as they are printed: colours and names that can be told apart, sizes, fonts, what an axis leaves out."""
+"""Figures as they are printed: colours and names told apart, sizes, fonts, and what an axis leaves out."""
 
 import itertools
 import re
@@ -184,7 +184,7 @@ def test_a_fall_that_would_take_the_axis_is_marked():
         (axis, *_) = draw_curves(rounds(falls), lines(0.9)).axes
         (plain, *_) = draw_curves(rounds(values), lines(0.9)).axes
     assert 75 < axis.get_ylim()[0] < 80 and axis.get_ylim()[1] > 90
-    assert "Salutary down to 31" in [text.get_text() for text in axis.texts]
+    assert [text.get_text() for text in axis.texts] == ["Salutary down to 31"]
     (marks,) = (
         each
         for each in axis.collections
@@ -267,7 +267,7 @@ def test_one_figure_for_print(width, experiments, command, monkeypatch):
     arguments = ("figure=2", "style=paper", f"width={width}", "format=pdf,svg")
     written = []
     for folder in ("once", "again"):
-        status, out, err = command(report.plot, "salutary-plot", "outputs", *arguments, "-o", folder)
+        status, _, err = command(report.plot, "salutary-plot", "outputs", *arguments, "-o", folder)
         assert status == 0, err
         written.append({path.name: path.read_bytes() for path in Path(folder).iterdir()})
     assert written[0] == written[1] and set(written[0]) == {"figure2.pdf", "figure2.svg"}
