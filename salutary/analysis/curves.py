@@ -150,7 +150,7 @@ def _ticks(axis: Axes, x: pd.Series, name: str) -> None:
 
 
 def _cut(axis: Axes, curves: dict[str, pd.DataFrame], look: dict[str, Look], levels: pd.Series) -> list[str]:
-    """Leaves out what alone would take half of the axis, with marks at the edge; returns the furthest values."""
+    """Leaves out what alone would take half of the axis, with marks at the edge; returns how far it goes."""
     means = {name: curve.mean(axis=1) for name, curve in curves.items()}
     limits = without_far_ones(pd.concat([*means.values()]))
     if limits is None:
