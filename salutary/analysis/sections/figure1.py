@@ -13,7 +13,7 @@ from matplotlib.patches import Patch
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
-from salutary.analysis.layout import leftmost, legend, panels, set_title, set_xlabel, text_size
+from salutary.analysis.layout import leftmost, legend, panels, set_title, set_xlabel
 from salutary.analysis.sections import Records, Section, markdown_table, named
 from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
@@ -98,15 +98,15 @@ def draw_bins(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, d
     figure, axes = panels(2, 1, 0.35)
     for axis, (part, title) in zip(axes, PARTS.items(), strict=True):
         chosen = bins[(bins["dataset"] == dataset) & (bins["part"] == part)]
-        influence = chosen.groupby("bin")["influence"].mean()
+        influence = 1000 * chosen.groupby("bin")["influence"].mean()
         counts = histogram[(histogram["dataset"] == dataset) & (histogram["part"] == part)]
         beyond = _histogram(axis, counts, influence)
         _lines(axis, chosen, influence, initial[dataset], part)
         set_title(axis, f"{paper.DATASETS.get(dataset, dataset)}: {title}", beyond)
-        axis.ticklabel_format(style="sci", scilimits=(-2, 2), axis="x")
-        axis.xaxis.get_offset_text().set_size(text_size("xtick.labelsize"))
         axis.set_ylabel("test accuracy, %")
-    set_xlabel(axes[1], "influence with the salutary label: predicted fall of the validation loss")
+    set_xlabel(
+        axes[1], "influence with the salutary label: predicted fall of the validation loss, thousandths"
+    )
     legend(figure, axes, _handles())
     return figure
 
@@ -142,6 +142,7 @@ def _histogram(axis: Axes, counts: pd.DataFrame, influence: pd.Series) -> str:
     after the last bin's mean; returned is how many points are further to the right.
     """
     counts = counts[counts["seed"] == counts["seed"].min()]
+    counts = counts.assign(low=1000 * counts["low"], high=1000 * counts["high"])
     margin = 0.04 * (influence.max() - influence.min())
     axis.set_xlim(influence.min() - margin, influence.max() + margin)
     behind = axis.twinx()
@@ -155,7 +156,7 @@ def _histogram(axis: Axes, counts: pd.DataFrame, influence: pd.Series) -> str:
     if further.empty:
         return ""
     n, end = further["count"].sum(), further["high"].max()
-    return f"{n:.0f} of {counts['count'].sum():.0f} points further right, up to {end:.2g}"
+    return f"{n:.0f} of {counts['count'].sum():.0f} points further right, up to {end:.4g}"
 
 
 def _handles() -> list[Artist]:

@@ -20,7 +20,6 @@ from salutary.analysis.layout import (
     panels,
     set_title,
     set_xlabel,
-    text_size,
     without_far_ones,
 )
 from salutary.analysis.sections import Records, Section, markdown_table
@@ -46,8 +45,8 @@ estimate (1 is right, below 1 the estimate promises too much); mean absolute err
 size of the real change. On CelebA the penalty is weak (0.01): a few points of huge leverage make all of the
 error."""
 CAPTION = (
-    "Figure 3: estimated and real fall of the validation loss, first seed; triangles at an edge stand for "
-    "points beyond it"
+    "Figure 3: estimated and real fall of the validation loss, thousandths, first seed; triangles stand for "
+    "points beyond the edge"
 )
 PAPERS = ("diabetic", "celeba", "bank")
 # Of these, estimates that are drawn: label, colour and mark.
@@ -114,20 +113,18 @@ def draw_estimates(points: pd.DataFrame) -> Figure:
     for axis, name in zip(axes, names, strict=True):
         each = points[points["dataset"] == name]
         each = each[each["seed"] == each["seed"].min()]
-        ends = np.array([each["actual"].min(), each["actual"].max()])
+        fall = 1000 * each[["actual", *DRAWN]]
+        ends = np.array([fall["actual"].min(), fall["actual"].max()])
         axis.plot(ends, ends, color=GREY, linestyle="--")
-        limits = without_far_ones(each[[*DRAWN]].stack())
-        for estimate in DRAWN:
-            _scatter(axis, each[estimate], each["actual"], limits, estimate)
+        limits = without_far_ones(fall[[*DRAWN]].stack())
+        outside = [_scatter(axis, fall[estimate], fall["actual"], limits, estimate) for estimate in DRAWN]
         rank = stats.spearmanr(each["gradient"], each["actual"]).statistic
-        set_title(axis, f"{paper.DATASETS.get(name, name)}, Spearman {rank:.3f}")
-        set_xlabel(axis, "estimated fall of the validation loss")
+        title = f"{paper.DATASETS.get(name, name)}, Spearman {rank:.3f}"
+        set_title(axis, title, "\n".join(filter(None, outside)))
+        set_xlabel(axis, "estimated fall, thousandths")
         axis.locator_params(nbins=5)
-        axis.ticklabel_format(style="sci", scilimits=(-2, 2), axis="both")
-        for offset in (axis.xaxis.get_offset_text(), axis.yaxis.get_offset_text()):
-            offset.set_size(text_size("xtick.labelsize"))
     for axis in leftmost(axes):
-        axis.set_ylabel("real fall after refitting")
+        axis.set_ylabel("real fall, thousandths")
     handles = [
         Line2D([], [], color=color, marker=mark, linestyle="", label=label)
         for label, color, mark in DRAWN.values()
@@ -139,22 +136,21 @@ def draw_estimates(points: pd.DataFrame) -> Figure:
 
 def _scatter(
     axis: Axes, estimate: pd.Series, actual: pd.Series, limits: tuple[float, float] | None, name: str
-) -> None:
-    """One estimate's points; those outside the limits of the axis as hollow triangles at its edge."""
+) -> str:
+    """One estimate's points; those outside the limits of the axis as hollow triangles at its edge;
+    returned is how far these go.
+    """
     label, color, mark = DRAWN[name]
     size = matplotlib.rcParams["lines.markersize"] ** 2
     look = {"s": size, "color": color, "linewidths": 0.7, "clip_on": False}
     if limits is None:
         axis.scatter(estimate, actual, marker=mark, alpha=0.6, **look)
-        return
+        return ""
     low, high = limits
     inside = estimate.between(low, high)
     axis.scatter(estimate[inside], actual[inside], marker=mark, alpha=0.6, **look)
     for outside, edge, arrow in ((estimate < low, low, "<"), (estimate > high, high, ">")):
         axis.scatter(np.full(outside.sum(), edge), actual[outside], marker=arrow, **look, facecolors="none")
     axis.set_xlim(low, high)
-    if not inside.all():
-        far = estimate[~inside]
-        text = f"{len(far)} of {label}\noutside: {far.min():.2g} to {far.max():.2g}"
-        look = {"ha": "right", "fontsize": text_size("legend.fontsize")}
-        axis.text(0.98, 0.03, text, transform=axis.transAxes, **look)
+    far = estimate[~inside]
+    return f"{len(far)} of {label} outside, {far.min():.0f} to {far.max():.0f}" if len(far) else ""
