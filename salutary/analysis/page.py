@@ -66,7 +66,8 @@ def page(report_parts: list[ReportPart], root: Path, form: str = "csv", with_cap
 def in_ten_seconds(drawn: list[ReportPart]) -> str:
     """What came out, a line for each section that says it in one, and what it lacks; empty without any."""
     lines = [
-        f"- [{part.section.title.partition(':')[0]}](#{anchor(part.section.title)}): {part.section.brief}"
+        f"- {part.section.brief[0].upper()}{part.section.brief[1:]} "
+        f"([{part.section.title.partition(':')[0]}](#{anchor(part.section.title)}))"
         + (f" *({lacking})*" if (lacking := _lacking(part)) else "")
         for part in drawn
         if part.section.brief

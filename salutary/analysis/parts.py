@@ -90,7 +90,8 @@ def numbered(root: Path, numbers: tuple[str, ...]) -> list[ReportPart]:
         wanted.setdefault(name, []).append(figure)
         if name in found:
             continue
-        above = root.parent if root.resolve().name == name and not (root / name).is_dir() else root
+        is_of_it = root.resolve().name == name and not (root / name).is_dir()
+        above = root.resolve().parent if is_of_it else root
         if not finished_runs([above / name], required=False):
             command = f"`salutary-run experiment={name}` makes them"
             raise SalutaryError(f"figure={number}: no records in {above / name}; {command}")

@@ -120,7 +120,7 @@ def fill(part: Part, records: Records, rounds: pd.DataFrame, names: pd.Series) -
     part.curves(rounds, lines, names)
     if compared := part.paired("", final, lines):
         part.more(compared, final["dataset"].nunique())
-        part.briefs.append(f"{part.name}: {own_text.brief(compared)}")
+        part.briefs.append(f"Own runs, {part.name}: {own_text.brief(compared)}")
     part.say(AREA.format(axis=AXES[part.options.x], label=part.metric.label))
     area = areas(curves)
     part.values("-area", area)

@@ -72,6 +72,8 @@ def brief(comparison: pd.DataFrame, references: pd.DataFrame) -> str:
     lines = (
         references.groupby(["strategy", "dataset"])["accuracy"].mean().unstack().reindex(columns=ours.index)
     )
+    if not {"labeled_and_validation", "majority"} <= {*lines.index}:
+        return ""
     best = (ours >= means[ours.index].max()).sum()
     both, majority = ((lines.loc[line] > ours).sum() for line in ("labeled_and_validation", "majority"))
     return (
