@@ -88,6 +88,6 @@ def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
         names = [*map(label, order)] if axis in leftmost(axes) else []
         axis.set_yticks(range(len(order)), names)
         axis.set_ylim(len(order) - 0.5, -0.5)
-        set_title(axis, f"{paper.DATASETS.get(name, name)} (majority {majority:.1f}%)")
+        set_title(axis, paper.DATASETS.get(name, name))
         axis.set_xlabel("test accuracy, %")
     return figure
