@@ -47,7 +47,7 @@ def set_title(axis: Axes, text: str, note: str = "") -> None:
     size, small = text_size("axes.titlesize"), text_size("legend.fontsize")
     pad = 0.4 * size
     if note:
-        note = wrapped(note, width, small)
+        note = "\n".join(wrapped(line, width, small) for line in note.split("\n"))
         axis.annotate(
             note, (0.5, 1), (0, 0.2 * size), "axes fraction", "offset points", ha="center", fontsize=small
         )
