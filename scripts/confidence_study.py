@@ -8,6 +8,7 @@ from pathlib import Path
 
 from salutary.analysis.sections import Records
 from salutary.analysis.sections.confidence import section
+from salutary.analysis.style import SCREEN
 from salutary.errors import SalutaryError
 
 if __name__ == "__main__":
@@ -17,7 +18,8 @@ if __name__ == "__main__":
         "scripts/confidence_study.py is a section of salutary-report now, and gone in 0.5.0", file=sys.stderr
     )
     try:
-        study = section(Records([Path(sys.argv[1])]))
+        with SCREEN.applied():
+            study = section(Records([Path(sys.argv[1])]))
     except SalutaryError as error:
         sys.exit(f"confidence_study: {error}")
     print(study.text)

@@ -1,4 +1,4 @@
-"""``salutary-plot`` from a checkout: python scripts/plot_figures.py outputs -o figures"""
+"""``salutary-plot`` in a checkout, and its arguments: python scripts/plot_figures.py figure=2 style=paper"""
 
 from salutary.analysis.report import plot
 

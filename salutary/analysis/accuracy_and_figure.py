@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from salutary.analysis.curves import legend_below, panels
-from salutary.system.pictures import BLACK, BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILLION
+from salutary.analysis.layout import legend, panels, set_title
+from salutary.analysis.style import GREY
+from salutary.system.pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 
 CELL = ["dataset", "group", "objective", "n_validation"]
 PLAIN = "labeled_and_validation"
@@ -52,13 +53,13 @@ def draw(rows: pd.DataFrame) -> Figure:
     where groups have to be known beyond V.
     """
     cells = [*rows.groupby(CELL, sort=True)]
-    figure, axes = panels(len(cells), 3, 3.4, 2.7)
+    figure, axes = panels(len(cells), 3)
     marks = _marks(rows)
-    for axis, (key, cell) in zip(axes, cells, strict=False):
+    for axis, (key, cell) in zip(axes, cells, strict=True):
         _panel(axis, cell, marks)
-        axis.set_title(f"{key[2].replace('_', ' ')}, n_V = {key[3]:g}", fontsize=8)
+        set_title(axis, f"{key[2].replace('_', ' ')}, n_V = {key[3]:g}")
     handles = [Line2D([], [], label=label(name), **mark) for name, mark in marks.items()]
-    legend_below(figure, axes, len(axes), handles)
+    legend(figure, axes, handles)
     return figure
 
 
@@ -69,9 +70,8 @@ def _panel(axis: Axes, cell: pd.DataFrame, marks: dict[str, dict]) -> None:
         (x, y), (across, up) = means.loc[name], errors.loc[name]
         axis.errorbar(x, y, up, across, elinewidth=0.5, **marks[str(name)])
     better = "higher" if cell["higher_is_better"].iloc[0] else "lower"
-    axis.set_xlabel(f"{cell['figure'].iloc[0].replace('_', ' ')} ({better} is better)", fontsize=7)
-    axis.set_ylabel("accuracy", fontsize=7)
-    axis.tick_params(labelsize=6)
+    axis.set_xlabel(f"{cell['figure'].iloc[0].replace('_', ' ')} ({better} is better)")
+    axis.set_ylabel("accuracy")
 
 
 def _marks(rows: pd.DataFrame) -> dict[str, dict]:
@@ -83,5 +83,5 @@ def _marks(rows: pd.DataFrame) -> dict[str, dict]:
     for name, (_, color, marker) in looks.items():
         filled = color if group_in[name] in KNOWN_IN_V else "white"
         of = {"color": color, "marker": marker, "markerfacecolor": filled}
-        marks[name] = {**of, "markersize": 5, "linestyle": ""}
+        marks[name] = {**of, "linestyle": ""}
     return marks

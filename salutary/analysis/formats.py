@@ -34,6 +34,8 @@ WRITERS: dict[str, tuple[str, Callable[[pd.DataFrame], str]]] = {
     "latex": ("tex", as_latex),
 }
 
+ENDINGS = {"csv": "csv"} | {form: ending for form, (ending, _) in WRITERS.items()}
+
 
 def table_files(section: Section, form: str) -> dict[str, str]:
     """The section's tables by the names of their files: as CSV every number, else as readers see them."""
@@ -51,9 +53,14 @@ def _texts(numbers: pd.DataFrame) -> pd.DataFrame:
     return texts.mask(numbers.isna(), "").set_index(first)[others]
 
 
+# PDF: TrueType fonts inside, where matplotlib's default would be Type 3, which publishers refuse; SVG: text
+# as outlines, which look the same everywhere.
+EMBEDDED = {"pdf.fonttype": 42, "svg.fonttype": "path", "svg.hashsalt": "salutary"}
+
+
 def figure_file(figure: Figure, form: str, dpi: int = 200) -> bytes:
-    """A figure as PDF, SVG or PNG."""
+    """A figure as PDF, SVG or PNG, with its fonts inside and without a date."""
     buffer = io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "salutary"}):
+    with matplotlib.rc_context(EMBEDDED):
         figure.savefig(buffer, format=form, dpi=dpi, metadata=UNDATED[form])
     return buffer.getvalue()

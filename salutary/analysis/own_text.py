@@ -94,6 +94,20 @@ def _needed(n: float) -> str:
     return f"{n:.0f}" if n <= MOST_SEEDS else f"over {MOST_SEEDS:,}"
 
 
+def brief(compared: Comparison) -> str:
+    """The strategy with the best mean difference to the baseline, and what the test over tables says."""
+    rows, metric = compared.over_tables.dropna(subset="mean"), compared.metric
+    if rows.empty:
+        return f"no seed in common with {', '.join(map(label, compared.baselines))}."
+    row = rows.loc[rows["mean"].idxmax() if metric.higher_is_better else rows["mean"].idxmin()]
+    p = "too few tables for a test" if math.isnan(row["p_holm"]) else f"p = {row['p_holm']:.2g} after Holm"
+    return (
+        f"of {len(rows)} compared with {', '.join(map(label, compared.baselines))}, {label(row['strategy'])}"
+        f" has the best mean {metric.label}, {row['mean']:+.{metric.digits}f}; wins / ties / losses"
+        f" {row['win']} / {row['tie']} / {row['loss']}; {_tables(int(row['n_tables']))}: {p}."
+    )
+
+
 def over_tables(compared: Comparison) -> pd.DataFrame:
     """Wins, mean difference and, where there can be one, the tests, by strategy."""
     rows, digits = compared.over_tables, compared.metric.digits

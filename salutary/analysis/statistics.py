@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import NamedTuple
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import scikit_posthocs
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 from statsmodels.stats.multitest import multipletests
 
+from salutary.analysis.layout import text_size, wrapped
 from salutary.analysis.style import label
 
 # What is equal up to rounding: relative to the largest magnitude, and where all are tiny.
@@ -191,17 +193,21 @@ def ranks(final: pd.DataFrame, value: str = "accuracy") -> Ranks | None:
 
 def critical_difference_diagram(result: Ranks) -> Figure:
     """Mean ranks on a line; a bar joins strategies that Nemenyi's test cannot tell apart (5%)."""
-    figure = Figure(figsize=(8, 0.6 + 0.22 * len(result.mean)), layout="constrained")
+    width, text = matplotlib.rcParams["figure.figsize"][0], matplotlib.rcParams["font.size"] / 72
+    figure = Figure(figsize=(width, (3 + 1.6 * len(result.mean)) * text), layout="constrained")
     axes = figure.subplots()
-    pairs = result.pairs.rename(index=label, columns=label)
+    axes.spines["top"].set_visible(True)
+    size = text_size("legend.fontsize")
+    names = {name: wrapped(label(name), 0.35 * width, size) for name in result.mean.index}
+    pairs = result.pairs.rename(index=names, columns=names)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         scikit_posthocs.critical_difference_diagram(
-            result.mean.rename(label),
+            result.mean.rename(names),
             pairs,
             ax=axes,
             color_palette=dict.fromkeys(pairs, "black"),
-            label_props={"fontsize": 8},
+            label_props={"fontsize": size},
             crossbar_props={"linewidth": 2.5},
             elbow_props={"linewidth": 0.8},
         )

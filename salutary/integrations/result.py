@@ -13,6 +13,7 @@ from salutary.analysis.learning_curves import AXES, last_values
 from salutary.analysis.metrics import Metric, metric_named
 from salutary.analysis.own_statistics import Comparison, compare
 from salutary.analysis.sections.own import with_line, with_metric, with_value
+from salutary.analysis.style import SCREEN
 from salutary.analysis.told_apart import each_once, line_names, strategy_names
 from salutary.errors import SalutaryError
 from salutary.experiments.collect import gather
@@ -81,7 +82,8 @@ class Result:
         if x not in AXES:
             raise SalutaryError(f"x={x}: there are {', '.join(AXES)}")
         of = metric_named(metric, self.facts)
-        return draw_curves(with_metric(self._named(), of)[0], self._lines(of), of, x)
+        with SCREEN.applied():
+            return draw_curves(with_metric(self._named(), of)[0], self._lines(of), of, x)
 
     def compare(self, baseline: str | None = None, metric: str = "accuracy") -> Comparison:
         """Every strategy against ``baseline``, by default random: differences paired by table and seed, with

@@ -1,6 +1,5 @@
 """The report of one's own runs: its options, its files, and what it says where it cannot say more."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
+from written_runs import accuracies, write_run
 
 from salutary.analysis import report
 from salutary.analysis.options import Options, parsed
@@ -16,50 +15,6 @@ from salutary.analysis.sections import Records, own
 from salutary.analysis.selection import chosen, named
 from salutary.analysis.style import LOOKS, looks
 from salutary.errors import SalutaryError
-from salutary.experiments.records import ROUND_COLUMNS
-
-NAMES = ("dataset", "strategy", "model", "protocol", "seed")
-LINES = {"majority": 0.5, "initial": 0.55, "labeled_and_validation": 0.8, "fully_supervised": 0.9}
-
-
-def accuracies(dataset, strategy, seed, l2, n_rounds):
-    """Of every round; what a strategy is worth and what l2 costs are the same in all tables."""
-    gain = {"random": 0.01, "mine": 0.03, "yours": 0.02}.get(strategy, 0.025)
-    start = 0.5 + 0.01 * seed + 0.02 * len(dataset)
-    return [start + (gain + 0.001 * seed) * r - 0.02 * (l2 - 1) for r in range(n_rounds + 1)]
-
-
-def write_run(folder, dataset, strategy, seed, l2=1, n_rounds=2, **more):
-    """A finished run, ``more`` for its run.json. Losses are 1 - accuracy, so more is worse."""
-    values = accuracies(dataset, strategy, seed, l2, n_rounds)
-    path = folder / f"{dataset}-{strategy}-logistic-paper-seed{seed}-{l2}{n_rounds}"
-    path.mkdir(parents=True)
-    rows = [
-        dict(zip(NAMES, (dataset, strategy, "logistic", "paper", seed), strict=True))
-        | {"round": r, "n_labeled": 20 + 10 * r, "n_human_labels": 10 * r * (strategy != "mine")}
-        | {f"{part}_{name}": value for part in ("val", "test") for name, value in measured(v).items()}
-        | {"select_seconds": 0.1, "fit_seconds": 0.2}
-        for r, v in enumerate(values)
-    ]
-    pd.DataFrame(rows).reindex(columns=[*ROUND_COLUMNS]).to_csv(path / "rounds.csv", index=False)
-    settings = {"seed": seed, "rounds": n_rounds, "budget": 10, "n_init": 20, "label_noise": 0}
-    settings |= {"n_validation": None, "n_pool": None, "baselines_use_validation": False}
-    settings |= {
-        "model": {"l2": l2},
-        "strategy": {"_target_": f"own.{strategy}"},
-        "dataset": {"_target_": dataset},
-    }
-    facts = dict(zip(NAMES, (dataset, strategy, "logistic", "paper", seed), strict=True))
-    facts |= {"settings": settings, "references": {line: measured(value) for line, value in LINES.items()}}
-    facts |= {"seconds": 1.0, "versions": {"salutary": "0.4.0"}, "platform": "Linux-1", "device": "cpu"}
-    (path / "run.json").write_text(json.dumps({**facts, "git_commit": None, "objective": None, **more}))
-    (path / "config.yaml").write_text(yaml.safe_dump(settings))
-    return path
-
-
-def measured(accuracy):
-    shares = dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1"), accuracy)
-    return {**shares, "loss": 1 - accuracy}
 
 
 @pytest.fixture
@@ -145,7 +100,7 @@ def test_the_direction_of_the_metric_decides_who_wins(plain, metric):
     assert axis.get_ylabel() == {"accuracy": "test accuracy, %", "loss": "test log-loss"}[metric]
     levels = [line.get_ydata()[0] for line in axis.lines if line.get_transform() != axis.transData]
     assert levels == pytest.approx([80.0 if metric == "accuracy" else 0.2])
-    assert axis.get_title() == f"Bank (majority class {'50.0%' if metric == 'accuracy' else '0.500'})"
+    assert axis.get_title() == f"Bank (majority {'50.0%' if metric == 'accuracy' else '0.500'})"
 
 
 def test_a_reference_line_may_be_the_baseline(plain):
@@ -304,7 +259,7 @@ def test_options_stand_anywhere_and_folders_may_have_an_equals_sign(tmp_path, mo
 def test_tables_as_latex_and_markdown(plain, says):
     says("format=latex", "figures=pdf,svg")
     files = {path.suffix for path in (plain / "report").iterdir()}
-    assert files == {".md", ".html", ".png", ".tex", ".pdf", ".svg"}
+    assert files == {".md", ".html", ".png", ".tex", ".pdf", ".svg", ".csv"}
     text = (plain / "report" / "paper-logistic.tex").read_text()
     head = "\\begin{tabular}{lrr}\n\\toprule\n & Bank & Wine \\\\\n\\midrule\nRandom & 61.2 $\\pm$"
     assert text.startswith(head)
@@ -313,7 +268,7 @@ def test_tables_as_latex_and_markdown(plain, says):
     says("format=markdown", "figures=svg")
     text = (plain / "report" / "paper-logistic.md").read_text()
     assert text in (plain / "report" / "report.md").read_text() and "| Random" in text
-    assert not [*(plain / "report").glob("*.csv")]
+    assert [path.name for path in (plain / "report").glob("*.csv")] == ["runs.csv"]
     assert (plain / "report" / "paper-logistic.svg").read_bytes() == svg
 
 
@@ -336,7 +291,9 @@ def test_plot_takes_what_makes_sense_of_figures(plain, command):
     assert status == 0 and "No records of table4" in out
     assert [path.name for path in (plain / "figures").iterdir()] == ["paper-logistic.svg"]
     status, _, err = plot("format=latex")
-    assert err == "salutary-plot: format= is no option; there are metric, x, where, group_by, figures"
+    assert err == "salutary-plot: format=latex: there are pdf, svg, png"
+    status, _, err = plot("format=pdf", "figures=svg")
+    assert err == "salutary-plot: figures= is given twice"
 
 
 def test_options_of_own_runs_want_some(tmp_path, says):

@@ -34,7 +34,8 @@ VARIED_IN_GROUPS = (
 @dataclass
 class Section:
     """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` of numbers for CSV
-    files, and those of texts that readers see, ``shown``, for Markdown and LaTeX.
+    files, and those of texts that readers see, ``shown``, for Markdown and LaTeX. ``brief``: what came out,
+    in a sentence, computed from the records as all that is said.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Section:
     figures: dict[str, Figure] = field(default_factory=dict)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     shown: dict[str, pd.DataFrame] = field(default_factory=dict)
+    brief: str = ""
 
 
 class MixedRuns(SalutaryError):

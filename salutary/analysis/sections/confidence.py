@@ -7,12 +7,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy.stats import ttest_1samp
 
-from salutary.analysis.curves import datasets_in_order, legend_below, panels
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.layout import leftmost, legend, panels, set_title
 from salutary.analysis.paper import DATASETS
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import holm
+from salutary.analysis.style import GREY
 from salutary.errors import SalutaryError
 from salutary.experiments.runs import last_rounds
+from salutary.system.pictures import BLACK, ORANGE, VERMILLION
 
 TITLE = "How sure to be of an influence, by the size of the validation set"
 VARIED = ("protocol", "n_validation", "strategy.confidence")
@@ -28,11 +31,11 @@ OURS = "greedy auto"
 METHODS = ["L + V", "salutary", "greedy 0", "greedy 0.5", "greedy 1", "greedy 2"]
 FEW = 300  # as in strategies/salutary_greedy.py, which imports PyTorch
 COLOURS = {
-    "L + V": "black",
-    "salutary": "tab:red",
+    "L + V": GREY,
+    "salutary": VERMILLION,
     "greedy 0": "#9ecae1",
     "greedy 1": "#2171b5",
-    "greedy 2": "#08306b",
+    "greedy 2": BLACK,
 }
 LINES = {"initial": "initial", "labeled_and_validation": "L + V"}
 WITHOUT_VALIDATION = ["margin", "random", "self_training"]
@@ -49,7 +52,7 @@ def section(records: Records) -> Section:
         name = f"confidence-{protocol}"
         figures[name] = draw_changes(loss, protocol)
         text += [
-            f"![Change of the test loss, protocol={protocol}]({name}.png)",
+            f"![Test loss minus the initial model's, protocol={protocol}, mean over the seeds]({name}.png)",
             f"protocol={protocol}, change of the test loss, thousandths:",
             markdown_cells(loss, protocol),
             f"protocol={protocol}, change of the test accuracy, percentage points:",
@@ -156,21 +159,19 @@ def markdown_cells(table: pd.DataFrame, protocol: str, form: str = "{:+.0f}", un
 def draw_changes(table: pd.DataFrame, protocol: str) -> Figure:
     """Change of the test loss against n_validation, a panel per table."""
     names = datasets_in_order(table.loc[protocol].index.unique("dataset"))
-    columns = min(4, len(names))
-    figure, axes = panels(len(names), columns, 3.25, 3)
-    for axis, name in zip(axes, names, strict=False):
+    figure, axes = panels(len(names), 3)
+    for axis, name in zip(axes, names, strict=True):
         rows = table.loc[protocol, name].sort_index()
         sizes = ["all" if np.isinf(n) else f"{n:.0f}" for n in rows.index]
         for method, colour in ((m, c) for m, c in COLOURS.items() if m in rows):
             style = "--" if method in ("L + V", "salutary") else "-"
-            axis.plot(sizes, rows[method], style, color=colour, marker="o", markersize=3, label=method)
+            axis.plot(sizes, rows[method], style, color=colour, marker="o", label=method)
         if "margin" in rows:
-            axis.plot(sizes, rows["margin"], ":", color="tab:green", label="margin, 100 human labels")
-        axis.axhline(0, color="grey", linewidth=0.8)
-        axis.set_title(DATASETS.get(name, name))
+            axis.plot(sizes, rows["margin"], ":", color=ORANGE, label="margin, 100 human labels")
+        axis.axhline(0, color=GREY, linewidth=0.6)
+        set_title(axis, DATASETS.get(name, name))
         axis.set_xlabel("validation rows")
-    for axis in axes[: len(names) : columns]:
+    for axis in leftmost(axes):
         axis.set_ylabel("change of test loss")
-    legend_below(figure, axes, len(names), axes[0].get_legend_handles_labels()[0])
-    figure.suptitle(f"protocol={protocol}: test loss minus that of the initial model, mean of the seeds")
+    legend(figure, axes, axes[0].get_legend_handles_labels()[0])
     return figure

@@ -37,7 +37,8 @@ def section(records: Records) -> Section:
             "![Mean ranks with every baseline trained on L + V](fair-ranks.png)",
         ]
         figures["fair-ranks"] = critical_difference_diagram(test)
-    return Section(TITLE, "\n\n".join(text), figures, {"fair": comparison})
+    brief = " ".join(line.removeprefix("- ") for line in verdict(rows).splitlines())
+    return Section(TITLE, "\n\n".join(text), figures, {"fair": comparison}, brief=brief)
 
 
 def verdict(rows: pd.DataFrame) -> str:

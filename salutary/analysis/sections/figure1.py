@@ -5,15 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, legend_below, panels
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.layout import leftmost, legend, panels, set_title, set_xlabel
 from salutary.analysis.sections import Records, Section, markdown_table, named
+from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
-from salutary.system.pictures import BLUE, GREY, VERMILLION
+from salutary.system.pictures import BLUE, VERMILLION
 
 TITLE = "Figure 1: bins of points by salutary influence, with true and with salutary labels"
 BINS = (
@@ -41,9 +45,9 @@ def section(records: Records) -> Section:
     main = "diabetic" if "diabetic" in set(bins["dataset"]) else datasets_in_order(bins["dataset"])[0]
     text = [
         INTRO,
-        f"![{paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
+        f"![Figure 1: {paper.DATASETS.get(main, main)}, as in the paper](figure1.png)",
         OTHERS,
-        "![All tables](figure1-tables.png)",
+        "![All tables: accuracy by the added pool bin, mean and one standard deviation](figure1-tables.png)",
         TOP,
         markdown_table(top_bins(bins, initial)),
         verdict(bins),
@@ -52,7 +56,7 @@ def section(records: Records) -> Section:
         "figure1": draw_bins(bins, histogram, initial, main),
         "figure1-tables": draw_all(bins, initial),
     }
-    return Section(TITLE, "\n\n".join(text), figures)
+    return Section(TITLE, "\n\n".join(text), figures, brief=verdict(bins))
 
 
 def _with_names(records: Records, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -91,32 +95,34 @@ def verdict(bins: pd.DataFrame) -> str:
 
 def draw_bins(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, dataset: str) -> Figure:
     """The paper's figure: accuracy against the influence of the bin, over a histogram of the influences."""
-    figure, axes = panels(2, 1, 7, 3)
+    figure, axes = panels(2, 1, 0.35)
     for axis, (part, title) in zip(axes, PARTS.items(), strict=True):
-        _histogram(axis, histogram[(histogram["dataset"] == dataset) & (histogram["part"] == part)])
         chosen = bins[(bins["dataset"] == dataset) & (bins["part"] == part)]
-        _lines(axis, chosen, chosen.groupby("bin")["influence"].mean(), initial[dataset], part)
-        axis.set_title(f"{paper.DATASETS.get(dataset, dataset)}: {title}", fontsize=9)
-        axis.set_xlabel(
-            "influence with the salutary label (predicted fall of the validation loss)", fontsize=8
-        )
+        influence = 1000 * chosen.groupby("bin")["influence"].mean()
+        counts = histogram[(histogram["dataset"] == dataset) & (histogram["part"] == part)]
+        beyond = _histogram(axis, counts, influence)
+        _lines(axis, chosen, influence, initial[dataset], part)
+        set_title(axis, f"{paper.DATASETS.get(dataset, dataset)}: {title}", beyond)
         axis.set_ylabel("test accuracy, %")
-    figure.legend(handles=_handles(), loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    set_xlabel(
+        axes[1], "influence with the salutary label: predicted fall of the validation loss, thousandths"
+    )
+    legend(figure, axes, _handles())
     return figure
 
 
 def draw_all(bins: pd.DataFrame, initial: pd.Series) -> Figure:
     """Accuracy against the number of the added bin, a panel per table."""
     names = datasets_in_order(bins["dataset"])
-    figure, axes = panels(len(names), 4, 3.2, 2.6)
-    for axis, name in zip(axes, names, strict=False):
+    figure, axes = panels(len(names), 3)
+    for axis, name in zip(axes, names, strict=True):
         chosen = bins[(bins["dataset"] == name) & (bins["part"] == "pool")]
         _lines(axis, chosen, pd.Series(sorted(chosen["bin"].unique())) + 1, initial[name], "pool")
-        axis.set_title(paper.DATASETS.get(name, name), fontsize=9)
-        axis.set_xlabel("bin", fontsize=8)
-    for axis in axes[::4]:
+        set_title(axis, paper.DATASETS.get(name, name))
+        axis.set_xlabel("bin")
+    for axis in leftmost(axes):
         axis.set_ylabel("test accuracy, %")
-    legend_below(figure, axes, len(names), _handles()[:3])
+    legend(figure, axes, _handles()[:3])
     return figure
 
 
@@ -125,28 +131,38 @@ def _lines(axis: Axes, bins: pd.DataFrame, x: pd.Series, initial: float, part: s
         if part == "labeled" and column == "accuracy_true":
             continue  # relabelling a bin with its own labels is the initial model
         each = 100 * bins.groupby("bin")[column].agg(["mean", "std"]).fillna(0)
-        axis.plot(x.to_numpy(), each["mean"], color=color, marker=marker, markersize=3.5, linewidth=1.2)
+        axis.plot(x.to_numpy(), each["mean"], color=color, marker=marker)
         low, high = each["mean"] - each["std"], each["mean"] + each["std"]
         axis.fill_between(x.to_numpy(), low, high, color=color, alpha=0.15, linewidth=0)
-    axis.axhline(initial, color="black", linestyle="--", linewidth=1)
+    axis.axhline(initial, color="black", linestyle="--")
 
 
-def _histogram(axis: Axes, counts: pd.DataFrame) -> None:
-    """Counts of the first seed, on an axis of its own to the right, behind the lines."""
+def _histogram(axis: Axes, counts: pd.DataFrame, influence: pd.Series) -> str:
+    """Counts of the first seed, on an axis of its own to the right, behind the lines. The axis ends a little
+    after the last bin's mean; returned is how many points are further to the right.
+    """
     counts = counts[counts["seed"] == counts["seed"].min()]
+    counts = counts.assign(low=1000 * counts["low"], high=1000 * counts["high"])
+    margin = 0.04 * (influence.max() - influence.min())
+    axis.set_xlim(influence.min() - margin, influence.max() + margin)
     behind = axis.twinx()
     behind.bar(counts["low"], counts["count"], counts["high"] - counts["low"], align="edge", color="#dddddd")
-    behind.set_ylabel("points", color=GREY, fontsize=8)
-    behind.tick_params(labelsize=7, colors=GREY)
-    behind.spines[["top"]].set_visible(False)
+    behind.set_ylabel("points", color=GREY)
+    behind.tick_params(colors=GREY)
+    behind.spines["right"].set_visible(True)
     axis.set_zorder(behind.get_zorder() + 1)
     axis.patch.set_visible(False)
+    further = counts[(counts["low"] > axis.get_xlim()[1]) & (counts["count"] > 0)]
+    if further.empty:
+        return ""
+    n, end = further["count"].sum(), further["high"].max()
+    return f"{n:.0f} of {counts['count'].sum():.0f} points further right, up to {end:.4g}"
 
 
-def _handles() -> list[Line2D]:
+def _handles() -> list[Artist]:
     return [
-        Line2D([], [], color=VERMILLION, marker="s", markersize=3.5, label="true labels"),
-        Line2D([], [], color=BLUE, marker="o", markersize=3.5, label="salutary labels"),
+        Line2D([], [], color=VERMILLION, marker="s", label="true labels"),
+        Line2D([], [], color=BLUE, marker="o", label="salutary labels"),
         Line2D([], [], color="black", linestyle="--", label="initial model"),
-        Line2D([], [], color="#dddddd", linewidth=6, label="number of points (one seed)"),
+        Patch(color="#dddddd", label="number of points (one seed)"),
     ]

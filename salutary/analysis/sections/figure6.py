@@ -6,7 +6,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, draw_curves, panels
+from salutary.analysis.curves import DEVIATION, datasets_in_order, draw_curves
+from salutary.analysis.layout import leftmost, panels, set_title
 from salutary.analysis.sections import Records, Section, encoders, markdown_table, named
 from salutary.analysis.sections.table4 import (
     WRONG,
@@ -16,8 +17,7 @@ from salutary.analysis.sections.table4 import (
     reference_rows,
 )
 from salutary.analysis.sections.table5 import fidelity
-from salutary.analysis.style import in_order, look
-from salutary.system.pictures import GREY
+from salutary.analysis.style import GREY, in_order, label, look
 
 TITLE = "Figures 4 and 6: fine-tuning a head on a frozen transformer"
 TASKS = ("wnli", "mrpc", "rte")
@@ -32,23 +32,25 @@ PRINTED = "What the paper prints, with RoBERTa:"
 def section(records: Records) -> Section:
     comparison, tables = accuracies(records)
     lines = reference_rows(records)
+    found = above_majority(comparison, lines)
     text = [
         INTRO.format(encoder=encoders(records)),
         *tables,
-        above_majority(comparison, lines),
+        found,
         fidelity(records),
         PRINTED,
         markdown_table(printed_cells(TASKS)),
         WRONG,
         markdown_table(label_differences(records.rounds)),
-        "![Final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
-        "![Accuracy by round](figure6.png)",
+        "![Figure 4: final accuracy, mean and one standard deviation; dotted: majority class](figure4.png)",
+        f"![Figure 6: accuracy by round; {DEVIATION}](figure6.png)",
     ]
     figures = {
         "figure4": draw_final(comparison, lines),
         "figure6": draw_curves(records.rounds, records.lines()),
     }
-    return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"figure6": comparison})
+    text = "\n\n".join(filter(None, text))
+    return Section(TITLE, text, figures, {"figure6": comparison}, brief=found.partition(" The paper")[0])
 
 
 def above_majority(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
@@ -73,20 +75,19 @@ def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     Points, not bars as in the paper: bars that do not start at zero make differences look larger.
     """
     names = datasets_in_order(comparison["dataset"])
-    figure, axes = panels(len(names), len(names), 3.4, 3.4)
+    figure, axes = panels(len(names), len(names), 1.1)
     rows = comparison[comparison["strategy"] != "initial"].set_index("strategy")
     order = in_order(rows.index)
-    for axis, name in zip(axes, names, strict=False):
+    for axis, name in zip(axes, names, strict=True):
         table = rows[rows["dataset"] == name].reindex(order)
         for place, (strategy, row) in enumerate(table.iterrows()):
-            line = look(strategy).line() | {"markersize": 6, "linestyle": "none", "linewidth": 1.2}
+            line = look(strategy).line() | {"linestyle": "none"}
             axis.errorbar(row["mean"], place, xerr=row["std"], capsize=2, **line)
         majority = lines.query("strategy == 'majority' and dataset == @name")["accuracy"].mean()
-        axis.axvline(majority, color=GREY, linestyle=":", linewidth=1.5)
-        axis.set_yticks(range(len(order)), [look(strategy).label for strategy in order])
+        axis.axvline(majority, color=GREY, linestyle=":")
+        names = [*map(label, order)] if axis in leftmost(axes) else []
+        axis.set_yticks(range(len(order)), names)
         axis.set_ylim(len(order) - 0.5, -0.5)
-        axis.set_title(f"{paper.DATASETS.get(name, name)} (majority class {majority:.1f}%)", fontsize=9)
+        set_title(axis, paper.DATASETS.get(name, name))
         axis.set_xlabel("test accuracy, %")
-    for axis in axes[1 : len(names)]:
-        axis.set_yticklabels([])
     return figure

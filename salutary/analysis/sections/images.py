@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salutary.analysis.curves import draw_curves
+from salutary.analysis.curves import DEVIATION, draw_curves
 from salutary.analysis.sections import Records, Section, encoders, markdown_table
 from salutary.analysis.sections.table4 import (
     BY_HEART,
@@ -34,7 +34,7 @@ def section(records: Records) -> Section:
         markdown_table(on_validation(records.rounds)),
         WRONG,
         markdown_table(label_differences(records.rounds)),
-        "![Accuracy by round on frozen features of images](images.png)",
+        f"![Accuracy by round on frozen features of images; {DEVIATION}](images.png)",
     ]
     figures = {"images": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"images": comparison})

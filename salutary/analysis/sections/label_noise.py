@@ -7,11 +7,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, legend_below, panels
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.layout import leftmost, legend, panels, set_title
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import summarise
-from salutary.analysis.style import REFERENCES, in_order, label, look
-from salutary.system.pictures import GREY
+from salutary.analysis.style import GREY, REFERENCES, in_order, label, look
 
 TITLE = "Wrong labels in the initial set"
 INTRO = """\
@@ -77,9 +77,9 @@ def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
 
 def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
     names = datasets_in_order(final["dataset"])
-    figure, axes = panels(len(names), 4, 3.2, 2.7)
+    figure, axes = panels(len(names), 3)
     strategies = in_order(final["strategy"])
-    for axis, name in zip(axes, names, strict=False):
+    for axis, name in zip(axes, names, strict=True):
         for strategy in strategies:
             each = final[(final["dataset"] == name) & (final["strategy"] == strategy)]
             stats = each.groupby("label_noise")["accuracy"].agg(["mean", "std"])
@@ -90,13 +90,13 @@ def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
         for line, style in {"initial": "--", "labeled_and_validation": "-."}.items():
             each = lines[(lines["dataset"] == name) & (lines["strategy"] == line)]
             means = each.groupby("label_noise")["accuracy"].mean()
-            axis.plot(100 * means.index, means, color=GREY, linestyle=style, linewidth=1)
-        axis.set_title(paper.DATASETS.get(name, name), fontsize=9)
-        axis.set_xlabel("wrong initial labels, %", fontsize=8)
-    for axis in axes[::4]:
+            axis.plot(100 * means.index, means, color=GREY, linestyle=style)
+        set_title(axis, paper.DATASETS.get(name, name))
+        axis.set_xlabel("wrong initial labels, %")
+    for axis in leftmost(axes):
         axis.set_ylabel("test accuracy, %")
     handles = [Line2D([], [], **look(name).line()) for name in strategies]
     for line, style in {"initial": "--", "labeled_and_validation": "-."}.items():
         handles.append(Line2D([], [], color=GREY, linestyle=style, label=REFERENCES[line]))
-    legend_below(figure, axes, len(names), handles)
+    legend(figure, axes, handles)
     return figure

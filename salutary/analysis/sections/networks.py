@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from salutary.analysis.curves import draw_curves
+from salutary.analysis.curves import DEVIATION, draw_curves
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.sections.table4 import BY_HEART, WRONG, accuracies, label_differences, on_validation
 from salutary.analysis.sections.table5 import fidelity
@@ -25,7 +25,7 @@ def section(records: Records) -> Section:
         markdown_table(on_validation(records.rounds)),
         WRONG,
         markdown_table(label_differences(records.rounds)),
-        "![Accuracy by round, a convolutional network](networks.png)",
+        f"![Accuracy by round, a convolutional network; {DEVIATION}](networks.png)",
     ]
     figures = {"networks": draw_curves(records.rounds, records.lines())}
     return Section(TITLE, "\n\n".join(text), figures, {"networks": comparison})

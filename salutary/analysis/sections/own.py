@@ -6,7 +6,7 @@ import pandas as pd
 
 from salutary.analysis import own_text
 from salutary.analysis.comparison import cells, means
-from salutary.analysis.curves import draw_curves
+from salutary.analysis.curves import DEVIATION, draw_curves
 from salutary.analysis.learning_curves import AXES, areas, last_values, points
 from salutary.analysis.metrics import Metric, metric_of
 from salutary.analysis.options import Options
@@ -31,6 +31,7 @@ class Part:
     def __init__(self, section: Section, name: str, metric: Metric, options: Options):
         self.section, self.name, self.metric, self.options = section, name, metric, options
         self.blocks: list[str] = []
+        self.briefs: list[str] = []
 
     def say(self, text: str) -> None:
         self.blocks.append(text)
@@ -49,7 +50,7 @@ class Part:
     def curves(self, rounds: pd.DataFrame, lines: pd.DataFrame, everyone: pd.Series) -> None:
         x, drawn = self.options.x, looks(rounds["strategy"], everyone)
         self.section.figures[self.name] = draw_curves(rounds, lines, self.metric, x, drawn)
-        self.say(f"![{self.metric.title} by {AXES[x]}, {self.name}]({self.name}.png)")
+        self.say(f"![{self.metric.title} by {AXES[x]}, {self.name}; {DEVIATION}]({self.name}.png)")
 
     def paired(
         self, ending: str, final: pd.DataFrame, lines: pd.DataFrame, what: str = ""
@@ -97,14 +98,15 @@ def section(records: Records, options: Options | None = None) -> Section:
     records = records.of(kept)
     check_baseline(records, names, options.baseline)
     rounds = rounds[rounds["run"].isin(kept)].assign(strategy=rounds["run"].map(names))
-    found = Section(TITLE, "")
+    found, briefs = Section(TITLE, ""), []
     said = ", ".join(f"`{name}={text}`" for name, text in options.of_own_runs.items())
     blocks = [f"Shown with {said}." if said else "", lacking, repeated]
     for (protocol, model), of_part in rounds.groupby(["protocol", "model"]):
         part = Part(found, f"{protocol}-{model}", metric, options)
         fill(part, records, of_part, names)
         blocks += [f"### protocol={protocol}, model={model}", *part.blocks]
-    found.text = "\n\n".join(filter(None, blocks))
+        briefs += part.briefs
+    found.text, found.brief = "\n\n".join(filter(None, blocks)), " ".join(briefs)
     return found
 
 
@@ -118,6 +120,7 @@ def fill(part: Part, records: Records, rounds: pd.DataFrame, names: pd.Series) -
     part.curves(rounds, lines, names)
     if compared := part.paired("", final, lines):
         part.more(compared, final["dataset"].nunique())
+        part.briefs.append(f"Own runs, {part.name}: {own_text.brief(compared)}")
     part.say(AREA.format(axis=AXES[part.options.x], label=part.metric.label))
     area = areas(curves)
     part.values("-area", area)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from salutary.analysis import paper
 from salutary.analysis.comparison import cells, means
-from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.curves import DEVIATION, datasets_in_order, draw_curves
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.sections.table4 import OURS, RANKS, duels
 from salutary.analysis.statistics import critical_difference_diagram, ranks
@@ -30,7 +30,7 @@ def section(records: Records) -> Section:
     for ours in OURS:
         if ours in {*final["strategy"]} and final["strategy"].nunique() > 1:
             parts += duels(final, ours)
-    parts.append("![Accuracy by round](peers.png)")
+    parts.append(f"![Accuracy by round; {DEVIATION}](peers.png)")
     if test:
         parts += [RANKS.format(said=test.said), "![Mean ranks over the tables](peers-ranks.png)"]
         figures["peers-ranks"] = critical_difference_diagram(test)

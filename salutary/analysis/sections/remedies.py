@@ -11,11 +11,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from salutary.analysis import paper
-from salutary.analysis.curves import datasets_in_order, panels
+from salutary.analysis.curves import datasets_in_order
+from salutary.analysis.layout import leftmost, legend, panels, set_title
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
-from salutary.system.pictures import BLACK, BLUE, GREY, VERMILLION
+from salutary.system.pictures import BLACK, BLUE, VERMILLION
 
 TITLE = "Remedies: the best model that needs no new label"
 INTRO = """\
@@ -205,14 +207,14 @@ def _ranked(losses: pd.DataFrame) -> pd.DataFrame:
 def draw_gains(losses: pd.DataFrame) -> Figure:
     """Relative change of the loss by the average, against the plain models, a panel for each situation."""
     names = [name for name in SITUATIONS if name in losses.index.get_level_values("situation")]
-    figure, axes = panels(len(names), 3, 3.4, 2.9)
-    for axis, situation in zip(axes, names, strict=False):
+    figure, axes = panels(len(names), 3)
+    for axis, situation in zip(axes, names, strict=True):
         here = losses.xs(situation).groupby(level=["dataset", "n_validation"]).mean()
         _draw(axis, here)
-        axis.set_title(situation.replace("_", "-"), fontsize=9)
-    axes[0].set_ylabel("change of the loss by the average, %", fontsize=8)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+        set_title(axis, situation.replace("_", "-"))
+    for axis in leftmost(axes):
+        axis.set_ylabel("change of the loss, %")
+    legend(figure, axes, axes[0].get_legend_handles_labels()[0])
     return figure
 
 
@@ -225,9 +227,8 @@ def _draw(axis: Axes, means: pd.DataFrame) -> None:
         each = means.xs(n, level="n_validation").reindex(datasets)
         change = 100 * (each[AVERAGE] / each[name] - 1)
         places = np.arange(len(datasets)) + (0.15 if n == 300 else -0.15)
-        style = {"color": color, "marker": marker, "linestyle": "", "markersize": 5}
+        style = {"color": color, "marker": marker, "linestyle": ""}
         filled = color if n == 300 else "none"
         axis.plot(places, change, label=f"{NAMES[name]}, n_V = {n}", markerfacecolor=filled, **style)
     axis.axhline(0, color=GREY, linewidth=0.8)
     axis.set_xticks(range(len(datasets)), [paper.DATASETS.get(name, name) for name in datasets], rotation=35)
-    axis.tick_params(labelsize=7)

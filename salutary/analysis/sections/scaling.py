@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from salutary.analysis.curves import panels
+from salutary.analysis.layout import legend, panels
 from salutary.analysis.sections import Records, Section, markdown_table
 from salutary.analysis.style import in_order, label, look
 from salutary.experiments.runs import read_table
@@ -50,7 +50,7 @@ def _wide(values: pd.Series, form: str) -> pd.DataFrame:
 
 def draw_costs(medians: pd.DataFrame) -> Figure:
     """Seconds and megabytes against the size of the pool."""
-    figure, axes = panels(2, 2, 4.6, 3.6)
+    figure, axes = panels(2, 2)
     for axis, (column, title) in zip(axes, {"seconds": "seconds", "peak_mb": "MB"}.items(), strict=True):
         for name in in_order(medians.index.unique("strategy")):
             each = medians.loc[name, column].clip(lower=1e-3 if column == "peak_mb" else None)
@@ -61,5 +61,5 @@ def draw_costs(medians: pd.DataFrame) -> Figure:
         axis.set_ylabel(f"{title} a choice")
     axes[1].set_ylim(bottom=0.05)
     handles = [Line2D([], [], **look(name).line()) for name in in_order(medians.index.unique("strategy"))]
-    figure.legend(handles=handles, loc="outside lower center", ncols=4, fontsize=8, frameon=False)
+    legend(figure, axes, handles)
     return figure

@@ -47,7 +47,7 @@ def section(records: Records) -> Section:
     ]
     # The lines are those of the logistic runs; FixMatch trains its own by SGD.
     figures = {"table2": draw_curves(logistic, records.lines())}
-    return Section(TITLE, "\n\n".join(text), figures, {"table2": comparison})
+    return Section(TITLE, "\n\n".join(text), figures, {"table2": comparison}, brief=verdict(rows))
 
 
 def verdict(rows: pd.DataFrame) -> str:
