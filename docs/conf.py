@@ -26,12 +26,26 @@ include_patterns = [
 ]
 exclude_patterns = [".*", "build", "dist", "outputs", "shared", "**/__pycache__"]
 nitpicky = True
-nitpick_ignore_regex = [
-    # Types of other libraries in signatures: no inventory of theirs is fetched.
-    ("py:class", r"(numpy|np|torch|pandas|pd|scipy|sklearn|matplotlib|rules|collections|pathlib)\b.*"),
-    ("py:class", r"(Any|ArrayLike|BaseEstimator|Callable|ClassVar|ConvexModel|Figure|Generator|LogisticRegression"),
+# Types of other libraries, whose inventories are not fetched, and of the house's inner rooms, in signatures.
+nitpick_ignore_regex = [("py:class", r"(collections|pathlib|np|numpy|torch|pandas|scipy|sklearn|skactiveml|matplotlib)\..*")]
+nitpick_ignore = [
+    ("py:class", "Tensor"),
+    ("py:class", "dict[str"),  # Sphinx cuts the types of attributes at commas
+    ("py:class", "tuple[str"),
+    ("py:class", "salutary.analysis.metrics.Metric"),
+    ("py:class", "salutary.analysis.statistics.Ranks"),
+    ("py:class", "salutary.engine.objective.Buckets"),
+    ("py:class", "salutary.engine.soft_loss.SoftLoss"),
+    ("py:class", "salutary.integrations.run._Ended"),
+    ("py:class", "salutary.strategies.M"),
+    ("py:class", "salutary.strategies.track.Rows"),
+    ("py:class", "salutary.system.device.Device"),
+    ("py:class", "salutary.tables.columns.Columns"),
+    ("py:class", "salutary.tables.features.Features"),
+    ("py:class", "salutary.tables.groups.Groups"),
+    ("py:class", "salutary.tables.picture_features.ImageEncoder"),
+    ("py:class", "salutary.tables.text_features.TextEncoder"),
 ]
-nitpick_ignore_regex = nitpick_ignore_regex[:1]
 
 autosummary_generate = False  # tables on top of each page; what they list is on the page itself
 autodoc_member_order = "bysource"
@@ -40,7 +54,6 @@ python_maximum_signature_line_length = 100
 add_module_names = False
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 5
-suppress_warnings: list[str] = []
 highlight_language = "text"  # of blocks that name none: commands and what they print
 
 html_theme = "pydata_sphinx_theme"
