@@ -1,4 +1,4 @@
-"""The documentation site: ``make docs``. Sphinx reads the pages where they are, from the top of the checkout."""
+"""The documentation site: ``make docs``. Sphinx reads pages where they are, from the top of the checkout."""
 
 import sys
 from pathlib import Path
@@ -27,7 +27,9 @@ include_patterns = [
 exclude_patterns = [".*", "build", "dist", "outputs", "shared", "**/__pycache__"]
 nitpicky = True
 # Types of other libraries, whose inventories are not fetched, and of the house's inner rooms, in signatures.
-nitpick_ignore_regex = [("py:class", r"(collections|pathlib|np|numpy|torch|pandas|scipy|sklearn|skactiveml|matplotlib)\..*")]
+nitpick_ignore_regex = [
+    ("py:class", r"(collections|pathlib|np|numpy|torch|pandas|scipy|sklearn|skactiveml|matplotlib)\..*")
+]
 nitpick_ignore = [
     ("py:class", "Tensor"),
     ("py:class", "dict[str"),  # Sphinx cuts the types of attributes at commas
@@ -52,6 +54,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
 python_maximum_signature_line_length = 100
 add_module_names = False
+toc_object_entries_show_parents = "hide"
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 5
 highlight_language = "text"  # of blocks that name none: commands and what they print

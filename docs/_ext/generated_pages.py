@@ -11,6 +11,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from salutary.experiments import rounds
+from salutary.experiments.identity import Identity
 
 COMMANDS = {
     "salutary-run": "salutary.__main__:main",
@@ -19,7 +20,7 @@ COMMANDS = {
     "salutary-plot": "salutary.analysis.report:plot",
     "salutary-report": "salutary.analysis.report:report",
 }
-RECORDS = {"rounds.csv": rounds.Round, "queries.csv": rounds.Query}
+RECORDS = {"rounds.csv": (Identity, rounds.Round), "queries.csv": (rounds.Query,)}
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -38,7 +39,7 @@ def help_of(command: str) -> str:
 
 def columns_of(file: str) -> list[tuple[str, str, str]]:
     """Name, kind and whether a cell may be empty, of each column of a record's file."""
-    found = rounds.columns(RECORDS[file])
+    found = [each for record in RECORDS[file] for each in rounds.columns(record)]
     return [(each.name, each.kind.__name__, "yes" if each.optional else "no") for each in found]
 
 

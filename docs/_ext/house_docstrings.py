@@ -14,7 +14,9 @@ from salutary.engine import objectives
 
 # Where users import from, and the modules that have a page.
 PACKAGES = (salutary, engine, objectives)
-MODULES = [f"salutary.{wing}" for wing in ("strategies", "models", "datasets", "encoders", "remedies", "engine")]
+MODULES = [
+    f"salutary.{wing}" for wing in ("strategies", "models", "datasets", "encoders", "remedies", "engine")
+]
 MODULES += ["salutary.engine.objectives", "salutary.analysis.own_statistics"]
 
 # "name: text", "a, b: text" or "a_, b_: text": an entry of Parameters or Attributes.
@@ -54,7 +56,7 @@ def _whole(match: re.Match[str], known: object, owner: object) -> str:
 
 
 def public(home: str) -> str:
-    """``salutary.run`` of ``salutary.integrations.run.run``, and so on for what users import from a package."""
+    """``salutary.run`` of ``salutary.integrations.run.run``, and so on: as users import it."""
     module, _, name = home.rpartition(".")
     for package in PACKAGES:
         found = getattr(package, name, None)
