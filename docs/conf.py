@@ -65,6 +65,7 @@ html_static_path = ["_static"]
 html_extra_path = ["_extra"]
 html_css_files = ["site.css"]
 templates_path = ["_templates"]
+html_sidebars = {page: [] for page in ("docs/tutorial/index", "CHANGELOG")}  # sections of none
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {

@@ -46,8 +46,8 @@ def _whole(match: re.Match[str], known: object, owner: object) -> str:
     if role == "mod":
         return match[0] if target in MODULES else f"``{target}``"
     first, *rest = target.split(".")
-    if isinstance(owner, type) and not rest and hasattr(owner, first):
-        thing, rest = owner, [first]
+    if isinstance(owner, type) and not rest and any(first in vars(each) for each in owner.__mro__):
+        thing, rest = next(each for each in owner.__mro__ if first in vars(each)), [first]
     else:
         thing = getattr(known, first, None)
     if first == "salutary" or thing is None:
