@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import sys
 import tomllib
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sklearn.datasets import load_breast_cancer
 
 from salutary.analysis import report
 from salutary.labeling import cli
+from salutary.strategies import modal
 from salutary.system.conf import config_dir
 
 ALL = list(dict.fromkeys((named(page), each) for page in pages() for each in commands(page)))
@@ -140,9 +142,9 @@ def test_salutary_label_runs(words, command, files):
     words = [each for each in shlex.split(words) if not each.startswith("ask=")]
     status, _, err = command(cli.main, *words, *few)
     assert status == 0, err
-    output = settings.get("output", "audit.csv" if "audit" in settings else "labels.csv")
+    output = settings.get("output", "audit.csv" if "audit" in settings else "labels.parquet")
     read = pd.read_parquet if output.endswith(".parquet") else pd.read_csv
-    assert len(read(output))
+    assert "label" in read(output)  # there may be none: nothing was sure to help
 
 
 @pytest.mark.slow
@@ -161,3 +163,10 @@ def test_salutary_report_runs(words, salutary_run, command):
     assert salutary_run("-m", *name)[0] == 0
     status, _, err = command(report.report, *shlex.split(words))
     assert status == 0 and Path("report/report.html").exists(), err
+
+
+def test_a_text_of_the_command_line_reaches_modal_as_its_own():
+    """modAL compares a text by identity, which only what stands in Python code passes by itself."""
+    loss = "".join(["l", "og"])
+    assert loss is not sys.intern("log")
+    assert modal._arguments({"loss": loss, "p_subsample": 0.5})["loss"] is sys.intern("log")
