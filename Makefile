@@ -2,6 +2,7 @@
 # make test   set everything up and run the tests; make test-all adds the slow ones
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
 # make release  what can be released, checked; REHEARSAL=1 before CHANGELOG.md has the date
+# make docs   the documentation site, in build/docs
 # make lint   make wheel (what is released, and a check that it runs)   make test-lowest (the oldest dependencies)
 PYTHON ?= python3
 VENV := .venv
@@ -14,7 +15,7 @@ ARGS ?= dataset=digits strategy=salutary_greedy
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
-.PHONY: run test test-all test-lowest lint reference dist wheel clean paper
+.PHONY: run test test-all test-lowest lint reference docs dist wheel release clean paper
 
 run: $(VENV)/.run
 	$(VENV)/bin/salutary-run $(ARGS)
@@ -50,6 +51,11 @@ lint: $(VENV)/.test
 reference: $(VENV)/.run
 	$(VENV)/bin/python scripts/make_reference.py
 
+# A warning is an error: a link that leads nowhere, a docstring that does not render.
+docs: $(VENV)/.docs
+	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . build/docs
+	@echo build/docs/index.html
+
 dist: $(VENV)/.test
 	rm -rf dist
 	$(VENV)/bin/python -m build --quiet --outdir dist . >/dev/null
@@ -72,6 +78,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+$(VENV)/.docs: $(VENV)/.run
+	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[docs]"
 	touch $@
 
 $(LOWEST)/.test: pyproject.toml constraints.txt .ci/lowest

@@ -15,7 +15,11 @@ import pytest
 import salutary
 
 ROOT = Path(__file__).parents[1]
-PAGES = [path for folder in (".", "docs", "benchmarks", "examples") for path in (ROOT / folder).glob("*.md")]
+PAGES = [
+    path
+    for pages in ("*.md", "docs/**/*.md", "benchmarks/*.md", "examples/*.md")
+    for path in ROOT.glob(pages)
+]
 
 
 def anchors(page: Path) -> set[str]:

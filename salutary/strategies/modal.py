@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from unittest import mock
 
@@ -48,6 +49,11 @@ NOT_HERE = {
     ),
     "max_score": "is for several labels of a row",
 }
+
+
+def _arguments(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Its texts interned: modAL 0.4.2.1 asks ``loss is 'log'``, which a text out of a file never is."""
+    return {key: sys.intern(value) if type(value) is str else value for key, value in (given or {}).items()}
 
 
 class Modal(Strategy[Predictor]):
@@ -90,7 +96,7 @@ class Modal(Strategy[Predictor]):
         with lent_global(rng) as seed:
             learner = self._learner(model, view, function, seed)
             try:
-                chosen, metrics = function(learner, X_pool, n_instances=budget, **(self.arguments or {}))
+                chosen, metrics = function(learner, X_pool, n_instances=budget, **_arguments(self.arguments))
             except Exception as error:
                 text = " ".join(str(error).split())
                 name = f"strategy.query={self.query}"

@@ -33,7 +33,7 @@ def fitted_map(kind: str, X: np.ndarray, rng: np.random.Generator) -> ColumnTran
     - ``splines``: cubic B-splines of each feature, constant beyond the outer knots, so that an outlier
       moves the linear part alone. An additive model (Eilers & Marx, "Flexible smoothing with B-splines and
       penalties", Statistical Science 1996).
-    - ``nystroem``: the Gaussian kernel exp(-gamma |x - x'|^2) to rows drawn by ``rng``, orthonormalised
+    - ``nystroem``: the Gaussian kernel ``exp(-gamma |x - x'|^2)`` to rows drawn by ``rng``, orthonormalised
       (Williams & Seeger, "Using the Nyström method to speed up kernel machines", NeurIPS 2001); gamma is half
       the inverse of the median squared distance of rows.
 

@@ -35,6 +35,9 @@ def test_the_documented_commands_run(digits, tiny_vit):
     facts, out = digits(f"image_encoder={tiny_vit}")
     assert "image_encoder=tiny_vit reads path (16 features)" in out
     assert facts["pool_rows"] == 150 and sum(facts["counts"]["labeled"].values()) == 40
+    (code, *_) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)  # what is done with the model
+    exec(compile(code, "docs/pictures.md", "exec"), found := {})
+    assert type(found["model"]).__name__ == "SavedModel"
 
 
 @pytest.mark.slow

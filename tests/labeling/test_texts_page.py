@@ -31,3 +31,7 @@ def test_the_walk_through_prints_what_it_says(encoder, data_dir, salutary_label,
     loss = -np.log(probabilities[np.arange(len(test)), places]).mean()
     assert f"{loss:.2f}" == said[encoder]
     assert f"encoder={encoder} reads premise + hypothesis" in out
+    if encoder == "tfidf":
+        (tmp_path / "test.csv").rename("new.csv")
+        (code, *_) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)  # what is done with the model
+        exec(compile(code, "docs/texts.md", "exec"), {})
