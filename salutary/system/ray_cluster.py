@@ -53,8 +53,8 @@ def start_ray(address: str | None = None, **settings: Any) -> None:
         what = (
             "no Ray cluster can be started here" if is_here else f"the Ray cluster {address} cannot be joined"
         )
-        said = [str(each).strip().splitlines()[:1] for each in (error, error.__cause__) if each]
-        raise ClusterError(f"{what}: {' '.join(dict.fromkeys(sum(said, [])))}") from error
+        said = [f"{each}\n".splitlines()[0] for each in (error, error.__cause__) if each]
+        raise ClusterError(f"{what}: {' '.join(dict.fromkeys(said))}") from error
 
 
 def _knock(address: str) -> None:
