@@ -19,7 +19,7 @@ PRINTED = {
     ),
     "own_strategy": (
         r"^15 runs, final test accuracy:$",
-        r"^digits +TypicalMargin +0\.\d+ +0\.\d+ +5$",
+        r"^(digits)? +TypicalMargin +0\.\d+ +0\.\d+ +5$",
         r"^loss held out, minus that of random on the same splits, with its 95% interval:$",
         r"^ *TypicalMargin +5 +-?0\.\d+ +-?0\.\d+ +-?0\.\d+ +\d +\d +\d$",
     ),

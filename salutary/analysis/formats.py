@@ -62,5 +62,10 @@ def figure_file(figure: Figure, form: str, dpi: int = 200) -> bytes:
     """A figure as PDF, SVG or PNG, with its fonts inside and without a date."""
     buffer = io.BytesIO()
     with matplotlib.rc_context(EMBEDDED):
+        if (
+            figure.get_layout_engine()
+        ):  # places hang on how a format measures text: now they are the same in all
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
         figure.savefig(buffer, format=form, dpi=dpi, metadata=UNDATED[form])
     return buffer.getvalue()

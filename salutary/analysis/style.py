@@ -177,9 +177,10 @@ def _preferred(name: str) -> int:
 
 
 def _own_look(strategy: str, place: int) -> Look:
-    """Colours come again after seven, with another line."""
+    """Colours come again after seven, with another line, and after four lines with another marker."""
     turn, place_of_color = divmod(place, len(OWN_COLORS))
-    line, mark = LINES[turn % len(LINES)], OWN_MARKERS[place % len(OWN_MARKERS)]
+    line = LINES[turn % len(LINES)]
+    mark = OWN_MARKERS[(place + turn // len(LINES)) % len(OWN_MARKERS)]
     return Look(strategy, OWN_COLORS[place_of_color], line, mark, 1.3, stands_out=True, filled=True)
 
 

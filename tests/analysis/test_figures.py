@@ -336,7 +336,7 @@ def test_the_page_begins_with_what_came_out_and_says_where_from(experiments, com
     status, _, err = command(report.report, "salutary-report", "outputs")
     assert status == 0, err
     text, page = (Path("report", name).read_text() for name in ("report.md", "report.html"))
-    brief, _, rest = text.partition("runs, ")
+    brief, rest = re.split(r"^[\d,]+ runs, ", text, maxsplit=1, flags=re.MULTILINE)
     assert "**In ten seconds**" in brief and "(#figure-5-a-budget-of-1-of-the-pool)" in brief
     assert "highest mean on 3 of 3 tables" in brief and "2 seeds: too few for a claim" in brief
     assert "the best mean accuracy, +" in brief and "too few tables for a test" in brief

@@ -232,5 +232,5 @@ def test_majority_classes_that_differ_are_both_in_the_title():
     )
     lines = pd.DataFrame({"dataset": "d", "line": "majority", "strategy": ["a", "b"], "seed": 0})
     figure = draw_curves(rounds, lines.assign(test_accuracy=[0.5, 0.625]))
-    assert figure.axes[0].get_title() == "d (majority class 50.0 to 62.5%)"
+    assert figure.axes[0].get_title() == "d (majority 50.0 to 62.5%)"
     plt.close("all")
