@@ -71,9 +71,10 @@ def label_pool(
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
-    with outputs.locked(settings.path), backends.of(settings.backend) as backend:
+    with outputs.locked(*settings.tables.values()), backends.of(settings.backend) as backend:
         made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
-        state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
+        files = [*settings.chosen_by, *images.files_of(settings)]
+        state = State(settings.partial, command | made_by, files, settings.check_free)
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:
@@ -84,6 +85,7 @@ def label_pool(
             if result.asked is not None and table is not None:
                 asked = replace(result.asked, rows=table.numbers(result.asked.rows))
                 result = replace(result, asked=asked)
+            state.writes()
             Writer(settings, command, inputs, table, pool, result, model).write()
         except ClusterError:
             raise

@@ -26,6 +26,7 @@ from yaml import YAMLError
 
 from salutary.errors import SalutaryError
 from salutary.system.conf import config_dir, default_choices
+from salutary.system.files import FULL
 from salutary.system.threads import free_cores
 
 CONFIGS = {"salutary-run": "config.yaml", "salutary-label": "label.yaml"}
@@ -135,7 +136,8 @@ def _raised_by_hydra(error: Exception) -> bool:
 def explain(error: Exception, command: str = "salutary-run") -> str:
     """What is wrong with the command line, a YAML file or a path, with near matches of the command if any."""
     if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return f"{error.filename or 'output'}: {error.strerror or error}"
+        cannot = " cannot be written" if error.errno in FULL else ""
+        return f"{error.filename or 'output'}{cannot}: {error.strerror or error}"
     if isinstance(error, (YAMLError, UnicodeDecodeError)):
         return f"a YAML file cannot be read: {error}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
