@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from disks import fill, mounted, read_only
 
+from salutary.labeling import outputs
+
 from .label_processes import NUMBERS, QUICK, contents, label_to_the_end, mistake, said, tables
 
 COMMAND = (*NUMBERS, "pool={}/parts", "predictions=predicted.csv", "rounds=2", "folds=0")
@@ -88,6 +90,18 @@ def test_written_where_only_reading_is_allowed(setting, read, tmp_path):
         assert not {*visible(tmp_path)} - {"locked"} and not [*locked.iterdir()]
 
 
+def nobody_when_writing():
+    """A preparation: what is imported before may be root's."""
+    locked = outputs.locked
+
+    def as_nobody(*paths):
+        if os.getuid() == 0:
+            os.setuid(65534)
+        return locked(*paths)
+
+    outputs.locked = as_nobody
+
+
 def test_a_folder_without_the_right_to_write(read):
     """As another user than root, whom nothing is forbidden."""
     with tempfile.TemporaryDirectory() as name:
@@ -98,22 +112,22 @@ def test_a_folder_without_the_right_to_write(read):
             each.chmod(mode)
         shutil.copytree(read, folder / "tables")
         (folder / "tables").chmod(0o755)
-        become = (lambda: os.setuid(65534)) if os.getuid() == 0 else None
         settings = (*COMMAND, "output=forbidden/labels.csv")
-        assert label_to_the_end(folder, folder / "tables", *settings, prepare=become) == 1
+        assert label_to_the_end(folder, folder / "tables", *settings, prepare=nobody_when_writing) == 1
         assert "forbidden/labels.csv cannot be written: Permission denied" in mistake(folder)
         assert not [*forbidden.iterdir()]
 
 
 def test_inputs_and_caches_may_be_read_only(read, expected, tmp_path):
     """Home and cache cannot be written, nor the folder of the tables: that changes nothing."""
-    home, folder = tmp_path / "home", tmp_path / "work"
+    folder = tmp_path / "work"
+    folder.mkdir()
 
     def at_home():
-        for name in ("HOME", "XDG_CACHE_HOME", "SALUTARY_CACHE_DIR", "MPLCONFIGDIR"):
-            os.environ[name] = str(home)
+        for name in ("HOME", "XDG_CACHE_HOME", "MPLCONFIGDIR"):
+            os.environ[name] = str(folder / "cache")
 
-    with read_only(home), read_only(read):
+    with read_only(folder / "cache"), read_only(read):
         assert label_to_the_end(folder, read, *COMMAND, prepare=at_home) == 0, said(folder)
         assert contents(folder) == expected
         texts = (*QUICK, "pool={}/pool.parquet", "text=[said]", "encoder=tfidf", "force=true")

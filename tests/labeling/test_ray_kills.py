@@ -1,6 +1,7 @@
 """Workers of Ray that are killed at random moments, in each phase of a labelling: the same labels."""
 
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ import pytest
 pytest.importorskip("ray")
 
 from salutary.labeling.on_ray import cluster as clusters
+from salutary.labeling.on_ray.rules import ClusterError
 
 from .ray_tables import STARTED, label, same
 
@@ -105,3 +107,14 @@ def test_killed_at_random_moments(encode, pool_tables, monkeypatch):
     finally:
         ray.shutdown()
     print(f"\nencode={encode}: {dict(killer.landed)} workers killed in {labelled} labellings; same labels")
+
+
+def test_a_full_disk_of_a_worker_is_one_line():
+    from ray.exceptions import RayTaskError
+
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/shared/predicted.parquet/part-0.parquet")
+    told = RayTaskError("WriteParts", "Traceback ...", full).as_instanceof_cause()
+    with pytest.raises(ClusterError) as error, clusters.one_line():
+        raise told
+    said = "/shared/predicted.parquet/part-0.parquet cannot be written: No space left on device"
+    assert str(error.value) == said

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.on_ray.rules import ClusterError, LostBlocks
+from salutary.system.files import FULL
 from salutary.system.progress import counting_bar
 
 if TYPE_CHECKING:
@@ -110,6 +111,8 @@ def _rays(error: BaseException) -> ClusterError | None:
     for each in _chain(error):
         if isinstance(each, ObjectLostError):
             return LostBlocks(f"backend=ray: a machine of the cluster is gone: {type(each).__name__}")
+        if isinstance(each, OSError) and not isinstance(each, RayTaskError) and each.errno in FULL:
+            return ClusterError(f"{each.filename or 'a file'} cannot be written: {os.strerror(each.errno)}")
     if not isinstance(error, RayError) or isinstance(error, RayTaskError):
         return None  # a mistake in this program is told with all lines
     lines = str(error).strip().splitlines() or [""]
