@@ -47,7 +47,7 @@ def forked(
     except BaseException:
         traceback.print_exc()
     finally:
-        sys.stdout.flush()
+        sys.stdout.flush(), sys.stderr.flush()
         os._exit(status)
 
 

@@ -146,8 +146,10 @@ def explain(error: Exception, command: str = "salutary-run") -> str:
     if isinstance(error, ConfigCompositionException) and unknown:
         near = _near(unknown[1], _known_settings(command))
         return f"there is no setting {unknown[1]!r}{near}; see --help"
-    said = error.__cause__ is None or str(error.__cause__) in str(error)
-    text = str(error) if said else f"{error} ({error.__cause__})"
+    cause = error.__cause__
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
+    said = cause is None or str(reason) in str(error)
+    text = str(error) if said else f"{error} ({cause})"
     return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
 
 

@@ -68,9 +68,10 @@ def test_records_that_may_only_be_read(undisturbed_run, tmp_path):
     )
     assert found == expected
     with read_only(folder / "outputs"):
-        for settings in (("seed=1",), ("-m", "seed=1,2")):
-            assert run_to_the_end(folder, *RUN, *settings) == 1
-            assert "Read-only file system" in last_line(folder) and "outputs" in last_line(folder)
+        for settings in ((*RUN, "seed=1"), ("-m", *RUN, "seed=1,2")):
+            assert run_to_the_end(folder, *settings) == 1
+            assert last_line(folder).startswith("salutary-run: ") and "outputs" in last_line(folder)
+            assert last_line(folder).count("Read-only file system") == 1
         gather = status_of(forked(folder, collect.main, ["salutary-collect", "outputs"]))
         assert gather == 1
         assert "outputs/all_rounds.csv cannot be written: Read-only file system" in last_line(folder)
@@ -81,11 +82,11 @@ def test_tables_and_reports_of_two_at_once(tmp_path):
     """Each file is whole, and that of one of them."""
     assert run_to_the_end(tmp_path, "-m", *RUN, "seed=0,1") == 0
     expected = (tmp_path / "outputs" / "all_rounds.csv").read_bytes()
-    commands = {
-        collect.main: ["salutary-collect", "outputs"],
-        report.report: ["salutary-report", "records=[outputs]"],
-    }
-    pids = [forked(tmp_path, *command) for command in commands.items() for _ in range(3)]
+    commands = [
+        (collect.main, ["salutary-collect", "outputs"]),
+        (report.report, ["salutary-report", "outputs"]),
+    ]
+    pids = [forked(tmp_path, *command) for command in commands for _ in range(3)]
     assert [status_of(pid) for pid in pids] == [0] * 6, (tmp_path / OUTPUT).read_text()
     assert (tmp_path / "outputs" / "all_rounds.csv").read_bytes() == expected
     assert not list(tmp_path.rglob("*.unfinished"))

@@ -86,7 +86,8 @@ def test_written_where_only_reading_is_allowed(setting, read, tmp_path):
     locked, name = tmp_path / "locked", {"output": "labels.csv", "predictions": "predicted.csv"}[setting]
     with read_only(locked):
         assert label_to_the_end(tmp_path, read, *COMMAND, f"{setting}={locked}/{name}") == 1
-        assert f"{locked}/{name} cannot be written: Read-only file system" in mistake(tmp_path)
+        said_once = f"salutary-label: {locked}/{name} cannot be written: Read-only file system"
+        assert mistake(tmp_path) == said_once
         assert not {*visible(tmp_path)} - {"locked"} and not [*locked.iterdir()]
 
 
