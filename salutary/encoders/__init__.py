@@ -26,7 +26,7 @@ import torch
 
 from salutary.errors import SalutaryError
 from salutary.system import sources
-from salutary.system.files import locked, write_atomic
+from salutary.system.files import locked, tidy, write_atomic
 from salutary.system.progress import counting_bar
 from salutary.system.threads import free_cores
 
@@ -80,6 +80,7 @@ class FeatureCache:
             try:
                 with locked(path.with_suffix(".lock"), wait=lambda: log.info("waiting for %s", path.name)):
                     if not path.exists():
+                        tidy(path)
                         self._extract(encoder, items, path)
             except OSError as error:
                 raise SalutaryError(f"{path} cannot be written: {error.strerror}; set cache_dir") from error

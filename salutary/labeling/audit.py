@@ -18,6 +18,7 @@ from salutary.labeling.exports import cleanlab
 from salutary.labeling.inputs import Inputs, read_inputs
 from salutary.labeling.settings import LabelSettings
 from salutary.labeling.sources import Sources
+from salutary.labeling.state import State
 from salutary.labeling.thumbnails import with_thumbnails
 from salutary.models.logistic import LogisticRegression
 from salutary.strategies.track import Rows
@@ -32,9 +33,11 @@ PACKAGES = ("salutary", "torch", "scikit-learn")
 
 
 def audit_labels(
-    settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression]
+    settings: LabelSettings, device: Device, model_of: Callable[[int], LogisticRegression], command: dict
 ) -> None:
-    """Write the ranked table and its page. Raises SalutaryError for what is wrong in the files."""
+    """Write the ranked table and its page. ``command``: all settings. Raises SalutaryError for what is wrong
+    in the files.
+    """
     outputs.require_parquet(settings.path)
     inputs = read_inputs(settings, device)
     inputs.findings.extend(_unseen(inputs, settings.target))
@@ -53,12 +56,15 @@ def audit_labels(
     named = {"labeled": settings.labeled, "validation": settings.validation, "target": settings.target}
     facts = named | _facts(inputs, table) | {"l2": model.l2_, "versions": outputs.versions(*PACKAGES)}
     with outputs.locked(settings.path):
+        state = State(settings.partial, command, [], settings.check_free)
+        state.writes()
         with whole_folder(settings.folder) as folder:
             write_atomic(folder / "facts.json", outputs.as_json(facts))
             write_atomic(folder / "audit.html", page.audit_page(facts, table, raw).encode())
             if "cleanlab" in settings.exports:
                 cleanlab.write(folder, cleanlab.of_audit(table, settings.id))
         outputs.write_table(settings.path, table)
+        state.remove()
     terminal.summarise_audit(facts, settings.path, settings.folder)
 
 

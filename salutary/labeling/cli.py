@@ -74,17 +74,17 @@ def label_or_audit(arguments: list[str]) -> None:
     command = resolved(cfg)
     settings = LabelSettings.of(command)
     CardSettings.of(command)
-    from salutary.labeling import audit, pipeline
+    from salutary.labeling import audit, pipeline, state
     from salutary.labeling.labeler import check_kind
     from salutary.remedies.base_models import candidates
 
     check_kind(_kind(cfg))
     device, model_of = build(cfg, "device"), partial(_model, cfg)
-    settings.check_free()
+    settings.check_free(state.was_writing(settings.partial))  # for sure when nobody else writes there
     if settings.audit:
         if settings.group or _aim(cfg).criterion:
             raise SalutaryError("audit=true is of the mean loss: leave objective and group out")
-        audit.audit_labels(settings, device, model_of)
+        audit.audit_labels(settings, device, model_of, command)
     else:
         strategy, bases = build(cfg, "strategy"), candidates(_candidates(cfg))
         pipeline.label_pool(settings, device, model_of, strategy, bases, _aim(cfg), command)

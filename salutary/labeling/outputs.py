@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 from collections.abc import Iterator
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZIP_STORED
@@ -122,21 +123,26 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Where a table is to be written; folders that are made for it go again if nothing comes of it.
+def locked(*paths: Path) -> Iterator[None]:
+    """Where tables are to be written; folders that are made for them go again if nothing comes of it.
 
-    Raises SalutaryError if that cannot be, or if another process is writing the same table.
+    A table and the folder of its name are one. What killed writes have left is taken away. Raises
+    SalutaryError if that cannot be, or if another process is writing one of them.
     """
-
-    def refuse() -> None:
-        raise SalutaryError(f"another salutary-label is writing {path}")
-
-    with contextlib.ExitStack() as lock:
-        try:
-            lock.enter_context(files.locked(path.with_name(f".{path.name}.lock"), wait=refuse))
-        except OSError as error:
-            raise SalutaryError(f"{path} cannot be written: {error.strerror}") from error
+    with contextlib.ExitStack() as locks:
+        for lock, path in {path.with_name(f".{path.stem}.lock"): path for path in paths}.items():
+            try:
+                locks.enter_context(files.locked(lock, wait=partial(_refuse, path)))
+            except OSError as error:
+                raise SalutaryError(f"{path} cannot be written: {error.strerror}") from error
+        for path in paths:
+            for each in (path, path.with_suffix("")):
+                files.tidy(each)
         yield
+
+
+def _refuse(path: Path) -> None:
+    raise SalutaryError(f"another salutary-label is writing {path}")
 
 
 def require_parquet(path: Path) -> None:

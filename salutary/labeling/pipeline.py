@@ -72,10 +72,11 @@ def label_pool(
         check_columns(
             table.path, table.columns, [name for name in [settings.target] if name in table.columns]
         )
-    files = provenance(settings)
-    with outputs.locked(settings.path), backends.of(settings.backend) as backend:
+    read = provenance(settings)
+    with outputs.locked(*settings.tables.values()), backends.of(settings.backend) as backend:
         made_by = {} if (about := inputs.features.encoded_by) is None else {"encoder_is": about}
-        state = State(settings.partial, command | made_by, [*settings.chosen_by, *images.files_of(settings)])
+        files = [*settings.chosen_by, *images.files_of(settings)]
+        state = State(settings.partial, command | made_by, files, settings.check_free)
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
         try:
@@ -86,7 +87,8 @@ def label_pool(
             if result.asked is not None and table is not None:
                 asked = replace(result.asked, rows=table.numbers(result.asked.rows))
                 result = replace(result, asked=asked)
-            Writer(settings, command, files, inputs, table, pool, result, model).write()
+            state.writes()
+            Writer(settings, command, read, inputs, table, pool, result, model).write()
         except ClusterError:
             raise
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with

@@ -22,7 +22,7 @@ import pandas as pd
 from salutary.errors import SalutaryError
 from salutary.labeling import images, texts
 from salutary.labeling.inputs import Inputs
-from salutary.system.files import write_atomic
+from salutary.system.files import named, write_atomic
 from salutary.system.progress import counting_bar
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.files import TableFile
@@ -207,7 +207,8 @@ def encode_pool(
     """
     matrix, facts = folder / "pool.npy", folder / "pool.json"
     if not facts.exists():
-        _write(table, inputs, id_column, matrix, facts, progress)
+        with named(matrix):
+            _write(table, inputs, id_column, matrix, facts, progress)
     found = json.loads(facts.read_text())
     return EncodedPool(NpyPool(matrix), found["unseen"], found["findings"])
 

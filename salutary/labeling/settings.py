@@ -244,10 +244,12 @@ class LabelSettings:
         files = [(file, copied(n, self.backend)) for n, file in self.files.items() if n != "test"]
         return [path for each in files for path in files_of(*each)]
 
-    def check_free(self) -> None:
-        """Raises SalutaryError for what is there already, unless it is to be replaced and is ours."""
+    def check_free(self, was_writing: bool = False) -> None:
+        """Raises SalutaryError for what is there already, unless it is to be replaced and is ours; or there
+        in part, since this labelling ``was_writing`` it when it was stopped.
+        """
         for name, path in [("output", self.folder), *self.tables.items()]:
-            if path.exists() and not self.force:
+            if path.exists() and not (self.force or was_writing):
                 raise SalutaryError(
                     f"{path} is there already: force=true replaces it, {name}=... writes elsewhere"
                 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
+from collections.abc import Callable
 from dataclasses import astuple
 from pathlib import Path
 
@@ -15,29 +15,39 @@ from salutary.errors import SalutaryError
 from salutary.labeling.labeler import LabelRound
 from salutary.labeling.track import Picks
 from salutary.system import __version__
-from salutary.system.files import files_in, write_atomic
+from salutary.system.files import UNFINISHED, files_in, remove_folder, tidy, write_atomic
 from salutary.system.own_code import OwnCode
 
 FIELDS = tuple(Picks.__dataclass_fields__)
+# Files of the folder: whose rounds they are, and that the outputs are being written.
+MARK, WRITING = "fingerprint", "writing"
 
 
 class State:
     """A folder with the encoded pool and a file per round; of another command or data, it is emptied.
 
-    ``doubt``: why the rounds that were there are gone, since another code of the user's may have made them;
-    empty if they are not. Raises SalutaryError for a folder that is something else.
+    ``check_free`` is told whether what is written may be there already, since this labelling was stopped
+    while it was writing; it raises before anything is removed. ``doubt``: why the rounds that were there are
+    gone, since another code of the user's may have made them; empty if they are not. Raises SalutaryError
+    for a folder that is something else.
     """
 
-    def __init__(self, folder: Path, command: dict, files: list[Path]):
+    def __init__(
+        self, folder: Path, command: dict, files: list[Path], check_free: Callable[[bool], None]
+    ) -> None:
         self.folder = folder
-        fingerprint = _fingerprint({**command, "version": __version__}, files)
-        mark = folder / "fingerprint"
-        if folder.exists() and not mark.exists() and any(folder.iterdir()):
+        tidy(folder)
+        settings = {name: value for name, value in command.items() if name != "force"}
+        fingerprint = _fingerprint({**settings, "version": __version__}, files)
+        mark = folder / MARK
+        if folder.exists() and not mark.exists() and any(map(_is_strange, folder.iterdir())):
             raise SalutaryError(
                 f"{folder} is there, and not what an interrupted labelling leaves: move it away"
             )
-        if mark.exists() and mark.read_text() != fingerprint:
-            shutil.rmtree(folder)
+        is_same = mark.exists() and mark.read_text() == fingerprint
+        check_free(is_same and was_writing(folder))
+        if mark.exists() and not is_same:
+            remove_folder(folder)
         folder.mkdir(parents=True, exist_ok=True)
         write_atomic(mark, fingerprint.encode())
         self._code = OwnCode(command, folder)
@@ -45,6 +55,10 @@ class State:
         if self.doubt:  # the encoded pool depends on no code of the user's
             for file in sorted(folder.glob("round-*.npz"), reverse=True):  # the first, which starts all, last
                 file.unlink()
+
+    def writes(self) -> None:
+        """From now on the outputs are there in part, until the folder is removed."""
+        (self.folder / WRITING).touch()
 
     def add(self, record: LabelRound) -> None:
         """Write a round; it is there whole or not at all."""
@@ -74,10 +88,19 @@ class State:
             self._code.forget()
 
     def remove(self) -> None:
-        shutil.rmtree(self.folder)
+        remove_folder(self.folder)
 
     def _file(self, number: int) -> Path:
         return self.folder / f"round-{number:05}.npz"
+
+
+def was_writing(folder: Path) -> bool:
+    """Whether a labelling was stopped while it wrote its outputs; ``folder``: what it left."""
+    return (folder / WRITING).exists()
+
+
+def _is_strange(file: Path) -> bool:
+    return not (file.name.startswith(f".{MARK}.") and file.name.endswith(UNFINISHED))
 
 
 def _read(file: Path, number: int) -> LabelRound:

@@ -62,7 +62,9 @@ class Writer:
     model: LogisticRegression
 
     def write(self) -> None:
-        """The folder first, then the predictions, then the table of labels."""
+        """All but the table of labels into a new folder; that and the predictions are there when both are
+        whole, and then the table.
+        """
         soft = outputs.has_distributions(self.result.rounds)
         labels = outputs.label_table(self.result.kept_rounds, self.inputs.classes, soft)
         if self.pool and self.table is not None:
@@ -79,7 +81,7 @@ class Writer:
                 (folder / name).parent.mkdir(exist_ok=True)
                 write_atomic(folder / name, content)
             self._export(folder, files["model.skops"])
-        self._predict()
+            self._predict()
         if self.pool:
             outputs.write_table(self.settings.path, labels)
 

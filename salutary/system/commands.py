@@ -26,6 +26,7 @@ from yaml import YAMLError
 
 from salutary.errors import SalutaryError
 from salutary.system.conf import config_dir, default_choices
+from salutary.system.files import FULL
 from salutary.system.threads import free_cores
 
 CONFIGS = {"salutary-run": "config.yaml", "salutary-label": "label.yaml"}
@@ -140,7 +141,8 @@ def _raised_by_hydra(error: Exception) -> bool:
 def explain(error: Exception, command: str = "salutary-run") -> str:
     """What is wrong with the command line, a YAML file or a path, with near matches of the command if any."""
     if isinstance(error, OSError) and not isinstance(error, HydraException):
-        return f"{error.filename or 'output'}: {error.strerror or error}"
+        cannot = " cannot be written" if error.errno in FULL else ""
+        return f"{error.filename or 'output'}{cannot}: {error.strerror or error}"
     if isinstance(error, (YAMLError, UnicodeDecodeError)):
         return f"a YAML file cannot be read: {error}"
     if isinstance(error, MissingConfigException) and error.missing_cfg_file:
@@ -149,8 +151,10 @@ def explain(error: Exception, command: str = "salutary-run") -> str:
     if isinstance(error, ConfigCompositionException) and unknown:
         near = _near(unknown[1], _known_settings(command))
         return f"there is no setting {unknown[1]!r}{near}; see --help"
-    said = error.__cause__ is None or str(error.__cause__) in str(error)
-    text = str(error) if said else f"{error} ({error.__cause__})"
+    cause = error.__cause__
+    reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
+    said = cause is None or str(reason) in str(error)
+    text = str(error) if said else f"{error} ({cause})"
     return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import hashlib
 import logging
 import os
+import re
 import shutil
 import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +21,10 @@ from filelock import FileLock, Timeout
 logging.getLogger("filelock").setLevel(logging.WARNING)  # it tells of every attempt
 # How often a lock is tried for in a folder that others take away.
 ATTEMPTS = 20
+# What a disk says that takes no more; Python then often names no file.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+# Of what is written and has not its name yet: such as .labels.csv.x1k0q_3z.unfinished
+UNFINISHED, REPLACED = ".unfinished", ".replaced"
 
 
 def directory(folder: str | Path | None) -> Path:
@@ -45,17 +52,36 @@ def write_atomic(path: Path, content: bytes) -> None:
 
 @contextlib.contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A file to write, beside ``path``, whose place it takes once all is written and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    """A file to write, beside ``path``, whose place it takes once all is written and on the disk.
+
+    Raises OSError that names ``path`` where it cannot be written.
+    """
+    with named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(UNFINISHED, f".{path.name}.", path.parent)
+        os.close(handle)
+        try:
+            yield Path(temporary)
+            sync(Path(temporary))
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+            raise
+
+
+@contextlib.contextmanager
+def named(path: Path) -> Iterator[None]:
+    """An OSError of what is written as ``path`` names it, and not a temporary file or nothing."""
     try:
-        yield Path(temporary)
-        sync(Path(temporary))
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno in FULL:
+            error.filename, error.strerror = str(path), os.strerror(error.errno)
+        elif error.filename is not None:
+            temporary = rf"\.{re.escape(path.name)}\.\w{{8}}{UNFINISHED}"
+            error.filename = re.sub(temporary, lambda _: path.name, str(error.filename))
         raise
 
 
@@ -67,17 +93,49 @@ def sync(path: Path) -> None:
 
 @contextlib.contextmanager
 def whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into, which takes the place of ``folder`` once all is written."""
-    building = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
-    try:
-        yield building
-        shutil.rmtree(folder, ignore_errors=True)
-        building.rename(folder)
-    except BaseException:
-        shutil.rmtree(building, ignore_errors=True)
-        raise
+    """A folder to write into, which takes the place of ``folder`` once all is written.
+
+    Raises OSError that names ``folder`` where the disk takes no more.
+    """
+    building, old = (
+        folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{end}") for end in (UNFINISHED, REPLACED)
+    )
+    with named(folder):
+        building.mkdir(parents=True)
+        try:
+            yield building
+            if folder.exists():
+                folder.rename(old)
+            building.rename(folder)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            if old.exists():
+                old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def tidy(path: Path) -> None:
+    """Take away what killed writes of a file or folder have left beside it, which nobody writes now.
+
+    A folder that was about to be replaced is put back.
+    """
+    pattern = re.compile(rf"{re.escape(f'.{path.name}.')}\w{{8}}({UNFINISHED}|{REPLACED})")
+    with contextlib.suppress(OSError):
+        for each in [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]:
+            if each.suffix == REPLACED and not path.exists():
+                each.rename(path)
+            elif each.is_dir():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink()
+
+
+def remove_folder(folder: Path) -> None:
+    """At once: what is killed meanwhile leaves no half of it under its name."""
+    gone = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{UNFINISHED}")
+    folder.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -114,6 +172,8 @@ def _acquire(lock: FileLock, wait: Callable[[], object]) -> None:
         except Timeout:
             wait()
             timeout = -1  # until it is free
+        except NotImplementedError as error:
+            raise OSError(errno.ENOLCK, "its file system knows no locks (flock)", lock.lock_file) from error
         except FileNotFoundError:  # another process has just taken away a folder that it had made
             if not left:
                 raise

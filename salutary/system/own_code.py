@@ -30,7 +30,10 @@ class OwnCode:
         Raises OSError.
         """
         found = own_code(self.packages) if self.packages else {}
-        if found != self._noted:
+        noted = self._noted
+        if noted is None or any((found or {}).get(path, there) != there for path, there in noted.items()):
+            found = None  # changed after it was loaded, whatever a clock that was set says
+        if found != noted:
             write_atomic(self.file, json.dumps(found, indent=2).encode())
             self._noted = found
 

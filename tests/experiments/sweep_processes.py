@@ -2,13 +2,10 @@
 
 import csv
 import json
-import os
-import sys
-import traceback
 from collections import Counter
 from pathlib import Path
 
-from hydra.core.global_hydra import GlobalHydra
+import processes
 
 # What a run imports late is imported here, so that forked processes need not.
 from salutary import __main__
@@ -25,37 +22,15 @@ RUN = ("dataset=breast_cancer", "strategy=badge", "rounds=3", "budget=5")
 
 
 def forked(folder: Path, *arguments: str, prepare=None) -> int:
-    """Start ``salutary-run`` from ``folder`` in a copy of this process; its process id.
+    """Start ``salutary-run`` from ``folder`` in a copy of this process; its process id."""
 
-    Everything is imported already, so that what is killed is the work and not the imports.
-    """
-    folder.mkdir(exist_ok=True)
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 70
-    try:
-        os.chdir(folder)
-        os.environ["SALUTARY_CACHE_DIR"] = CACHE
-        output = os.open("output.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        os.dup2(output, 1), os.dup2(output, 2)
-        sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-        sys.argv = ["salutary-run", *arguments]
-        GlobalHydra.instance().clear()
+    def prepared():
         logged_appends(folder / "appended.txt")
         if prepare:
             prepare()
-        __main__.main()
-        status = 0
-    except SystemExit as stop:
-        if isinstance(stop.code, str):
-            print(stop.code)
-        status = stop.code if isinstance(stop.code, int) else 1
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        sys.stdout.flush()
-        os._exit(status)
+
+    command = ["salutary-run", *arguments]
+    return processes.forked(folder, __main__.main, command, {"SALUTARY_CACHE_DIR": CACHE}, prepared)
 
 
 def logged_appends(log: Path) -> None:
@@ -71,8 +46,7 @@ def logged_appends(log: Path) -> None:
 
 
 def run_to_the_end(folder: Path, *arguments: str, prepare=None) -> int:
-    _, status = os.waitpid(forked(folder, *arguments, prepare=prepare), 0)
-    return os.waitstatus_to_exitcode(status)
+    return processes.status_of(forked(folder, *arguments, prepare=prepare))
 
 
 def contents(folder: Path) -> dict[str, object]:

@@ -21,13 +21,13 @@ from .sweep_processes import RUN, SWEEP, contents, forked, no_round_twice, run_t
 
 @pytest.mark.slow
 def test_killed_at_random_moments(undisturbed, tmp_path):
-    """At least twenty SIGKILLs over a sweep's whole life; relaunched until it is done."""
+    """At least thirty SIGKILLs over a sweep's whole life; relaunched until it is done."""
     expected, seconds = undisturbed
-    chance, kills, sweep = random.Random(0), 0, 0
-    while kills < 20:
+    chance, kills, sweep, starts = random.Random(0), 0, 0, 0
+    while kills < 30:
         sweep, folder, status = sweep + 1, tmp_path / str(sweep), None
         while status != 0:
-            pid = forked(folder, *SWEEP)
+            pid, starts = forked(folder, *SWEEP), starts + 1
             time.sleep(chance.uniform(0, seconds))
             os.kill(pid, signal.SIGKILL)
             status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -35,6 +35,7 @@ def test_killed_at_random_moments(undisturbed, tmp_path):
             kills += status != 0
         assert contents(folder) == expected
         assert no_round_twice(folder)
+    print(f"\n{kills} kills, {sweep} sweeps, {starts} starts; no round lost, none done twice")
 
 
 WRITES = ["write_atomic", "append", "rename"]

@@ -1,15 +1,28 @@
 """Files that several processes want to write; files in folders; names of files."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from salutary.errors import SalutaryError
 from salutary.labeling import outputs
-from salutary.system.files import as_path, directory, files_in, locked
+from salutary.system.commands import explain
+from salutary.system.files import (
+    as_path,
+    directory,
+    files_in,
+    locked,
+    tidy,
+    whole_file,
+    whole_folder,
+    write_atomic,
+)
 
 COUNT = """
 import sys, time
@@ -84,3 +97,56 @@ def test_a_tilde_is_the_users_folder_or_part_of_a_name(monkeypatch):
     assert as_path("~/rows.csv") == Path("/home/me/rows.csv")
     assert as_path("~nobody-is-called-so.csv") == directory("~nobody-is-called-so.csv")
     assert os.fspath(as_path("~nobody-is-called-so.csv")) == "~nobody-is-called-so.csv"
+
+
+def test_what_killed_writes_have_left_goes_and_a_users_files_stay(tmp_path):
+    folder = tmp_path / "labels"
+    mine = {".labels.settings", ".labels.csv.lock", "labels.csv.unfinished", ".labels.unfinished"}
+    for name in mine | {".labels.a1b2c3d4.unfinished"}:
+        (tmp_path / name).touch()
+    for name in (".labels.00000000.unfinished", ".labels.11111111.replaced"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "model").write_text(name)
+    tidy(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {*mine, "labels"}
+    assert (folder / "model").read_text() == ".labels.11111111.replaced"  # it was about to be replaced
+    shutil.copytree(folder, tmp_path / ".labels.22222222.replaced")
+    tidy(folder)
+    assert {path.name for path in tmp_path.iterdir()} == {*mine, "labels"}
+
+
+def test_a_folder_is_replaced_whole_or_stays(tmp_path):
+    folder = tmp_path / "labels"
+    for content in ("old", "new"):
+        with whole_folder(folder) as building:
+            (building / "model").write_text(content)
+            assert not folder.exists() or (folder / "model").read_text() == "old"
+    with pytest.raises(OSError, match="No space") as error, whole_folder(folder) as building:
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert error.value.filename == str(folder)
+    with pytest.raises(OSError) as error, whole_folder(folder) as building:
+        building.joinpath("missing", "model").write_text("")
+    assert error.value.filename == str(folder / "missing" / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["labels"]
+    assert (folder / "model").read_text() == "new"
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "labels.csv"
+    with pytest.raises(OSError) as error, whole_file(path):
+        raise OSError(errno.ENOSPC, "[Errno 28] Error writing bytes to file")  # as PyArrow says
+    assert explain(error.value) == f"{path} cannot be written: No space left on device"
+    monkeypatch.setattr(os, "fsync", lambda _: os.open("/nowhere", os.O_RDONLY))
+    with pytest.raises(FileNotFoundError, match="/nowhere"):
+        write_atomic(path, b"")
+    assert not [*tmp_path.iterdir()]
+
+
+def test_a_file_system_without_locks_is_one_line(tmp_path, monkeypatch):
+    def flock(self, timeout):
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr(FileLock, "acquire", flock)
+    message = r"labels\.csv cannot be written: its file system knows no locks \(flock\)"
+    with pytest.raises(SalutaryError, match=message), outputs.locked(tmp_path / "labels.csv"):
+        pass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import pickle
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 
 from salutary.errors import SalutaryError, needs
 from salutary.labeling.on_ray.rules import LostBlocks
+from salutary.system.files import FULL
 from salutary.system.progress import counting_bar
 from salutary.system.ray_cluster import ClusterError, imported_ray, start_ray
 
@@ -95,6 +97,8 @@ def _rays(error: BaseException) -> ClusterError | None:
     for each in _chain(error):
         if isinstance(each, ObjectLostError):
             return LostBlocks(f"backend=ray: a machine of the cluster is gone: {type(each).__name__}")
+        if isinstance(each, OSError) and not isinstance(each, RayTaskError) and each.errno in FULL:
+            return ClusterError(f"{each.filename or 'a file'} cannot be written: {os.strerror(each.errno)}")
     if not isinstance(error, RayError) or isinstance(error, RayTaskError):
         return None  # a mistake in this program is told with all lines
     lines = str(error).strip().splitlines() or [""]

@@ -77,6 +77,8 @@ def write_parts(
         if len(kinds) > 1:
             problem = f"its values are not of one kind: {' and '.join(sorted(kinds))}"
             raise SalutaryError(f"column {id_column} of the pool: {problem}")
+        for unfinished in folder.glob(".*"):  # of workers that were killed
+            unfinished.unlink()
         if len([*folder.iterdir()]) != n:
             raise SalutaryError(f"{path}: workers write elsewhere; put it where all machines see it")
 
