@@ -195,7 +195,7 @@ def _data(facts: dict) -> str:
         several = f" ({file['files']:,} files)" if file["files"] != 1 else ""
         counts = [*facts["counts"].get(part, {}).values()]
         n = sum(counts) if counts else facts["pool_rows"] if part == "pool" else facts["answers"]
-        sha256 = f"`{file['sha256']}`" if file["sha256"] else "larger than 4 GiB: none was made"
+        sha256 = f"`{file['sha256']}`" if file["sha256"] else "none was made"
         shown = [f"{each:,}" for each in counts] or [""] * len(facts["classes"])
         rows.append([part, cell(file["file"]) + several, f"{n:,}", *shown, sha256])
     return _table(["part", "file", "rows", *map(cell, facts["classes"]), "SHA-256"], rows)

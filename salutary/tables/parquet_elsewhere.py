@@ -33,22 +33,38 @@ class ParquetElsewhere(ArrowFiles):
         super().__init__(Path(PurePosixPath(url).name), reading, name)
 
     def _opened(self, query: str | None) -> list[ArrowFile]:
-        system, path, found = listed(self.url)
-        root = PurePosixPath(system._strip_protocol(path).rstrip("/") or "/")
+        system, root, found = _tables(self.url)
         shown = str(self.path)
-        if [*found] == [path]:
-            return [_File(system, path, found[path], shown, root.parent)]
-        below = {file: PurePosixPath(file).relative_to(root) for file in found}
-        files = sorted(
-            filter(lambda file: _is_visible(below[file]), found), key=lambda file: below[file].as_posix()
-        )
-        with one_line_of(self.url):
-            files = [file for file in files if _is_parquet(system, file)]
-        if not files:
+        if not found:
             raise SalutaryError(f"{shown} holds no .parquet file")
         return [
-            _File(system, file, found[file], f"{shown.rstrip('/')}/{below[file]}", root) for file in files
+            _File(system, file, about, shown if below is None else f"{shown.rstrip('/')}/{below}", root)
+            for file, (below, about) in found.items()
         ]
+
+
+def sizes(url: str) -> list[int]:
+    """Bytes of each of its files; 0 where that is not told. Raises SalutaryError for what cannot be read."""
+    return [about.get("size") or 0 for _, about in _tables(url)[2].values()]
+
+
+Found = dict[str, tuple[PurePosixPath | None, dict]]
+
+
+def _tables(url: str) -> tuple[Any, PurePosixPath, Found]:
+    """The file system, the folder that files are below, and, in order, of each file its path below it (None
+    where the URL is of one file) and what is told of it.
+    """
+    system, path, found = listed(url)
+    root = PurePosixPath(system._strip_protocol(path).rstrip("/") or "/")
+    if [*found] == [path]:
+        return system, root.parent, {path: (None, found[path])}
+    below = {file: PurePosixPath(file).relative_to(root) for file in found}
+    files = sorted(
+        filter(lambda file: _is_visible(below[file]), found), key=lambda file: below[file].as_posix()
+    )
+    with one_line_of(url):
+        return system, root, {file: (below[file], found[file]) for file in files if _is_parquet(system, file)}
 
 
 class _File(Parquet):

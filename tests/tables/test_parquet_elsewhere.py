@@ -1,6 +1,7 @@
 """Parquet elsewhere, read where it is: the table of the same files here."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,7 @@ import pytest
 
 from salutary.errors import SalutaryError
 from salutary.tables.files import open_table
-from salutary.tables.parquet_elsewhere import ParquetElsewhere
+from salutary.tables.parquet_elsewhere import ParquetElsewhere, sizes
 from salutary.tables.places import Place, files_of
 
 fsspec = pytest.importorskip("fsspec")
@@ -44,6 +45,8 @@ def test_the_table_is_that_of_the_files_here(pool):
     for piece in pieces[::-2]:
         blocks = [pd.concat(table.blocks_of(piece, ["city", "a"])) for table in (there, here)]
         pd.testing.assert_frame_equal(*blocks)
+    read = [Path(pool[0], name).stat().st_size for name in sorted(FILES[:3])]
+    assert sizes("memory://pool/") == read
     one = open_table("memory://pool/city=Ulm/b.parquet", copied=False)
     assert one.read().equals(open_table(f"{pool[0]}/city=Ulm/b.parquet").read())
 
