@@ -1,5 +1,7 @@
 """Pools of Ray Data: the rows in the data set's own order, whatever order its blocks are done in."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -32,15 +34,11 @@ def ray():
     ray.shutdown()
 
 
-def slower_at_first(batch):
-    """The first blocks are done last."""
-    import time
-
-    time.sleep(0.5 * (batch["number"][0] == 0))
-    return batch
-
-
 def test_rows_come_in_the_order_of_the_data_set(ray, tmp_path):
+    def slower_at_first(batch):  # in here, since workers cannot import a module of tests
+        time.sleep(0.5 * (batch["number"][0] == 0))
+        return batch
+
     for place in range(4):
         part = POOL[100 * place : 100 * (place + 1)].assign(number=range(100 * place, 100 * (place + 1)))
         part.to_parquet(tmp_path / f"{place}.parquet", index=False)
