@@ -51,8 +51,22 @@ def joined(monkeypatch):
     return found
 
 
-@pytest.mark.parametrize("encode", ["once", "each_round"])
-@pytest.mark.parametrize("pool", ["pool.parquet", "parts", "pool.csv"])
+@pytest.mark.parametrize(
+    ("pool", "encode"),
+    [
+        ("pool.parquet", "once"),
+        ("parts", "each_round"),
+        *(
+            pytest.param(*each, marks=pytest.mark.slow)
+            for each in [
+                ("pool.parquet", "each_round"),
+                ("parts", "once"),
+                ("pool.csv", "once"),
+                ("pool.csv", "each_round"),
+            ]
+        ),
+    ],
+)
 def test_labels_are_those_of_backend_local(ray, pool_tables, pool, encode, joined):
     expected = label("pool=pool.parquet", "id=key")
     found = label(f"pool={pool}", "id=key", "backend=ray", f"encode={encode}")
@@ -110,6 +124,7 @@ def test_texts(ray, pool_tables):
     same(label(*settings, "backend=ray"), label(*settings))
 
 
+@pytest.mark.slow
 def test_frozen_encoders_of_texts_and_pictures(ray, pool_tables, tiny, tiny_vit, monkeypatch):
     """Those of workers see the same rows together."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as workers do
@@ -126,6 +141,7 @@ def test_frozen_encoders_of_texts_and_pictures(ray, pool_tables, tiny, tiny_vit,
     assert "since encoders of texts and pictures take long" in Path("labels/facts.json").read_text()
 
 
+@pytest.mark.slow
 def test_actors_that_hold_a_gpu_do_the_same(ray, pool_tables):
     """A GPU in name only: the steps are those of the CPU."""
     with clusters.joined() as cluster:
@@ -140,6 +156,7 @@ def test_actors_that_hold_a_gpu_do_the_same(ray, pool_tables):
             assert sorted(values) == [*range(0, 20, 2)]
 
 
+@pytest.mark.slow
 def test_soft_labels_remedies_and_questions(ray, pool_tables):
     settings = (
         "pool=parts",
@@ -154,6 +171,7 @@ def test_soft_labels_remedies_and_questions(ray, pool_tables):
     assert Path("labels/ask.csv").read_text() == asked
 
 
+@pytest.mark.slow
 def test_what_was_interrupted_goes_on(ray, pool_tables, monkeypatch):
     expected, add = label("pool=parts", "backend=ray"), State.add
 
