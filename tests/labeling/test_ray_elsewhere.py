@@ -31,7 +31,7 @@ def bucket(monkeypatch, tmp_path):
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     system = filesystem("s3", skip_instance_cache=True)
-    system.mkdir("bucket")
+    system.makedirs("bucket", exist_ok=True)
     yield system
     played.stop()
 
