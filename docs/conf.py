@@ -22,7 +22,7 @@ extensions = [
 ]
 root_doc = "docs/index"
 include_patterns = [
-    *("docs/**/*.md", "docs/*.md", "benchmarks/*.md", "CHANGELOG.md", "CONTRIBUTING.md"),
+    *("docs/**/*.md", "docs/*.md", "benchmarks/*.md", "examples/*.md", "CHANGELOG.md", "CONTRIBUTING.md"),
 ]
 exclude_patterns = [".*", "build", "dist", "outputs", "shared", "**/__pycache__"]
 nitpicky = True
