@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import random
+import re
 import signal
 import threading
 import time
@@ -30,12 +31,14 @@ PROCESSES = Path("/proc")
 
 
 def workers():
-    """Process ids of the workers of clusters that this process has started, those that work first."""
+    """Process ids of the workers of clusters that this process has started, those that work first; without
+    Ray's own agents and actors.
+    """
     found = []
     for folder in PROCESSES.glob("[0-9]*"):
         with contextlib.suppress(OSError, IndexError):
             name = (folder / "cmdline").read_text().split("\0")[0]
-            if name.startswith("ray::") and os.getpid() in above(folder):
+            if re.match("ray::(IDLE|[A-Z]\\w+\\(|[a-z])", name) and os.getpid() in above(folder):
                 found.append((name.startswith("ray::IDLE"), int(folder.name)))
     return [pid for _, pid in sorted(found)]
 
@@ -71,7 +74,8 @@ class Killer:
             ended.set()
             if thread.ident:
                 thread.join()
-            self.seconds.setdefault(phase, time.monotonic() - started)
+            elapsed = time.monotonic() - started
+            self.seconds[phase] = min(self.seconds.get(phase, elapsed), elapsed)  # the first starts workers
 
     def kill(self, phase, ended):
         time.sleep(self.chance.uniform(0, self.seconds[phase]))
@@ -103,7 +107,7 @@ def test_killed_at_random_moments(encode, pool_tables, monkeypatch):
             same(label(*SETTINGS, f"encode={encode}"), expected)
             pd.testing.assert_frame_equal(predictions(), predicted, check_exact=True)
             labelled += 1
-            assert labelled < 20
+            assert labelled < 30, killer.landed
     finally:
         ray.shutdown()
     print(f"\nencode={encode}: {dict(killer.landed)} workers killed in {labelled} labellings; same labels")
