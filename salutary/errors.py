@@ -10,6 +10,10 @@ class SalutaryError(ValueError):
     """
 
 
+class Interruption(SalutaryError):
+    """What may go right the next time, such as a network that fails: what is done stays, to go on with."""
+
+
 def needs(package: str, extra: str) -> SalutaryError:
     """The error for an extra that is not installed."""
     return SalutaryError(f"{package} is not installed: pip install 'salutary[{extra}]'")

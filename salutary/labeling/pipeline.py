@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from salutary.engine.soft_labels import POOL_ROWS
-from salutary.errors import SalutaryError
+from salutary.errors import Interruption, SalutaryError
 from salutary.labeling import backends, images, outputs, terminal
 from salutary.labeling.aim import Aim
 from salutary.labeling.asking import LOOKED_AT, Questions
@@ -35,7 +35,6 @@ from salutary.remedies.judgement import folds_of
 from salutary.strategies import Strategy
 from salutary.system.device import Device
 from salutary.system.progress import counting_bar
-from salutary.system.ray_cluster import ClusterError
 from salutary.system.seeding import stream
 from salutary.tables.files import check_columns
 
@@ -89,7 +88,7 @@ def label_pool(
                 result = replace(result, asked=asked)
             state.writes()
             Writer(settings, command, read, inputs, table, pool, result, model).write()
-        except ClusterError:
+        except Interruption:
             raise
         except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
             state.remove()

@@ -245,9 +245,7 @@ class LabelSettings:
         return [path for each in files for path in files_of(*each)]
 
     def check_free(self, was_writing: bool = False) -> None:
-        """Raises SalutaryError for what is there already, unless it is to be replaced and is ours; or there
-        in part, since this labelling ``was_writing`` it when it was stopped.
-        """
+        """Raises SalutaryError for what is there, but for ours, to be replaced or as it ``was_writing``."""
         for name, path in [("output", self.folder), *self.tables.items()]:
             if path.exists() and not (self.force or was_writing):
                 raise SalutaryError(
@@ -256,6 +254,8 @@ class LabelSettings:
             if path.is_dir() and path != self.folder and not (self.backend == RAY and are_parts(path)):
                 raise SalutaryError(f"{path} is a folder, and no table: {name}=... writes elsewhere")
         folder = self.folder
+        if folder.exists() and not folder.is_dir():
+            raise SalutaryError(f"{folder} is a file, and would be a folder: output=... writes elsewhere")
         if folder.is_dir() and any(folder.iterdir()) and not (folder / "facts.json").exists():
             raise SalutaryError(
                 f"{folder} is a folder that salutary-label has not written: output=... writes elsewhere"

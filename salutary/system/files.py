@@ -97,6 +97,7 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 
     Raises OSError that names ``folder`` where the disk takes no more.
     """
+    folder = folder.resolve() if folder.is_symlink() else folder
     building, old = (
         folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}{end}") for end in (UNFINISHED, REPLACED)
     )
@@ -118,16 +119,21 @@ def whole_folder(folder: Path) -> Iterator[Path]:
 def tidy(path: Path) -> None:
     """Take away what killed writes of a file or folder have left beside it, which nobody writes now.
 
-    A folder that was about to be replaced is put back.
+    A folder that was about to be replaced is put back. What is named otherwise than here, or is of another
+    kind, is somebody else's.
     """
-    pattern = re.compile(rf"{re.escape(f'.{path.name}.')}\w{{8}}({UNFINISHED}|{REPLACED})")
+    path = path.resolve() if path.is_symlink() else path
+    start = re.escape(f".{path.name}.")
+    of_files = re.compile(rf"{start}[a-z0-9_]{{8}}{UNFINISHED}")  # as tempfile names them
+    of_folders = re.compile(rf"{start}[0-9a-f]{{8}}({UNFINISHED}|{REPLACED})")
     with contextlib.suppress(OSError):
-        for each in [each for each in path.parent.iterdir() if pattern.fullmatch(each.name)]:
-            if each.suffix == REPLACED and not path.exists():
-                each.rename(path)
-            elif each.is_dir():
-                shutil.rmtree(each, ignore_errors=True)
-            else:
+        for each in [each for each in path.parent.iterdir() if not each.is_symlink()]:
+            if each.is_dir() and of_folders.fullmatch(each.name):
+                if each.suffix == REPLACED and not path.exists():
+                    each.rename(path)
+                else:
+                    shutil.rmtree(each, ignore_errors=True)
+            elif each.is_file() and of_files.fullmatch(each.name):
                 each.unlink()
 
 

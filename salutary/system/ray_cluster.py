@@ -7,7 +7,7 @@ import os
 import socket
 from typing import Any
 
-from salutary.errors import SalutaryError, needs
+from salutary.errors import Interruption, needs
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
@@ -20,7 +20,7 @@ HERE = "local"
 SECONDS_TO_ANSWER = 10
 
 
-class ClusterError(SalutaryError):
+class ClusterError(Interruption):
     """What the cluster fails in: the same command goes on, once that is mended."""
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from salutary.errors import SalutaryError, needs
+from salutary.errors import Interruption, SalutaryError, needs
 from salutary.system.files import checksum, directory, whole_file, write_atomic
 from salutary.system.progress import counting_bar
 
@@ -105,13 +105,13 @@ def noted(url: str) -> Path:
 
 @contextlib.contextmanager
 def one_line_of(url: str) -> Iterator[None]:
-    """Raises SalutaryError for whatever a protocol does: each has errors of its own."""
+    """Raises Interruption for whatever a protocol does: each has errors of its own."""
     try:
         yield
     except SalutaryError:
         raise
     except Exception as error:
-        raise SalutaryError(_problem(url, error)) from error
+        raise Interruption(_problem(url, error)) from error
 
 
 def _system(url: str) -> tuple[Any, str]:

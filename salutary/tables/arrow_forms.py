@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from salutary.errors import SalutaryError
+from salutary.errors import Interruption, SalutaryError
 from salutary.tables import table_file
 from salutary.tables.messages import one_line
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Bytes of each column read ahead from a Parquet file.
 READ_BYTES = 2**16
+# Of a network, and not of a file.
+PASSING = (ConnectionError, TimeoutError)
 ARROW = (".feather", ".arrow", ".arrows", ".ipc")
 # With which a stream of Arrow begins; a file says ARROW1.
 STREAM = b"\xff\xff\xff\xff"
@@ -196,4 +198,6 @@ class _whole:
 
         if isinstance(error, (ArrowException, OSError, UnicodeDecodeError)):
             text = one_line(error)
+            if isinstance(error, OSError) and (error.errno or isinstance(error, PASSING)):
+                raise Interruption(f"{self.name} cannot be read: {text}") from error
             raise SalutaryError(f"{self.name} is not a whole {self.form} file: {text}") from error

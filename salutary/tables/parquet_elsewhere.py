@@ -92,7 +92,8 @@ class _File(Parquet):
 
     def _read_groups(self, n: int, columns: list[str] | None, groups: range) -> Iterator[pyarrow.RecordBatch]:
         for group in groups:  # one by one, since all that is asked for at once is in memory at once
-            yield from super()._read_groups(n, columns, range(group, group + 1))
+            with one_line_of(self.name):
+                yield from super()._read_groups(n, columns, range(group, group + 1))
 
 
 def _is_visible(below: PurePosixPath) -> bool:

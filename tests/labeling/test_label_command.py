@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer
 from sklearn.metrics import log_loss
 
 from salutary import load_model
-from salutary.errors import SalutaryError
+from salutary.errors import Interruption, SalutaryError
 from salutary.labeling import state
 
 from .labelings import FILES
@@ -222,6 +222,31 @@ def test_folders_of_others_are_never_replaced(salutary_label, files, tmp_path, f
     assert status == 1 and f"{folder} is" in err and len(err.strip().splitlines()) == 1
     assert (tmp_path / folder / "thesis.txt").read_text() == "mine"
     assert not (tmp_path / "labels.csv").exists()
+
+
+def test_a_file_in_the_place_of_the_folder_stays(salutary_label, files, tmp_path):
+    (tmp_path / "labels").write_text("mine")
+    for _ in range(2):
+        status, _, err = salutary_label(*FILES, "rounds=1", "output=labels.csv", "force=true")
+        assert status == 1 and "labels is a file, and would be a folder" in err
+    assert (tmp_path / "labels").read_text() == "mine"
+
+
+def test_a_network_that_fails_costs_no_round(salutary_label, files, tmp_path, monkeypatch):
+    settings = (*FILES, "rounds=2", "strategy.confidence=0", "output=found.csv")
+    add, fails = state.State.add, [True]
+
+    def failing(self, record):
+        add(self, record)
+        if record.number == 1 and fails.pop():
+            fails.append(False)
+            raise Interruption("s3://bucket/pool.parquet cannot be read: reset by peer")
+
+    monkeypatch.setattr(state.State, "add", failing)
+    status, _, err = salutary_label(*settings)
+    assert status == 1 and "reset by peer" in err
+    assert (tmp_path / "found.partial" / "round-00001.npz").exists()
+    assert salutary_label(*settings)[0] == 0 and not (tmp_path / "found.partial").exists()
 
 
 def test_help_and_composed_settings(salutary_label):

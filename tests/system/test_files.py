@@ -102,6 +102,7 @@ def test_a_tilde_is_the_users_folder_or_part_of_a_name(monkeypatch):
 def test_what_killed_writes_have_left_goes_and_a_users_files_stay(tmp_path):
     folder = tmp_path / "labels"
     mine = {".labels.settings", ".labels.csv.lock", "labels.csv.unfinished", ".labels.unfinished"}
+    mine |= {".labels.mybackup.replaced", ".labels.0a1b2c3d.replaced", ".labels.OLD_ONES.unfinished"}  # files
     for name in mine | {".labels.a1b2c3d4.unfinished"}:
         (tmp_path / name).touch()
     for name in (".labels.00000000.unfinished", ".labels.11111111.replaced"):
@@ -113,6 +114,17 @@ def test_what_killed_writes_have_left_goes_and_a_users_files_stay(tmp_path):
     shutil.copytree(folder, tmp_path / ".labels.22222222.replaced")
     tidy(folder)
     assert {path.name for path in tmp_path.iterdir()} == {*mine, "labels"}
+
+
+def test_a_folder_that_is_a_link_stays_one(tmp_path):
+    (tmp_path / "large").mkdir()
+    (tmp_path / "labels").symlink_to("large")
+    for content in ("old", "new"):
+        with whole_folder(tmp_path / "labels") as building:
+            (building / "model").write_text(content)
+        tidy(tmp_path / "labels")
+    assert (tmp_path / "large" / "model").read_text() == "new" and (tmp_path / "labels").is_symlink()
+    assert {path.name for path in tmp_path.iterdir()} == {"labels", "large"}
 
 
 def test_a_folder_is_replaced_whole_or_stays(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from salutary.errors import SalutaryError
+from salutary.errors import Interruption, SalutaryError
 from salutary.tables.files import open_table
 from salutary.tables.parquet_elsewhere import ParquetElsewhere, sizes
 from salutary.tables.places import Place, files_of
@@ -76,6 +76,21 @@ def test_what_is_wrong_is_one_line(pool):
     pool[1].pipe("/pool/empty/note.txt", b"none")
     with pytest.raises(SalutaryError, match=r"^memory://pool/empty/ holds no \.parquet file$"):
         open_table("memory://pool/empty/", copied=False)
+
+
+def test_a_network_that_fails_is_no_fault_of_the_file(pool, monkeypatch):
+    from fsspec.implementations.memory import MemoryFile
+
+    table = open_table("memory://pool/", copied=False)
+
+    def fails(self, *arguments):
+        raise ConnectionError("reset by peer")
+
+    monkeypatch.setattr(MemoryFile, "read", fails)
+    with pytest.raises(
+        Interruption, match=r"^memory://pool/city=Bern/a\.parquet cannot be read: reset by peer"
+    ):
+        [*table.blocks()]
 
 
 def test_a_file_here_changes_when_they_do(pool, tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
-from salutary.errors import SalutaryError, needs
+from salutary.errors import Interruption, SalutaryError, needs
 from salutary.labeling.on_ray.rules import LostBlocks
 from salutary.system.files import FULL
 from salutary.system.progress import counting_bar
@@ -87,7 +87,8 @@ def _ours(error: BaseException) -> SalutaryError | None:
 
     for each in _chain(error):
         if isinstance(each, SalutaryError) and not isinstance(each, RayTaskError):
-            return SalutaryError(str(each).splitlines()[0])  # Ray adds its own advice
+            kind = Interruption if isinstance(each, Interruption) else SalutaryError
+            return kind(str(each).splitlines()[0])  # Ray adds its own advice
     return None
 
 
