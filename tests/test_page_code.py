@@ -157,8 +157,19 @@ def test_searches(given):
     assert found["params"]["X_val"].shape == given["X_val"].shape
 
 
+def test_a_pool_in_blocks(given):
+    frames = {name: pd.DataFrame(given[name]).add_prefix("x") for name in ("X", "X_val", "X_pool")}
+    pool = frames.pop("X_pool").assign(key=[f"row {i}" for i in range(140)])
+    Path("pool").mkdir()
+    for start in (0, 100):
+        pool[start : start + 100].to_parquet(f"pool/{start}.parquet", index=False)
+    names = given | frames | {"model": given["SalutaryClassifier"](confidence=0)}
+    found = run("docs/your_data.md", 4, names)["model"]
+    assert found.ids_.tolist() == [f"row {i}" for i in found.indices_.tolist()] and len(found.ids_)
+
+
 def test_modal(given):
-    found = run("docs/your_data.md", 4, given)
+    found = run("docs/your_data.md", 5, given)
     assert len(found["rows"]) == len(found["strategy"].labels_)
 
 
@@ -168,15 +179,15 @@ def test_skactiveml(given):
     y[:60] = given["y"] == "yes"
     clf = classifiers.SklearnClassifier(LogisticRegression(), classes=[0, 1])
     names = {"X": X, "y": y, "clf": clf, "X_val": given["X_val"], "y_val": given["y_val"] == "yes"}
-    found = run("docs/your_data.md", 5, names)
+    found = run("docs/your_data.md", 6, names)
     assert not np.isnan(y[found["rows"]]).any()
 
 
 def test_a_data_set(given, salutary_run):
     """With rows in place of the dots."""
-    run("docs/your_data.md", 6, {})
+    run("docs/your_data.md", 7, {})
     rows = "np.random.default_rng(0).normal(size=(300, 4)), np.arange(300) % 2"
-    code = BLOCKS["docs/your_data.md"][6].replace("= ...", f"= {rows}")
+    code = BLOCKS["docs/your_data.md"][7].replace("= ...", f"= {rows}")
     Path("my_code.py").write_text(f"import numpy as np\n{code}")
     page = ROOT / "docs" / "your_data.md"
     (yaml,) = fenced(page, "yaml")
