@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.experiments.runs import read_facts, read_rounds
+from salutary.experiments.runs import damage, read_facts, read_rounds
 from salutary.experiments.together import Together
 from salutary.system.files import as_path, write_atomic
 from salutary.system.remote import is_remote
@@ -48,7 +48,7 @@ def collect(*folders: str | Path, output: Path | None = None) -> str:
         except OSError as error:
             raise SalutaryError(f"{output / name} cannot be written: {error.strerror}") from error
     n = table["run"].nunique()
-    return f"{n} run{'s' * (n > 1)} in {output}/{', '.join(files)}{_notes(found, damaged)}"
+    return f"{n} run{'s' * (n > 1)} in {output}/{', '.join(files)}{_notes(found, [*found.damaged, *damaged])}"
 
 
 def _notes(found: Together, damaged: list[str]) -> str:
@@ -93,11 +93,12 @@ def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
 
     Raises SalutaryError if no run can be read.
     """
-    damaged: list[str] = []
+    wrong: dict[Path, str] = {}
     try:
         rounds, facts = read_rounds(paths), read_facts(paths)
     except SalutaryError:
-        sound = [path for path in paths if not _damage(path, damaged)]
+        wrong = {path: damage(path) for path in paths}
+        sound = [path for path in paths if not wrong[path]]
         if not sound:
             raise
         rounds, facts = read_rounds(sound), read_facts(sound)
@@ -105,16 +106,7 @@ def gather(paths: list[Path]) -> tuple[pd.DataFrame, list[str]]:
     differing = [name for name in settings if settings[name].astype(str).nunique() > 1]
     differing = [name for name in differing if name not in rounds]
     texts = settings[differing].astype({name: str for name in differing if settings[name].dtype == object})
-    return rounds.join(texts, on="run"), damaged
-
-
-def _damage(path: Path, damaged: list[str]) -> bool:
-    try:
-        read_rounds([path]), read_facts([path])
-    except SalutaryError as error:
-        damaged.append(str(error))
-        return True
-    return False
+    return rounds.join(texts, on="run"), [each for each in wrong.values() if each]
 
 
 def flattened(settings: dict, prefix: str = "") -> dict[str, object]:

@@ -173,6 +173,15 @@ def finished_runs(folders: list[Path], required: bool = True) -> list[Path]:
     return paths
 
 
+def damage(path: Path) -> str:
+    """What is wrong with the records of a finished run; empty if nothing is."""
+    try:
+        read_rounds([path]), read_facts([path])
+    except SalutaryError as error:
+        return str(error)
+    return ""
+
+
 def last_rounds(rounds: pd.DataFrame) -> pd.DataFrame:
     """The last round of each run."""
     return rounds.sort_values("round").groupby("run", as_index=False).last()

@@ -27,6 +27,7 @@ from salutary.system.files import whole_folder, write_atomic
 from salutary.system.seeding import stream
 from salutary.tables.labels import Classes
 from salutary.tables.messages import listed, where
+from salutary.tables.places import Place
 
 FOLDS = 10
 PACKAGES = ("salutary", "torch", "scikit-learn")
@@ -53,7 +54,8 @@ def audit_labels(
         table.insert(0, settings.id, inputs.labeled.ids[table["row"]])
     assert inputs.labeled.table is not None
     table["row"] = inputs.labeled.table.numbers(table["row"].to_numpy(np.int64))
-    named = {"labeled": settings.labeled, "validation": settings.validation, "target": settings.target}
+    named = {name: Place.of(getattr(settings, name)).public for name in ("labeled", "validation")}
+    named["target"] = settings.target
     facts = named | _facts(inputs, table) | {"l2": model.l2_, "versions": outputs.versions(*PACKAGES)}
     with outputs.locked(settings.path):
         state = State(settings.partial, command, [], settings.check_free)

@@ -11,6 +11,7 @@ import yaml
 
 from salutary.labeling.comparison import LABELED, MAJORITY, NAMES
 from salutary.labeling.page import render, what_falls
+from salutary.tables.places import Place
 
 # Of fewer validation rows, or of fewer of a class, the card says that they are few: at 100 rows an accuracy
 # of 80% is known to 8 points, and the shares of a class of 20 rows to 20.
@@ -75,7 +76,7 @@ def _head(facts: dict) -> dict:
     if not results:
         return head
     types = dict.fromkeys(metric["type"] for result in results for metric in result["metrics"])
-    index = {"name": f"{facts['columns']['target']} of {_file(facts, 'labeled')}", "results": results}
+    index = {"name": f"{facts['columns']['target']} of {file_name(facts, 'labeled')}", "results": results}
     return {**head, "metrics": [*types], "model-index": [index]}
 
 
@@ -87,9 +88,9 @@ def _task(facts: dict) -> str:
     return "tabular-classification"
 
 
-def _file(facts: dict, name: str) -> str:
-    """The last part of a file's name."""
-    return PurePath(facts["files"][name]["file"]).name
+def file_name(facts: dict, name: str) -> str:
+    """The last part of a file's name, without its sheet or query and what is beside its rows."""
+    return PurePath(Place.of(facts["files"][name]["file"]).file.rstrip()).name
 
 
 def _results(facts: dict, task: str) -> list[dict]:
@@ -99,8 +100,8 @@ def _results(facts: dict, task: str) -> list[dict]:
         {
             "task": {"type": task},
             "dataset": {
-                "type": (PurePath(_file(facts, split)).suffix or ".folder")[1:],
-                "name": _file(facts, split) + (", rows held out" if split == "validation" else ""),
+                "type": (PurePath(file_name(facts, split)).suffix or ".folder")[1:],
+                "name": file_name(facts, split) + (", rows held out" if split == "validation" else ""),
                 "split": split,
                 "args": {"sha256": facts["files"][split]["sha256"]},
             },

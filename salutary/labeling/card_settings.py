@@ -27,7 +27,7 @@ LICENSE = _Matching(
     r"[a-z0-9][a-z0-9.+-]*", "a licence as the Hugging Face Hub calls it, such as mit or cc-by-4.0"
 )
 LANGUAGE = _Matching(r"[a-z]{2,3}", "")
-DATASET = _Matching(r"[\w.-]+(/[\w.-]+)?", "")
+DATASET = _Matching(r"\w[\w.-]*(/\w[\w.-]*)?", "")
 RULES = {
     "license": Unless(None, LICENSE),
     "language": ListOf(LANGUAGE, "a list of ISO 639 codes such as [en,de]"),
@@ -51,6 +51,9 @@ class CardSettings:
         values = config.get("card") or {}
         if not isinstance(values, dict):
             raise SalutaryError(f"card must be settings such as card.license=mit, not {values!r}")
+        for name in values:
+            if name not in RULES:
+                raise SalutaryError(f"there is no setting 'card.{name}'; see --help")
         settings = cls(**values)
         check(settings, RULES, "card.")
         return settings

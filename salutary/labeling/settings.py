@@ -28,7 +28,7 @@ from salutary.tables.feature_maps import AUTO, KINDS
 from salutary.tables.files import is_picture_folder
 from salutary.tables.groups import EDGES
 from salutary.tables.pictures import LABEL, PATH
-from salutary.tables.places import files_of, identity, local_paths, ordered_by, with_sheet
+from salutary.tables.places import Place, files_of, identity, local_paths, ordered_by, with_sheet
 from salutary.tables.reading import Reading
 
 FORMATS = (".parquet", ".csv")
@@ -167,11 +167,12 @@ class LabelSettings:
         for name, file in self.files.items():
             first = roles.setdefault(identity(file), name)
             if first != name:
-                raise SalutaryError(f"{name}={file} is {first}, too: no row may serve twice")
+                raise SalutaryError(f"{name}={Place.of(file).public} is {first}, too: no row may serve twice")
         places = [self.path.resolve(), self.folder.resolve(), self.partial.resolve()]
         for name, file in self.files.items():
             if any(path.is_relative_to(each) for path in local_paths(file) for each in places):
-                raise SalutaryError(f"{name}={file} is where output={self.path} writes: write elsewhere")
+                shown = f"{name}={Place.of(file).public}"
+                raise SalutaryError(f"{shown} is where output={self.path} writes: write elsewhere")
 
     def _check_predictions(self) -> None:
         """Raises SalutaryError if there is nothing to predict, or another file where it would be written."""
@@ -182,9 +183,8 @@ class LabelSettings:
             raise SalutaryError(f"predictions={self.predicted} are of the rows of a pool: {why}")
         for name, file in self.files.items():
             if any(overlap(path, self.predicted) for path in local_paths(file)):
-                raise SalutaryError(
-                    f"predictions={self.predicted} is where {name}={file} is: write elsewhere"
-                )
+                shown = f"{name}={Place.of(file).public}"
+                raise SalutaryError(f"predictions={self.predicted} is where {shown} is: write elsewhere")
         if any(overlap(path, self.predicted) for path in (self.path, self.folder, self.partial)):
             place = f"where output={self.path} writes: write elsewhere"
             raise SalutaryError(f"predictions={self.predicted} is {place}")

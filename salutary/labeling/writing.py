@@ -29,7 +29,7 @@ from salutary.labeling.pool import EncodedPool, rows_of
 from salutary.labeling.predictions import write_predictions
 from salutary.labeling.remaining import in_file, whole
 from salutary.labeling.result import Result
-from salutary.labeling.settings import LabelSettings
+from salutary.labeling.settings import FILES, LabelSettings
 from salutary.labeling.thumbnails import OF_ASKED, with_thumbnails
 from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
@@ -37,6 +37,7 @@ from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.remote import public
 from salutary.tables.files import TableFile
+from salutary.tables.places import Place
 from salutary.tables.texts import to_texts
 from salutary.tables.trusted_types import SPLINES, TRUSTED, untrusted_types
 
@@ -218,7 +219,9 @@ class Writer:
         result, hidden = self.result, ("protocol", "hydra")
         judged = verdict.facts_of(result.judged) if result.judged else {"handed": None}
         return {
-            "command": {name: _shown(value) for name, value in self.command.items() if name not in hidden},
+            "command": {
+                name: _shown(name, value) for name, value in self.command.items() if name not in hidden
+            },
             "output": str(self.settings.path),
             "files": self.files,
             "classes": list(self.inputs.classes.names),
@@ -282,8 +285,10 @@ class Writer:
         }
 
 
-def _shown(value: object) -> object:
+def _shown(name: str, value: object) -> object:
     """A setting without what is secret in a URL."""
+    if name in FILES and isinstance(value, str):
+        return Place.of(value).public
     return public(value) if isinstance(value, str) else value
 
 

@@ -18,6 +18,8 @@ from salutary.system.files import checksum, directory, whole_file, write_atomic
 from salutary.system.progress import counting_bar
 
 REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
+# Of a URL, with its password.
+USER = re.compile(r"(?<=://)[^/]*@")
 # The extra with the package of a protocol; that of others says what it needs.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "text"}
 # What says that a file is another one, where a protocol tells it.
@@ -39,12 +41,11 @@ def without_protocol(name: str) -> str:
 
 
 def public(name: str) -> str:
-    """A URL without user, password and query, where signatures and keys stand; other names as they are."""
-    if not is_remote(name):
-        return name
-    protocol, _, rest = name.partition("://")
-    host, slash, path = rest.partition("?")[0].partition("/")
-    return f"{protocol}://{host.rpartition('@')[2]}{slash}{path}"
+    """A URL without user, password and query, where signatures and keys stand; other names as they are.
+
+    Without the users and passwords of further URLs in it, too.
+    """
+    return USER.sub("", name.partition("?")[0]) if is_remote(name) else name
 
 
 @functools.cache
@@ -174,7 +175,7 @@ def _copy(system: Any, path: str, size: int | None, building: Path, shown: bool)
     from fsspec.callbacks import Callback
 
     total = None if size is None else -(-size // 1000)
-    with counting_bar(f"downloading {Path(path).name}, kB", total, shown) as advance:
+    with counting_bar(f"downloading {Path(public(path)).name}, kB", total, shown) as advance:
 
         class Told(Callback):
             def relative_update(self, inc: int = 1) -> None:

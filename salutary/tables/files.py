@@ -15,6 +15,7 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path
+from salutary.system.remote import public
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.arrow_forms import ARROW
 from salutary.tables.csv_file import CsvFile
@@ -62,15 +63,15 @@ def open_table(
         return _open(place, separator, reading)
     table = None if place.form in MATRICES else _open(place, separator, reading)
     read = [open_matrix(each.path, each.form, each.part, each.shown) for each in matrices]
-    return WithMatrices(place.path, table, read, place.text, reading.with_nulls)
+    return WithMatrices(place.path, table, read, place.public, reading.with_nulls)
 
 
 def _open(place: Place, separator: str, reading: Reading) -> TableFile:
     path, name, form = place.path, place.shown, place.form
     if not path.exists():
-        raise SalutaryError(f"there is no {place.file}")
+        raise SalutaryError(f"there is no {public(place.file)}")
     if path.is_file() and not path.stat().st_size:
-        raise SalutaryError(f"{place.file} is empty")
+        raise SalutaryError(f"{public(place.file)} is empty")
     if is_picture_folder(path):
         return PictureFolder(path, reading.with_nulls, name)
     if path.is_dir() or form in (*PARQUET, *ARROW):
@@ -87,7 +88,7 @@ def _open(place: Place, separator: str, reading: Reading) -> TableFile:
         return _query(place, reading.with_nulls)
     forms = "nor a folder of .parquet"
     raise SalutaryError(
-        f"{place.file} is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, {forms}"
+        f"{public(place.file)} is none of .csv, .tsv, .xlsx, .jsonl, .parquet, .feather, .npz, {forms}"
         f"{OTHERS.get(form, '')}"
     )
 

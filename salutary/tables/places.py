@@ -55,7 +55,7 @@ class Place:
             return cls(text, rest.file, rest.part, (*rest.beside, last))
         if match := _PART.fullmatch(text):
             if not match["part"].isprintable():
-                raise SalutaryError(f"{match['file']}#{match['part']!r}: write it on one line")
+                raise SalutaryError(f"{public(match['file'])}#{match['part']!r}: write it on one line")
             return cls(text, match["file"], match["part"])
         return cls(text, text)
 
@@ -92,6 +92,11 @@ class Place:
     def shown(self) -> str:
         """What messages call the table, without what is beside it, and without what is secret in a URL."""
         return public(self.file) if self.part is None else f"{public(self.file)}#{self.part}"
+
+    @property
+    def public(self) -> str:
+        """The whole text without what is secret in its URLs."""
+        return "+".join(each.shown for each in self.all)
 
 
 def files_of(name: str | Path, copied: bool = True) -> list[Path]:

@@ -65,6 +65,50 @@ def test_a_run_with_other_numbers_is_named(clusters, salutary_collect):
     )
 
 
+@pytest.mark.parametrize("folders", ["ab", "ba"])
+@pytest.mark.parametrize("damage", ["cut off", "no rounds.csv", "not UTF-8", "run.json"])
+def test_of_a_damaged_run_the_sound_copy_is_taken(clusters, salutary_collect, folders, damage):
+    file = rounds_file("a", 1)
+    if damage == "run.json":
+        (file.parent / "run.json").write_text("{")
+    elif damage == "no rounds.csv":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-9] if damage == "cut off" else b"\xff\xfe\x00")
+    status, out, err = salutary_collect(*folders)
+    assert (status, err) == (0, "")
+    assert out.startswith("3 runs in ./all_rounds.csv") and f"left out: 1 damaged ({file.parent}/" in out
+    assert "1 in more than one folder, once here\n" in out
+    table = pd.read_csv("all_rounds.csv")
+    assert len(table) == 6 and str(rounds_file("b", 1).parent) in set(table["run"])
+
+
+def test_a_run_that_is_damaged_in_both_is_counted_twice(clusters, salutary_collect):
+    for folder in clusters:
+        rounds_file(folder, 1).write_text("")
+    said = salutary_collect(*clusters)[1]
+    assert said.startswith("2 runs in ") and "left out: 2 damaged (" in said
+
+
+def test_folders_that_are_runs(clusters, salutary_collect):
+    runs = [f"{rounds_file('a', seed).parent}" for seed in (0, 1)]
+    assert salutary_collect(runs[0], f"{runs[1]}/")[0] == 0
+    assert list(pd.read_csv("all_rounds.csv")["run"].unique()) == runs
+    assert salutary_collect(runs[0], "-o", "one")[0] == 0
+    assert list(pd.read_csv("one/all_rounds.csv")["run"].unique()) == [Path(runs[0]).name]
+
+
+def test_what_is_secret_in_the_name_of_a_place_is_not_in_the_table(clusters, salutary_collect):
+    bucket = fsspec.filesystem("memory")
+    bucket.put("b", "/u:SECRET@of-a-test/outputs", recursive=True)
+    try:
+        assert salutary_collect("a", "memory://u:SECRET@of-a-test/outputs")[0] == 0
+        text = Path("all_rounds.csv").read_text()
+        assert "memory://of-a-test/outputs/breast" in text and "SECRET" not in text
+    finally:
+        bucket.rm("/u:SECRET@of-a-test", recursive=True)
+
+
 def test_records_elsewhere(clusters, salutary_collect):
     bucket = fsspec.filesystem("memory")
     bucket.put("b", "/of-a-test/outputs", recursive=True)

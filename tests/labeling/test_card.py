@@ -1,6 +1,7 @@
 """MODEL_CARD.md: read by the parser of the Hugging Face Hub, rendered as Markdown, and true."""
 
 import hashlib
+import io
 import json
 
 import numpy as np
@@ -11,7 +12,9 @@ from markdown_it import MarkdownIt
 from statsmodels.stats.proportion import proportion_confint
 
 from salutary.integrations.loaded import load_model
-from salutary.labeling.card import cell, code, text
+from salutary.labeling.card import cell, code, file_name, text
+
+fsspec = pytest.importorskip("fsspec")
 
 FILES = ("labeled=train.csv", "validation=val.csv", "test=test.csv", "target=kind", "id=patient")
 LIGHT = ("model.candidates=[logistic]", "remedies=[labeled]", "rounds=1", "folds=3", "output=labels.csv")
@@ -130,6 +133,8 @@ MISTAKES = {
     "card.license='My own'": "card.license must be a licence as the Hugging Face Hub calls it",
     "card.language=english": "card.language must be a list of ISO 639 codes",
     "card.datasets=[a b]": "card.datasets must be a list of data sets of the Hugging Face Hub",
+    "card.datasets=[../..,.]": "card.datasets must be a list of data sets of the Hugging Face Hub",
+    "+card.foo=1": "there is no setting 'card.foo'; see --help",
     "card=5": "card must be settings such as card.license=mit, not 5",
 }
 
@@ -138,6 +143,62 @@ MISTAKES = {
 def test_mistakes_are_one_line(salutary_label, mistake):
     status, out, err = salutary_label(*FILES, mistake)
     assert status == 1 and not out and len(err.splitlines()) == 1 and MISTAKES[mistake] in err
+
+
+NAMES = {
+    "d/x.db#SELECT a/b.c FROM t": "x.db",
+    "d/x.xlsx#May/June": "x.xlsx",
+    "d/x.csv + d/y.npy": "x.csv",
+    "s3://bucket/x.parquet": "x.parquet",
+    "d/a#b.csv": "a#b.csv",
+}
+
+
+@pytest.mark.parametrize("file", NAMES)
+def test_the_name_of_a_file_is_the_last_part_of_its_path(file):
+    assert file_name({"files": {"test": {"file": file}}}, "test") == NAMES[file]
+
+
+@pytest.fixture
+def elsewhere(files, tmp_path, monkeypatch):
+    """The tables in places whose names hold secrets, each with numbers beside its rows."""
+    monkeypatch.chdir(tmp_path)
+    system, named = fsspec.filesystem("memory"), {}
+    pd.read_parquet("pool.parquet").to_csv("pool.csv", index=False)
+    for number, (setting, name) in enumerate(
+        {"labeled": "train", "validation": "val", "pool": "pool"}.items()
+    ):
+        frame, numbers = pd.read_csv(f"{name}.csv"), io.BytesIO()
+        np.save(numbers, frame[["mean radius", "mean compactness"]].to_numpy())
+        rows = frame.drop(columns=["mean radius", "mean compactness"]).to_csv(index=False).encode()
+        urls = f"memory://u:SECRET{number}@a-test/{name}.csv", f"memory://u:SECRET@a-test/{name}.npy"
+        for url, content in zip(urls, (rows, numbers.getvalue()), strict=True):
+            system.pipe(url, content)
+        named[setting] = f"{setting}={'+'.join(urls)}"
+    yield named
+    for path in system.ls("/", detail=False):
+        system.rm(path, recursive=True)
+
+
+def written(folder):
+    return b"".join(file.read_bytes() for file in folder.rglob("*") if file.is_file())
+
+
+@pytest.mark.parametrize("task", ["pool", "audit"])
+def test_what_is_secret_in_urls_is_nowhere(salutary_label, elsewhere, tmp_path, task):
+    named = [elsewhere["labeled"], elsewhere["validation"], *FILES[3:]]
+    named += [elsewhere["pool"], *LIGHT, "folds=0"] if task == "pool" else ["audit=true", "output=labels.csv"]
+    status, out, err = salutary_label(*named)
+    assert status == 0, err
+    found = written(tmp_path / "labels")
+    assert b"SECRET" not in found and "SECRET" not in out + err
+    assert b"memory://a-test/train.csv+memory://a-test/train.npy" in found
+
+
+def test_lines_about_settings_do_not_tell_secrets(salutary_label, elsewhere):
+    again = elsewhere["labeled"].replace("labeled", "validation")
+    status, out, err = salutary_label(elsewhere["labeled"], again, *FILES[3:], *LIGHT)
+    assert status == 1 and "no row may serve twice" in err and "SECRET" not in out + err
 
 
 def test_a_folder_of_files_has_one_checksum(tmp_path):

@@ -19,7 +19,7 @@ from salutary.labeling import cli
 from salutary.system import remote
 from salutary.tables.files import open_table
 from salutary.tables.pictures import BadPicture, WithoutBad, located, upright
-from salutary.tables.places import files_of, identity, local_paths
+from salutary.tables.places import Place, files_of, identity, local_paths
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -281,11 +281,30 @@ def test_nothing_is_written_outside_the_copy_of_a_folder(memory, monkeypatch, tm
         ("ftp://user:SECRET@host/dir/a.csv", "ftp://host/dir/a.csv"),
         ("s3://KEY:SECRET@bucket/a.csv", "s3://bucket/a.csv"),
         ("s3://bucket/a@b.csv", "s3://bucket/a@b.csv"),
+        ("http://u:SECRET@host/a.csv+http://u:SECRET@host/a.x", "http://host/a.csv+http://host/a.x"),
         ("data/a.csv?x", "data/a.csv?x"),
     ],
 )
 def test_what_is_secret_in_a_url_is_not_shown(url, shown):
     assert remote.public(url) == shown
+
+
+@pytest.mark.parametrize("name", ["a.csv?sig=SECRET", "a.csv?sig=SECRET+{}/a.npy", "none.foo?sig=SECRET"])
+def test_lines_about_a_table_do_not_show_what_is_secret(server, name, capsys):
+    folder, url = server
+    for file in ("a.csv", "a.npy", "none.foo"):
+        (folder / file).touch()
+    np.save(folder / "a.npy", np.zeros((2, 2)))
+    with pytest.raises(SalutaryError) as raised:
+        open_table(f"{url}/{name.format(url)}")
+    out, err = capsys.readouterr()
+    assert url in str(raised.value) and "SECRET" not in f"{raised.value}{out}{err}"
+
+
+def test_a_place_without_what_is_secret():
+    text = "http://u:S@host/a.csv?sig=S+http://u:S@host/a.npy+b.npy"
+    assert Place.of(text).public == "http://host/a.csv+http://host/a.npy+b.npy"
+    assert Place.of("a.xlsx#May+b.npy").public == "a.xlsx#May+b.npy"
 
 
 def test_lines_about_a_url_do_not_show_what_is_secret(server):
