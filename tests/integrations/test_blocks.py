@@ -4,6 +4,7 @@ import itertools
 import os
 import re
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -254,3 +255,121 @@ def test_searches_hand_blocks_on():
     found = cross_val_score(model, X, Y, cv=2, params=params, error_score="raise")
     plain = cross_val_score(model, X, Y, cv=2, params=params | {"X_pool": Uncut(POOL)}, error_score="raise")
     assert found.tolist() == plain.tolist()
+
+
+def columns(n=20, **changed):
+    return {name: values.to_numpy() for name, values in POOL[:n].items()} | changed
+
+
+PAIRS = [(f"p{i}", i) for i in range(20)]
+TIMES = pd.to_datetime(["2024-01-01"] * 20)
+TWICE = pa.Table.from_arrays([pa.array(range(20))] * 4, names=[*NAMES, "age"])
+
+
+@pytest.mark.parametrize(
+    ("block", "message"),
+    [
+        (columns(key=range(30)), "20 rows and 30 ids"),
+        (columns(key=[1, 2]), "20 rows and 2 ids"),
+        (columns(key=[]), "20 rows and 0 ids"),
+        (columns(key="p1"), "20 rows and 1 ids"),
+        (columns(key=7), "20 rows and 1 ids"),
+        (columns(0, key=range(20)), "0 rows and 20 ids"),
+        (columns(key=PAIRS, dose=[1.0]), "20 rows of column 'age' and 1 of 'dose'"),
+        (columns(key=PAIRS, age=[]), "0 rows of column 'age' and 20 of 'dose'"),
+        (columns(0, key=[], more=range(20)), "has rows, but not of features"),
+        (columns(key=PAIRS, dose=TIMES), "column 'dose': datetime64[us] is no type of real numbers"),
+        (columns(key=PAIRS, dose=[*TIMES.to_numpy()]), "column 'dose': datetime64[us] is no type"),
+        (columns(key=PAIRS, dose=TIMES - TIMES[0]), "column 'dose': timedelta64[us] is no type"),
+        (columns(key=PAIRS, dose=np.ones(20) * 1j), "column 'dose': complex128 is no type"),
+        (columns(key=PAIRS, dose=np.array([*np.ones(20) * 1j], object)), "column 'dose': complex128 is"),
+        (POOL[:20].assign(key=1, dose=TIMES), "column 'dose': datetime64[us] is no type"),
+        (POOL[:20].assign(key=1, dose=pd.Categorical(TIMES)), "column 'dose': datetime64[us] is no type"),
+        (pa.Table.from_pandas(POOL[:20].assign(key=1, dose=TIMES)), "column 'dose': datetime64["),
+        (TWICE.append_column("key", [range(20)]), "has 2 columns 'age'"),
+        (POOL[:20].assign(key=1)[[*NAMES, "age", "key"]], "has 2 columns 'age'"),
+        (POOL[:20].assign(key=1, more=1)[[*NAMES, "more", "key", "key"]], "has 2 columns 'key'"),
+    ],
+)
+def test_a_block_that_is_no_table_of_numbers_is_one_line(block, message):
+    good = columns(key=range(20))
+    for before in ([], [good]):
+        with pytest.raises(SalutaryError, match=re.escape(message)) as error:
+            fit([*before, block], id_pool="key")
+        assert str(error.value).startswith(f"X_pool, block {len(before)} (counted from 0): ")
+        assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("kind", ["M8[s]", "m8[s]", complex])
+def test_matrices_of_other_types_are_no_numbers(kind):
+    matrix = np.ones((20, 3)).astype(int).astype(kind)
+    with pytest.raises(SalutaryError, match=r"X_pool, block 0 .*: .* is no type of real numbers"):
+        fit([matrix], named=False)
+    with pytest.raises(SalutaryError, match=r"X_pool, block 0 .*: column '1': .* is no type of real numbers"):
+        fit([pd.DataFrame({0: np.ones(20), 1: matrix[:, 0], 2: np.ones(20)})], named=False)
+
+
+def test_columns_that_are_not_read_may_have_any_form():
+    """And blocks whose first column has no row are no empty ones."""
+    pool = {"note": [], **{name: values.to_numpy() for name, values in POOL.items()}, "when": 1j}
+    same(fit([pool]), EXPECTED)
+    table = pa.Table.from_pandas(POOL, preserve_index=False)
+    for _ in range(2):
+        table = table.append_column("note", [["no feature"] * len(POOL)])
+    same(fit(table), EXPECTED)
+    with pytest.raises(SalutaryError, match=r"^X_pool has 2 columns 'age'$"):
+        fit(pa.dataset.dataset(TWICE))
+
+
+def test_ids_stay_what_they_are():
+    def ids(of, rows):
+        half = len(of) // 2
+        blocks = [columns(half, key=of[:half]), columns(len(of) - half, key=of[half:])]
+        with opened_pool(EXPECTED, blocks, "key", None) as (_, found):
+            return found.of(np.array(rows))
+
+    mixed = [0, None, 2, "three", 4.0, True, 2**70, ("a", (7, "b"))]
+    found = ids(mixed, range(8))
+    assert [*found] == mixed and [*map(type, found)] == [*map(type, mixed)] and found.shape == (8,)
+    assert [*ids(PAIRS, [19, 3])] == [PAIRS[19], PAIRS[3]]
+    assert [*map(repr, ids([2**63, -1], [0, 1]))] == [repr(2**63), "-1"]
+    assert ids(pd.Series([5, None, 7], dtype="Int64"), [1, 2]).tolist() == [None, 7]
+    for plain in ([3, 1, 2], ["ab", "c", "d"], [0.5, 1.0, 2.0], [True, False, True]):
+        for form in (list, np.array, pd.Series, pa.array, lambda each: [*np.array(each)]):
+            np.testing.assert_array_equal(ids(form(plain), [2, 0]), np.array(plain)[[2, 0]], strict=True)
+    days = ids(np.array(["2024-01-01", "2024-01-02"], "M8[ns]"), [1])
+    assert days[0].startswith("2024-01-02")
+
+
+@pytest.mark.parametrize("given", [None, 5, "pool/", lambda: None])
+def test_a_function_that_gives_no_blocks_is_one_line(given):
+    with pytest.raises(SalutaryError, match=r"^X_pool is a function that gives .+, and not blocks of rows$"):
+        fit(lambda: given)
+
+
+@pytest.mark.parametrize("empty", [[], (), lambda: [], iter([])])
+def test_a_pool_of_no_blocks_holds_no_row(empty):
+    with pytest.raises(SalutaryError, match=r"^X_pool holds no row; an iterator gives its blocks only once$"):
+        fit(empty)
+
+
+def test_a_source_that_runs_out_of_its_own_disk_says_so_itself():
+    def failing():
+        yield POOL
+        raise OSError(28, "the source's own disk")
+
+    with pytest.raises(OSError, match="the source's own disk"):
+        fit(failing())
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs a disk that is full")
+@pytest.mark.parametrize("id_pool", [None, "key"])
+def test_what_is_left_to_write_when_files_are_closed_is_one_line(monkeypatch, id_pool):
+    """Of few rows nothing is written before; without room, closing fails a second time."""
+    is_full = "ids.jsonl" if id_pool else "pool.npy"
+    opened = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda path, mode: opened(Path("/dev/full") if path.name == is_full else path, "wb")
+    )
+    with pytest.raises(SalutaryError, match=r"X_pool does not fit into .*No space left.*set TMPDIR"):
+        fit([columns(key=range(20))], id_pool=id_pool)
