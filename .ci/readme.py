@@ -24,16 +24,16 @@ FETCHED = {"bank,wine": "digits,breast_cancer", "bank": "digits", "wine": "breas
 GIVEN = """
 import matplotlib
 import numpy as np
-from sklearn.datasets import load_breast_cancer
+from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from salutary.strategies.random import Random as MyStrategy
 
 matplotlib.use("agg")
-_X, _y = load_breast_cancer(return_X_y=True)
-_X, _order = StandardScaler().fit_transform(_X), np.random.default_rng(0).permutation(len(_y))
-(X, X_val, X_pool), (y, y_val, _) = (np.split(each[_order], [300, 400]) for each in (_X, _y))
-fitted = LogisticRegression().fit(X, y)
+_X, _y = load_digits(return_X_y=True)
+_X, _y, _order = StandardScaler().fit_transform(_X), _y % 2, np.random.default_rng(0).permutation(1000)
+(X, X_val, X_pool), (y, y_val, _) = (np.split(each[_order], [700, 850]) for each in (_X, _y))
+fitted = LogisticRegression(max_iter=1000).fit(X, y)
 """
 
 

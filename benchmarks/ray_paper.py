@@ -164,7 +164,7 @@ def reckoned(r: Rates, s: argparse.Namespace) -> list[dict]:
         (
             "s to encode, once",
             "max(disk + spill, encode, start)",
-            max(disk + spilled * 1e9 / s.disk, encoding),
+            max(disk + spilled * 1e9 / s.disk, encoding, starting),
         ),
         ("s of a round, once", "max(spilled / disk, score, start) + send + fetch", kept),
     ]
