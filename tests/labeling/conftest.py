@@ -9,6 +9,7 @@ from sklearn.datasets import load_breast_cancer
 
 from salutary.labeling import cli
 
+from .label_processes import tables
 from .ray_tables import write_tables
 
 
@@ -46,3 +47,9 @@ def pool_tables(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
     return write_tables(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def read(tmp_path_factory):
+    """A folder of tables for commands in processes of their own, which only read there."""
+    return tables(tmp_path_factory.mktemp("tables"))

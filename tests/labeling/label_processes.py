@@ -104,3 +104,9 @@ def begun(folder: Path, older: Path | None) -> Path:
     if older:
         shutil.copytree(older, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns(OUTPUT))
     return folder
+
+
+def undisturbed(folder: Path, read: Path, *arguments: str) -> dict:
+    """What the command leaves in a folder of its own."""
+    assert label_to_the_end(folder, read, *arguments) == 0, said(folder)
+    return contents(folder)

@@ -14,7 +14,7 @@ import pytest
 from salutary.labeling import cli
 from salutary.labeling.state import State
 
-from .label_processes import NUMBERS, contents, label_to_the_end, said, tables
+from .label_processes import NUMBERS, contents, label_to_the_end, said, undisturbed
 
 SHORT = (*NUMBERS, "rounds=3", "folds=0", "pool={}/parts", "predictions=predicted.parquet")
 YEAR = 365 * 86_400
@@ -22,15 +22,8 @@ FAKETIME = next(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"), None)
 
 
 @pytest.fixture(scope="module")
-def read(tmp_path_factory):
-    return tables(tmp_path_factory.mktemp("tables"))
-
-
-@pytest.fixture(scope="module")
 def expected(read, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("expected")
-    assert label_to_the_end(folder, read, *SHORT) == 0, said(folder)
-    return contents(folder)
+    return undisturbed(tmp_path_factory.mktemp("expected"), read, *SHORT)
 
 
 def jumping():

@@ -12,21 +12,14 @@ from disks import fill, mounted, read_only
 
 from salutary.labeling import outputs
 
-from .label_processes import NUMBERS, QUICK, contents, label_to_the_end, mistake, said, tables
+from .label_processes import NUMBERS, QUICK, contents, label_to_the_end, mistake, said, undisturbed
 
 COMMAND = (*NUMBERS, "pool={}/parts", "predictions=predicted.csv", "rounds=2", "folds=0")
 
 
 @pytest.fixture(scope="module")
-def read(tmp_path_factory):
-    return tables(tmp_path_factory.mktemp("tables"))
-
-
-@pytest.fixture(scope="module")
 def expected(read, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("expected")
-    assert label_to_the_end(folder, read, *COMMAND) == 0, said(folder)
-    return contents(folder)
+    return undisturbed(tmp_path_factory.mktemp("expected"), read, *COMMAND)
 
 
 def visible(folder):

@@ -20,16 +20,10 @@ from .label_processes import (
     label_to_the_end,
     labelling,
     said,
-    tables,
 )
 
 KILLS = 60
 WRITTEN = ("labels.csv", "predicted.csv", "predicted.parquet", "labels/model.skops", "labels/facts.json")
-
-
-@pytest.fixture(scope="module")
-def read(tmp_path_factory):
-    return tables(tmp_path_factory.mktemp("tables"))
 
 
 def undisturbed(folder, read, settings, older=None):

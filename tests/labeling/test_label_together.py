@@ -9,14 +9,9 @@ from processes import status_of
 
 from salutary.labeling import pipeline
 
-from .label_processes import NUMBERS, contents, label_to_the_end, labelling, mistake, said, tables
+from .label_processes import NUMBERS, contents, label_to_the_end, labelling, mistake, said
 
 SHORT = (*NUMBERS, "rounds=2", "folds=0", "pool={}/parts", "predictions=predicted.parquet")
-
-
-@pytest.fixture(scope="module")
-def read(tmp_path_factory):
-    return tables(tmp_path_factory.mktemp("tables"))
 
 
 def test_only_one_writes_and_another_goes_on_when_it_is_killed(read, tmp_path):
