@@ -43,7 +43,7 @@ def cells(comparison: pd.DataFrame, name: Callable[[str], str] = label, digits: 
     wide = rows.pivot(index="strategy", columns="dataset", values="cell")
     wide = wide.reindex(index=in_order(wide.index), columns=datasets_in_order(comparison["dataset"]))
     names = {name: paper.DATASETS.get(name, name) for name in wide}
-    return wide.rename(index=name, columns=names).rename_axis(index="", columns="")
+    return wide.rename(index=name, columns=names).rename_axis(index="strategy", columns=None)
 
 
 def _cell(row, digits: int) -> str:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from salutary.analysis.formats import ENDINGS
 from salutary.analysis.parts import EXPERIMENTS, ReportPart, others
 from salutary.analysis.sections import what_is_missing
 from salutary.experiments.runs import SETTINGS
+from salutary.system.html import anchor, document
 from salutary.system.pictures import data_uri
 
 FEW_SEEDS = 5
@@ -27,19 +29,6 @@ cannot be met exactly. No setting was chosen by looking at a row of a strategy."
 # A figure that stands alone, in Markdown and in what is made of it.
 CAPTION = re.compile(r"^!\[(.+?)\]\(.+?\)$", re.MULTILINE)
 FIGURE = re.compile(r'<p>(<img [^>]*?alt="([^"]*)"[^>]*>)</p>')
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: 12px; margin: 1rem 0; }
-th, td { padding: .2rem .45rem; border-bottom: 1px solid #ddd; text-align: left; vertical-align: top; }
-th, td:first-child { white-space: nowrap; } th { border-bottom: 2px solid #888; }
-h2 { margin-top: 3rem; border-bottom: 1px solid #ccc; }
-img { max-width: 100%; } code { background: #f3f3f3; padding: .1rem .3rem; }
-figure { margin: 1.5rem 0; } figcaption { color: #444; font-size: 14px; max-width: 60rem; }
-@media print {
-  body { max-width: none; font-size: 9pt; } table { display: table; width: 100%; font-size: 6.5pt; }
-  th, td, td:first-child { white-space: normal; padding: .1rem; } figure, tr { break-inside: avoid; }
-}
-"""
 
 
 def page(report_parts: list[ReportPart], root: Path, form: str = "csv", with_captions: bool = False) -> str:
@@ -89,11 +78,6 @@ def _lacking(part: ReportPart) -> str:
 def _seeds(facts: pd.DataFrame) -> int:
     """The least number of seeds of a strategy on a table."""
     return int(facts.groupby(["dataset", "strategy"])["seed"].nunique().min())
-
-
-def anchor(title: str) -> str:
-    """Of a heading, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", title.lower()).strip().replace(" ", "-")
 
 
 def summary(drawn: list[ReportPart]) -> str:
@@ -152,21 +136,21 @@ def runs_of(report_parts: list[ReportPart], root: Path) -> pd.DataFrame:
 
 def html(markdown: str, images: dict[str, bytes]) -> str:
     """The page as one file: images inside, nothing loaded from anywhere."""
-    parser = MarkdownIt("commonmark").enable("table")
+    parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
-    contents = []
-    for token, following in itertools.pairwise(tokens):
-        if token.type == "heading_open" and token.tag == "h2":
-            name = anchor(following.content)
-            token.attrSet("id", name)
-            contents.append(f'<li><a href="#{name}">{following.content}</a></li>')
-        for child in following.children or []:
+    for before, token in itertools.pairwise(tokens):
+        if before.type == "tr_open" and token.type == "td_open":
+            _names_its_row(token, tokens)
+        for child in token.children or []:
             if child.type == "image" and child.attrs["src"] in images:
                 child.attrs["src"] = data_uri(images[child.attrs["src"]])
     body = parser.renderer.render(tokens, parser.options, {})
     body = FIGURE.sub(r"<figure>\1<figcaption>\2</figcaption></figure>", body)
-    body = body.replace("</h1>", f"</h1><ul>{''.join(contents)}</ul>", 1)
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Salutary labelling</title>'
-        f"<style>{STYLE}</style></head><body>{body}</body></html>\n"
-    )
+    return document("Salutary labelling", body)
+
+
+def _names_its_row(opening: Token, tokens: list[Token]) -> None:
+    """Make a cell the heading of its row."""
+    closing = next(each for each in tokens[tokens.index(opening) :] if each.type == "td_close")
+    opening.tag = closing.tag = "th"
+    opening.attrSet("scope", "row")

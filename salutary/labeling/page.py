@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -10,18 +12,22 @@ from salutary.labeling.audit_scores import LIKELY
 from salutary.labeling.comparison import NAMES
 from salutary.labeling.pictures import curves_figure, tradeoff_figure
 from salutary.labeling.thumbnails import Thumbnail
+from salutary.system.html import page_environment
 from salutary.system.pictures import data_uri, small_png
 from salutary.tables.groups import NO_GROUP, range_numbers
 from salutary.tables.texts import as_objects, as_text
 
 # Rows of a table on the page.
 SHOWN = 20
+# And of the last one, which has all labels.
+MOST = 10_000
 # Pictures of a label that are shown beside the tables, and of all labels together.
 GALLERY = 300
 # Points that are asked for.
 ASKED = 100
 # Of a text that is shown, so many characters.
 LONGEST = 300
+LONG_NUMBER = re.compile(r"-?\d+\.\d{5,}")
 PARTS = {"labeled": "labelled", "validation": "validation", "test": "test", "assigned": "newly labelled"}
 
 
@@ -48,6 +54,7 @@ def page(
         curves=data_uri(small_png(curves_figure(curves, facts))),
         balance=_balance(facts["counts"]),
         largest=_strongest(labels, raw),
+        every=_every(labels, raw),
         contradicted=listed,
         n_contradicted=len(contradicted),
         agreement=agreement,
@@ -55,7 +62,7 @@ def page(
         tradeoff=_tradeoff(facts),
         what=what_falls(facts),
         gallery=_gallery(labels, raw),
-        asked=None if asked is None else as_table(asked),
+        asked=None if asked is None else as_table(_with_short_numbers(asked, raw)),
     )
 
 
@@ -165,13 +172,17 @@ def audit_page(facts: dict, table: pd.DataFrame, raw: pd.DataFrame) -> str:
     harmful = table[table["harm"] > 0].sort_values("harm", ascending=False, kind="stable")
     shown = {"wrong": _beside(wrong[:SHOWN], raw), "harmful": _beside(harmful[:SHOWN], raw)}
     parts = shown | {"sources": pd.DataFrame(facts["sources"])}
-    return render("audit.html", facts=facts, **{name: as_table(part) for name, part in parts.items()})
+    every = as_table(_without_pictures(_beside(table[:MOST], raw)))
+    tables = {name: as_table(part) for name, part in parts.items()}
+    return render("audit.html", facts=facts, every=every, **tables)
 
 
 def render(template: str, **values: object) -> str:
     """A file of salutary/labeling/templates; in a page whatever the data hold is shown as text."""
-    loader, is_page = PackageLoader("salutary.labeling", "templates"), template.endswith(".html")
-    environment = Environment(loader=loader, autoescape=is_page, undefined=StrictUndefined)
+    if template.endswith(".html"):
+        environment = page_environment("salutary.labeling")
+    else:
+        environment = Environment(loader=PackageLoader("salutary.labeling"), undefined=StrictUndefined)
     return environment.get_template(template).render(**values)
 
 
@@ -193,10 +204,28 @@ def _cell(value: object) -> str | Thumbnail:
 
 def _strongest(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
     """The labels of the largest influence, with some columns of their rows."""
+    best = _best(labels, SHOWN)
+    return as_table(_beside(best, raw)) if len(best) else {"columns": [], "rows": []}
+
+
+def _every(labels: pd.DataFrame, raw: pd.DataFrame) -> dict:
+    """All labels, those of the largest influence first; nothing where the page has them all without."""
+    if len(labels) <= SHOWN:
+        return {"columns": [], "rows": []}
+    return as_table(_without_pictures(_beside(_best(labels, MOST), raw)))
+
+
+def _best(labels: pd.DataFrame, n: int) -> pd.DataFrame:
     hidden = [name for name in map(str, labels.columns) if name.startswith("influence_")]
-    best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:SHOWN]
-    given = labels.loc[best].drop(columns=[*hidden, "rank"])
-    return as_table(_beside(given, raw)) if len(best) else {"columns": [], "rows": []}
+    best = labels["influence"].astype(float).sort_values(ascending=False, kind="stable").index[:n]
+    return labels.loc[best].drop(columns=[*hidden, "rank"])
+
+
+def _without_pictures(frame: pd.DataFrame) -> pd.DataFrame:
+    """A page holds a picture once: elsewhere its path stands for it."""
+    columns = [each for _, each in frame.items()]
+    paths = [each.map(str) if len(each) and isinstance(each.iloc[0], Thumbnail) else each for each in columns]
+    return pd.concat(paths, axis=1) if paths else frame
 
 
 def _beside(given: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +233,17 @@ def _beside(given: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
     behind.
     """
     shown = raw.loc[given.index].rename(columns=lambda name: f"{name} " if name in given else name)
-    return pd.concat([given, shown], axis=1)
+    return pd.concat([given, shown.map(_shortened)], axis=1)
+
+
+def _with_short_numbers(asked: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
+    return asked.assign(**{name: asked[name].map(_shortened) for name in raw if name in asked})
+
+
+def _shortened(value: object) -> object:
+    """A number of a file, as a text, with as many digits as the page's own numbers have."""
+    is_long = isinstance(value, str) and LONG_NUMBER.fullmatch(value)
+    return f"{float(value):.4g}" if is_long else value
 
 
 def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:
