@@ -3,6 +3,7 @@
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
 # make release  what can be released, checked; REHEARSAL=1 before CHANGELOG.md has the date
 # make docs   the documentation site, in build/docs
+# make test-browser  audit.html and report.html in a Chromium, which the system must have, by Playwright and axe-core
 # make lint   make wheel (what is released, and a check that it runs)   make test-lowest (the oldest dependencies)
 PYTHON ?= python3
 VENV := .venv
@@ -15,7 +16,7 @@ ARGS ?= dataset=digits strategy=salutary_greedy
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
-.PHONY: run test test-all test-lowest lint reference docs dist wheel release clean paper
+.PHONY: run test test-all test-lowest test-browser lint reference docs dist wheel release clean paper
 
 run: $(VENV)/.run
 	$(VENV)/bin/salutary-run $(ARGS)
@@ -40,6 +41,10 @@ paper: $(VENV)/.test
 	done
 	-$(VENV)/bin/salutary-run experiment=scaling
 	$(VENV)/bin/salutary-report
+
+# Of a real Chromium (Debian: apt install chromium); axe-core, which finds what a screen reader cannot use, is from npm.
+test-browser: $(VENV)/.test $(VENV)/.browser
+	$(VENV)/bin/python -m pytest -m browser
 
 lint: $(VENV)/.test
 	$(VENV)/bin/ruff check .
@@ -78,6 +83,14 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+$(VENV)/.browser: $(VENV)/.run
+	@command -v chromium || command -v chromium-browser || command -v google-chrome || \
+	    { echo "make test-browser: no Chromium is installed (Debian: apt install chromium)"; exit 1; }
+	@command -v npm >/dev/null || { echo "make test-browser: npm is not installed"; exit 1; }
+	$(VENV)/bin/python -m pip install --quiet --no-compile --constraint constraints.txt --editable ".[browser]"
+	npm install --silent --no-save --no-audit --no-fund --prefix $(VENV)/axe axe-core@4
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.run

@@ -237,13 +237,14 @@ def _beside(given: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_short_numbers(asked: pd.DataFrame, raw: pd.DataFrame) -> pd.DataFrame:
-    return asked.assign(**{name: asked[name].map(_shortened) for name in raw if name in asked})
+    return asked.assign(**{str(name): asked[name].map(_shortened) for name in raw if name in asked})
 
 
 def _shortened(value: object) -> object:
     """A number of a file, as a text, with as many digits as the page's own numbers have."""
-    is_long = isinstance(value, str) and LONG_NUMBER.fullmatch(value)
-    return f"{float(value):.4g}" if is_long else value
+    if isinstance(value, str) and LONG_NUMBER.fullmatch(value):
+        return f"{float(value):.4g}"
+    return value
 
 
 def _by_group(labels: pd.DataFrame, raw: pd.DataFrame, facts: dict) -> dict:

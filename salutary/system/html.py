@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import itertools
 import re
 from importlib.resources import files
 
@@ -45,11 +46,12 @@ def arranged(body: str) -> Markup:
     its own, which a keyboard can scroll and a screen reader names.
     """
     made, contents, n_tables, latest = [], [], 0, ""
+    names: set[str] = set()
     for part in PARTS.split(str(body)):
         if heading := HEADING.fullmatch(part):
             level, words = heading.groups()
             latest = TAG.sub("", words)
-            name = anchor(latest)
+            name = _unique(anchor(Markup(latest).unescape()) or "section", names)
             part = f'<h{level} id="{name}">{words}</h{level}>'
             if level == "2":
                 contents.append(f'<li><a href="#{name}">{latest}</a></li>')
@@ -61,6 +63,14 @@ def arranged(body: str) -> Markup:
         made.append(part)
     shown = f'</h1>\n<nav aria-label="Contents"><ul>{"".join(contents)}</ul></nav>' if contents else "</h1>"
     return Markup("".join(made).replace("</h1>", shown, 1))
+
+
+def _unique(name: str, names: set[str]) -> str:
+    """A name that is new among ``names``, to which it is added; numbered if it was there, as on GitHub."""
+    numbered = (f"{name}-{number}" for number in itertools.count(1))
+    new = next(each for each in itertools.chain([name], numbered) if each not in names)
+    names.add(new)
+    return new
 
 
 def _file(name: str) -> Markup:

@@ -49,9 +49,8 @@ def test_the_file(asked, files):
     assert frame["worst perimeter"].tolist() == places["worst perimeter"].tolist()
     np.testing.assert_allclose(frame[probabilities].sum(axis=1), 1)
     html = Path("labels/audit.html").read_text().partition("help most</h2>")[2]
-    assert [html.find(f"<td>{name}</td>") for name in frame.patient] == sorted(
-        html.find(f"<td>{name}</td>") for name in frame.patient
-    ) and html.find(f"<td>{frame.patient[0]}</td>") > 0
+    found = [html.find(f'<th scope="row">{name}</th>') for name in frame.patient]
+    assert found == sorted(found) and found[0] > 0
     assert "6 points where a label of yours would help most in labels/ask.csv" in " ".join(out.split())
     facts = json.loads(Path("labels/facts.json").read_text())["asked"]
     assert facts["expected_falls"] == frame.expected_fall.tolist()

@@ -65,7 +65,7 @@ def test_everything_is_written_and_labels_are_those_without_remedies(label, salu
     for each in facts["remedies"]:
         shown = f"{each['held_out_loss']:.4f} ± {each['held_out_standard_error']:.4f}"
         assert re.search(rf"{each['name']} +{re.escape(shown)}", out)
-        row = f"<td>{each['name']}</td><td>{each['about']}</td><td>{shown}</td>"
+        row = f"{each['name']}</th><td>{each['about']}</td><td>{shown}</td>"
         assert row in page.replace(' class="long"', "")
         measured = losses(load_model(tmp_path / "labels" / "models" / f"{each['name']}.skops"), test)
         assert measured.mean() == pytest.approx(each["test_loss"], rel=1e-6)
