@@ -23,6 +23,7 @@ from salutary.labeling.track import soft_labels_of, weights_and_distributions
 from salutary.models.logistic import LogisticRegression
 from salutary.system import files
 from salutary.system.files import write_atomic
+from salutary.tables.archives import reproducible
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
 from salutary.tables.reading import Reading
@@ -108,7 +109,8 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
     how the files of its training rows were read.
 
     ``estimator``: a classifier of scikit-learn, fitted to the features, whose ``classes_`` are the users'
-    (else :func:`~salutary.tables.votes.soft_vote` makes one of it). What is saved predicts in one thread.
+    (else :func:`~salutary.tables.votes.soft_vote` makes one of it). What is saved predicts in one thread, and
+    has the same bytes for the same model.
     """
     import skops.io
 
@@ -119,7 +121,7 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
     note_encoders(pipeline, features)
     is_linear = isinstance(estimator, linear_model.LogisticRegression)
     compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh
-    return skops.io.dumps(pipeline, compression=compression)
+    return reproducible(skops.io.dumps(pipeline, compression=compression))
 
 
 @contextlib.contextmanager

@@ -2,11 +2,9 @@
 
 import csv
 import io
-import itertools
 import json
 import re
 import shutil
-import zipfile
 from pathlib import Path
 
 # What the command imports late is imported here, so that forked processes need not.
@@ -74,11 +72,7 @@ def contents(folder: Path) -> dict[str, object]:
 
 
 def content(path: Path) -> object:
-    """What a file holds, without its seconds; of a model without the addresses by which skops calls its
-    parts, nor the zip's date.
-    """
-    if path.suffix == ".skops":
-        return model_parts(path.read_bytes())
+    """What a file holds, without its seconds."""
     if path.name == "facts.json":
         return {name: value for name, value in json.loads(path.read_text()).items() if name != "seconds"}
     if path.name == "curves.csv":
@@ -87,15 +81,6 @@ def content(path: Path) -> object:
     if path.name == "audit.html":
         return re.sub(r"; \d+(\.\d+)? (s|min).*;$", "", path.read_text(), flags=re.MULTILINE)
     return path.read_bytes()
-
-
-def model_parts(archive: bytes) -> list[object]:
-    with zipfile.ZipFile(io.BytesIO(archive)) as file:
-        schema = file.read("schema.json").decode()
-        count = itertools.count()
-        addresses = {each: f"part{next(count)}" for each in dict.fromkeys(re.findall(r"\d{9,}", schema))}
-        arrays = {addresses[name[:-4]]: file.read(name) for name in file.namelist() if name.endswith(".npy")}
-        return [re.sub(r"\d{9,}", lambda found: addresses[found[0]], schema), arrays]
 
 
 def begun(folder: Path, older: Path | None) -> Path:
