@@ -61,12 +61,14 @@ class GridSweeper(Sweeper):
         """
         from salutary.experiments.collect import collect_all
         from salutary.experiments.journal import Watch, duration
+        from salutary.system.remote import without_secrets
 
         jobs, started = self.jobs.of(arguments), time.perf_counter()
         skips = not self.config.force and self._may_be_finished()
         sweep_dir = Path(self.config.hydra.sweep.dir)
         sweep_dir.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, sweep_dir / "multirun.yaml")
+        command_of_it = without_secrets(OmegaConf.to_yaml(self.config))
+        (sweep_dir / "multirun.yaml").write_text(command_of_it, encoding="utf-8")
         watch = Watch(sweep_dir, len(jobs))
         results, broken, launched = [], None, False
         with watch.watching(), _noticed_interrupt() as interrupted:

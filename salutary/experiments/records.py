@@ -30,6 +30,7 @@ from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
 from salutary.system.files import as_path, locked, sync, write_atomic
 from salutary.system.own_code import OwnCode
+from salutary.system.remote import without_secrets
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
@@ -247,7 +248,7 @@ class RunDirectory:
 
     def _config_yaml(self) -> str:
         kept = {name: value for name, value in self.config.items() if name != "force"}
-        return yaml.safe_dump(kept, sort_keys=False)
+        return without_secrets(yaml.safe_dump(kept, sort_keys=False))
 
     def _note_code(self) -> None:
         try:

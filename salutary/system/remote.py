@@ -20,6 +20,11 @@ from salutary.system.progress import counting_bar
 REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 # Of a URL, with its password.
 USER = re.compile(r"(?<=://)[^/]*@")
+# A URL within a text: protocol, user and password, place, query; "+" and a further URL are not of it.
+CHARACTER = r"""(?:(?!\+[A-Za-z][A-Za-z0-9+.-]+://)[^\s'"])"""
+URL = re.compile(
+    rf"([A-Za-z][A-Za-z0-9+.-]+)(://)(?:(?:(?!/){CHARACTER})*@)?((?:(?!\?){CHARACTER})*)(\?{CHARACTER}*)?"
+)
 # The extra with the package of a protocol; that of others says what it needs.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "text"}
 # What says that a file is another one, where a protocol tells it.
@@ -46,6 +51,11 @@ def public(name: str) -> str:
     Without the users and passwords of further URLs in it, too.
     """
     return USER.sub("", name.partition("?")[0]) if is_remote(name) else name
+
+
+def without_secrets(text: str) -> str:
+    """A text whose URLs are :func:`public`, such as that of a configuration."""
+    return URL.sub(lambda url: url[0] if url[1].lower() in LOCAL else url[1] + url[2] + url[3], text)
 
 
 @functools.cache

@@ -5,6 +5,7 @@ import http.server
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -287,6 +288,39 @@ def test_nothing_is_written_outside_the_copy_of_a_folder(memory, monkeypatch, tm
 )
 def test_what_is_secret_in_a_url_is_not_shown(url, shown):
     assert remote.public(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("path: https://u:S@h:1/a.csv?sig=S/S@&x=S\nn: 1", "path: https://h:1/a.csv\nn: 1"),
+        (
+            "- 'dataset.path=''http://h/x.csv?sig=S'',rounds=1'",
+            "- 'dataset.path=''http://h/x.csv'',rounds=1'",
+        ),
+        ("s3://u:S@b/x@y?versionId=S a@b.c?d", "s3://b/x@y a@b.c?d"),
+        ("http://u:S@h/a.csv?s=S+http://u:S@h/a.npy+b.npy", "http://h/a.csv+http://h/a.npy+b.npy"),
+        ("http://u:S@h/a.csv+s3://u:S@h/a.npy?S", "http://h/a.csv+s3://h/a.npy"),
+        ("http://u:p@S@h", "http://h"),
+        ("file:///a@b/c?d=1 x: y@z?", "file:///a@b/c?d=1 x: y@z?"),
+    ],
+)
+def test_a_text_keeps_no_secret_of_its_urls(text, kept):
+    assert remote.without_secrets(text) == kept
+
+
+def test_what_a_run_leaves_keeps_no_secret(server, salutary_run):
+    folder, url = server
+    part(0, 90).to_csv(folder / "rows.csv", index=False)
+    path = f"dataset.path='{url.replace('://', '://u:SECRET@')}/rows.csv?sig=SECRET'"
+    some = ("dataset=table", path, "dataset.target=outcome", "n_init=30", "rounds=1", "protocol=standard")
+    status, out, err = salutary_run("-m", *some, "seed=0,1")
+    assert status == 0, err
+    left = [each for each in Path("outputs").rglob("*") if each.is_file()]
+    assert len(left) > 10 and "SECRET" not in f"{out}{err}"
+    assert not [str(each) for each in left if b"SECRET" in each.read_bytes()]
+    some = [each.replace("sig=SECRET", "sig=OTHER") for each in some]
+    assert "2 finished before" in salutary_run("-m", *some, "seed=0,1")[1]  # a new signature is no new run
 
 
 @pytest.mark.parametrize("name", ["a.csv?sig=SECRET", "a.csv?sig=SECRET+{}/a.npy", "none.foo?sig=SECRET"])
