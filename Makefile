@@ -2,7 +2,7 @@
 # make test   set everything up and run the tests; make test-all adds the slow ones
 # make paper  every table and figure of the paper and ours: 2,600 runs, then the report; JOBS processes
 # make release  what can be released, checked; REHEARSAL=1 before CHANGELOG.md has the date
-# make docs   the documentation site, in build/docs
+# make docs   the documentation site, in build/docs; make links: whether its links to elsewhere lead somewhere
 # make test-browser  audit.html and report.html in a Chromium, which the system must have, by Playwright and axe-core
 # make lint   make wheel (what is released, and a check that it runs)   make test-lowest (the oldest dependencies)
 PYTHON ?= python3
@@ -16,7 +16,7 @@ ARGS ?= dataset=digits strategy=salutary_greedy
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
 
-.PHONY: run test test-all test-lowest test-browser lint reference docs dist wheel release clean paper
+.PHONY: run test test-all test-lowest test-browser lint links reference docs dist wheel release clean paper
 
 run: $(VENV)/.run
 	$(VENV)/bin/salutary-run $(ARGS)
@@ -60,6 +60,10 @@ reference: $(VENV)/.run
 docs: $(VENV)/.docs
 	$(VENV)/bin/python -m sphinx --fail-on-warning --keep-going --quiet -c docs . build/docs
 	@echo build/docs/index.html
+
+# Whether links to elsewhere lead somewhere: needs the network.
+links: $(VENV)/.docs
+	$(VENV)/bin/python -m sphinx --quiet --builder linkcheck -c docs . build/links
 
 dist: $(VENV)/.test
 	rm -rf dist
