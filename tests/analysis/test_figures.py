@@ -240,7 +240,7 @@ def test_figure_3_names_what_lies_outside():
     with PAPER.applied():
         axis = figure3.draw_estimates(points).axes[0]
     assert axis.get_xlim()[1] < 1500
-    assert [text.get_text() for text in axis.texts] == ["1 of influence outside, 30000 to 30000"]
+    assert [text.get_text() for text in axis.texts] == ["the paper's influence: 1 beyond the edge, at 30000"]
 
 
 # -- files -------------------------------------------------------------------------------------------

@@ -81,8 +81,8 @@ def brief(quality: pd.DataFrame) -> str:
         return ""
     return (
         "the paper's influence orders points as really adding them does, with a rank correlation (Spearman)"
-        f" of {span(means['spearman'], '{:.2f}')} by table; how much they help it misses by"
-        f" {span(means['error'], '{:.0%}')} of it in the mean."
+        f" of {span(means['spearman'], '{:.2f}')} by table; its size is off by"
+        f" {span(means['error'], '{:.0%}')} of the real change in the mean."
     )
 
 

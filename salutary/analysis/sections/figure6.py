@@ -74,6 +74,8 @@ def by_task(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
     """The first sentence of :func:`above_majority`. A single seed has no deviation to be above by."""
     majority = lines[lines["strategy"] == "majority"].groupby("dataset")["accuracy"].mean()
     rows = comparison[(comparison["strategy"] != "initial") & comparison["dataset"].isin(majority.index)]
+    if rows.empty:
+        return ""
     above = rows["mean"] - rows["std"].fillna(0) > rows["dataset"].map(majority)
     texts = [
         f"{flags.sum()} of {len(flags)} on {dataset_name(name)}"
@@ -82,7 +84,7 @@ def by_task(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
     ]
     by = " by more than one deviation" if rows["std"].notna().all() else ""
     said = "Strategies that are more accurate than always answering the majority class"
-    return f"{said}{by}: {', '.join(texts)}." if texts else ""
+    return f"{said}{by}: {', '.join(texts)}."
 
 
 def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:

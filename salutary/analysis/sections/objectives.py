@@ -183,8 +183,8 @@ def brief(found: pd.DataFrame) -> str:
         won, lost = surely(n.surely_better, n_seeds), surely(n.surely_worse, n_seeds)
         texts.append(f"{name} in {n.better}{won}, and loses in {n.worse}{lost}")
     return (
-        f"of {len(found)} cells (a table and an objective of its groups or classes) the best model by salutary"
-        f" labels beats {'; '.join(texts)}."
+        f"of {len(found)} cells (a table and an objective of its groups or classes) the best model by"
+        f" salutary labels beats {'; '.join(texts)}."
     )
 
 

@@ -14,7 +14,7 @@ from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.layout import leftmost, legend, panels, set_title
 from salutary.analysis.sections import Records, Section, markdown_table, surely
-from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.analysis.statistics import critical_difference_diagram, ranks, with_ties
 from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
 from salutary.system.pictures import BLACK, BLUE, VERMILLION
@@ -169,7 +169,7 @@ def won(losses: pd.DataFrame) -> pd.DataFrame:
         gaps = (losses[AVERAGE] - other).dropna().groupby(level=CELL)
         cells = pd.DataFrame({"mean": gaps.mean(), "sure": 2 * gaps.sem()})
         for situation, each in cells.groupby(level="situation"):
-            mean, sure = each["mean"], each["sure"]
+            mean, sure = with_ties(each["mean"]), each["sure"]
             rows[name, situation] = {
                 **{"cells": len(each), "better": (mean < 0).sum(), "surely better": (mean < -sure).sum()},
                 **{"worse": (mean > 0).sum(), "surely worse": (mean > sure).sum()},

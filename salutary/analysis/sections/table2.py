@@ -61,11 +61,14 @@ def verdict(rows: pd.DataFrame) -> str:
         named_where(above(table["salutary"], table[line]))
         for line in ("fully_supervised", "labeled_and_validation")
     )
-    return (
+    text = (
         "Salutary labels for up to half of the pool, none of a human, are more accurate than true labels for"
         f" all of it (fully supervised) on {supervised}, and than training on labelled and validation rows"
-        f" (L + V) on {both}."
+        f" (L + V) on {both}"
     )
+    if "majority" in table and len(better := above(table["majority"], table["salutary"])):
+        text += f"; always answering the majority class is more accurate on {named_where(better)}"
+    return f"{text}."
 
 
 def best_on_validation(rounds: pd.DataFrame) -> pd.DataFrame:
