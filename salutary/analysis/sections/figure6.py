@@ -83,8 +83,10 @@ def by_task(comparison: pd.DataFrame, lines: pd.DataFrame) -> str:
         for flags in [above[rows["dataset"] == name]]
     ]
     by = " by more than one deviation" if rows["std"].notna().all() else ""
-    said = "Strategies that are more accurate than always answering the majority class"
-    return f"{said}{by}: {', '.join(texts)}."
+    return (
+        f"Of the strategies that fine-tune a head on a frozen transformer, {', '.join(texts)} are more"
+        f" accurate than always answering the majority class{by}."
+    )
 
 
 def draw_final(comparison: pd.DataFrame, lines: pd.DataFrame) -> Figure:

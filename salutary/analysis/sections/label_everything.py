@@ -88,7 +88,7 @@ def brief(rows: pd.DataFrame) -> str:
     found = {name: flags for name, flags in against(rows).items() if len(flags)}
     texts = {
         "salutary": "more accurate than choosing points round by round on {}",
-        "initial": "less accurate than the model before on {}",
+        "initial": "less accurate than the initial model on {}",
         "labeled_and_validation": "less accurate than training on labelled and validation rows (L + V) on {}",
     }
     said = [text.format(how_many(found[name])) for name, text in texts.items() if name in found]

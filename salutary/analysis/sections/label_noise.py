@@ -92,16 +92,21 @@ def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
 def brief(final: pd.DataFrame, lines: pd.DataFrame) -> str:
     """What :func:`summary` counts of salutary labelling, with the most wrong labels and with the fewest."""
     shares = sorted(final.loc[final["strategy"] == "salutary", "label_noise"].unique(), reverse=True)
-    said = []
-    for noise in dict.fromkeys([*shares[:1], *shares[-1:]]):
-        bought, plain = won(final, lines, noise, "salutary")
-        counts = [f"the best strategy that buys labels on {how_many(bought)}"] if len(bought) else []
-        if len(plain):
-            counts.append(f"training on labelled and validation rows (L + V) on {how_many(plain)}")
-        said += [f"with {noise:.0%} of the initial labels wrong above {', above '.join(counts)}"] * bool(
-            counts
+    if not shares:
+        return ""
+    shares = [*dict.fromkeys([shares[0], shares[-1]])]
+    bought, plain = zip(*(won(final, lines, noise, "salutary") for noise in shares), strict=True)
+    said = [
+        f"{other} {' and '.join(counts)} of the initial labels wrong"
+        for other, flags in (
+            ("the best strategy that buys labels", bought),
+            ("training on labelled and validation rows (L + V)", plain),
         )
-    return f"salutary labelling, without a human label, is {'; '.join(said)}." if said else ""
+        if (
+            counts := [f"on {how_many(f)} with {n:.0%}" for n, f in zip(shares, flags, strict=True) if len(f)]
+        )
+    ]
+    return f"salutary labelling, without a human label, beats {', and '.join(said)}." if said else ""
 
 
 def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
