@@ -18,6 +18,7 @@ from salutary.analysis.sections import (
     judge,
     label_everything,
     label_noise,
+    markdown_table,
     named_where,
     objectives,
     peers,
@@ -65,6 +66,13 @@ def test_a_tie_is_not_above_and_what_one_lacks_is_not_counted():
     assert flags.to_dict() == {"a": True, "b": False, "c": False}
     assert above(ours, pd.Series(dtype=float)).empty
     assert named_where(flags.rename({"a": "bank"})) == "1 of 3 tables (Bank)"
+
+
+def test_a_table_that_lacks_cells_has_none_there():
+    lacking = pd.DataFrame({"a": ["1", np.nan], "b": [np.nan, np.nan]}, index=["x", "y"])
+    first, second = markdown_table(lacking).splitlines()[2:]
+    assert [each.strip() for each in first.split("|")] == ["", "x", "1", "", ""]
+    assert [each.strip() for each in second.split("|")] == ["", "y", "", "", ""]
 
 
 def test_figures_in_words():
@@ -295,7 +303,9 @@ def test_networks_that_label_by_themselves():
     assert "+0.5 from labels of its own that trial runs judge, -3.0 to +1.5 from those that none" in said
     assert "+5.5 from true labels of random points on MNIST; 3 of 6 runs that" in said
     assert judge.brief(judge.compared(ends[ends["way"] == judge.RANDOM])) == ""
-    said = judge.brief(judge.compared(ends[ends["way"] == "l2 = 50"]))
+    alone = judge.compared(ends[ends["way"] == "l2 = 50"])
+    assert judge.texts(alone.loc["mnist"])["beyond random"].tolist() == [""]
+    said = judge.brief(alone)
     assert said.startswith("a network gains, in points of accuracy, -3.0 from those that none judges on")
 
 
@@ -413,6 +423,8 @@ def test_remedies_are_counted_over_situations(losses):
 def test_remedies_of_less(losses):
     one = losses.xs(0, level="seed", drop_level=False)
     assert "surely" not in remedies.brief(one) and "in 3 of 4 cells, than" in remedies.brief(one)
+    lacking = losses.assign(plain_vote=losses["average"].where(losses.index.get_level_values(0) == "clean"))
+    assert "nan" not in remedies._by_situation(lacking) + remedies.brief(lacking)
     wrong = losses.xs("symmetric", level="situation", drop_level=False)
     assert "nothing is wrong" not in remedies.brief(wrong)
     assert remedies.brief(losses.drop(columns="labeled_and_validation")) == ""

@@ -222,4 +222,4 @@ def surely(n: int, n_seeds: int) -> str:
 
 def markdown_table(rows: pd.DataFrame) -> str:
     """A Markdown table of texts; the index is the first column."""
-    return rows.fillna("").to_markdown(disable_numparse=True)
+    return rows.astype(object).fillna("").to_markdown(disable_numparse=True)

@@ -144,6 +144,8 @@ def texts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_error(mean: float, error: float, p: float) -> str:
+    if np.isnan(mean):  # no run to compare with
+        return ""
     return f"{mean:+.1f}" if np.isnan(error) else f"{mean:+.1f} ± {error:.1f} (p = {p:.2g})"
 
 

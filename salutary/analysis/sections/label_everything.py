@@ -58,7 +58,7 @@ def section(records: Records) -> Section:
 
 def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
     wide = agreement.pivot(index="strategy", columns="dataset", values="mean")
-    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format)
+    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format, na_action="ignore")
     return wide.rename(index=NAMES, columns=paper.DATASETS).rename_axis(index="", columns="")
 
 

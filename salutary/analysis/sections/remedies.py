@@ -142,7 +142,7 @@ def _means(losses: pd.DataFrame) -> pd.DataFrame:
 def _by_situation(losses: pd.DataFrame) -> str:
     table = _means(losses)
     best = table.idxmin(axis=1)
-    texts = table.map("{:.3f}".format)
+    texts = table.map("{:.3f}".format, na_action="ignore")
     for situation, name in best.items():
         texts.loc[situation, name] = f"**{texts.loc[situation, name]}**"
     return markdown_table(texts.T.rename(index=NAMES).rename_axis(index="", columns=""))
