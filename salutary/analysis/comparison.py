@@ -46,8 +46,13 @@ def cells(comparison: pd.DataFrame, name: Callable[[str], str] = label, digits: 
     return wide.rename(index=name, columns=names).rename_axis(index="strategy", columns=None)
 
 
+def with_deviation(mean: float, std: float, digits: int = 1) -> str:
+    """``78.0 ± 1.2``; of a single seed, which has no deviation, ``78.0``."""
+    return f"{mean:.{digits}f}" if pd.isna(std) else f"{mean:.{digits}f} ± {std:.{digits}f}"
+
+
 def _cell(row, digits: int) -> str:
-    ours = f"{row.mean:.{digits}f}" if pd.isna(row.std) else f"{row.mean:.{digits}f} ± {row.std:.{digits}f}"
+    ours = with_deviation(row.mean, row.std, digits)
     if pd.isna(row.paper_mean):
         return ours
     return f"{ours} / {row.paper_mean:.1f} / {row.mean - row.paper_mean:+.1f}{'*' if row.differs else ''}"

@@ -31,6 +31,11 @@ def with_ties(gaps: pd.Series) -> pd.Series:
     return gaps.where(gaps.abs() > tolerance(gaps.to_numpy()), 0.0)
 
 
+def above(ours: pd.Series, theirs: pd.Series) -> pd.Series:
+    """Whether ours is higher than theirs, wherever (by index) both are known; a tie is not."""
+    return with_ties((ours - theirs).dropna()) > 0
+
+
 def levelled(values: np.ndarray) -> np.ndarray:
     """Values (n,), the same wherever rounding alone tells them apart. To round to a grid would not do: it
     parts those on two sides of a boundary.

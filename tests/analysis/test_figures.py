@@ -240,7 +240,7 @@ def test_figure_3_names_what_lies_outside():
     with PAPER.applied():
         axis = figure3.draw_estimates(points).axes[0]
     assert axis.get_xlim()[1] < 1500
-    assert [text.get_text() for text in axis.texts] == ["1 of influence outside, 30000 to 30000"]
+    assert [text.get_text() for text in axis.texts] == ["the paper's influence: 1 beyond the edge, at 30000"]
 
 
 # -- files -------------------------------------------------------------------------------------------
@@ -338,7 +338,8 @@ def test_the_page_begins_with_what_came_out_and_says_where_from(experiments, com
     text, page = (Path("report", name).read_text() for name in ("report.md", "report.html"))
     brief, rest = re.split(r"^[\d,]+ runs, ", text, maxsplit=1, flags=re.MULTILINE)
     assert "**In ten seconds**" in brief and "(#figure-5-a-budget-of-1-of-the-pool)" in brief
-    assert "highest mean on 3 of 3 tables" in brief and "2 seeds: too few for a claim" in brief
+    assert "of the paper's strategies on 0 of 3 tables" in brief  # badge is worth as much
+    assert "2 seeds: too few for a claim" in brief
     assert "the best mean accuracy, +" in brief and "too few tables for a test" in brief
     assert 'id="figure-5-a-budget-of-1-of-the-pool"' in page and 'href="#figure-5-a-budget-of-1-of' in page
     assert "*From 18 runs (18 s) in `outputs/figure5`, made by `salutary-run experiment=figure5`" in rest

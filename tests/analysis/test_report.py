@@ -2,6 +2,7 @@
 
 import base64
 import csv
+import gc
 import importlib.util
 import itertools
 import re
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from hires import hires
 from hydra.core.global_hydra import GlobalHydra
+from matplotlib.figure import Figure
 from scipy import stats
 
 from salutary import __main__
@@ -395,6 +397,17 @@ def test_two_settings_are_not_taken_for_seeds(salutary_run, tmp_path):
     salutary_run("-m", "dataset=breast_cancer", "rounds=0", "model.l2=1,2")
     with pytest.raises(SalutaryError, match="breast_cancer, salutary, logistic differ in more than"):
         Records([tmp_path]).check_cells()
+
+
+def test_of_one_seed_there_is_no_deviation_and_every_section_says_what_came_out(outputs, monkeypatch):
+    monkeypatch.setattr(gc, "collect", lambda: 0)  # as statsmodels does at every correction
+    for name in report.EXPERIMENTS:
+        module = importlib.import_module(f"salutary.analysis.sections.{name}")
+        for drawing in [each for each in vars(module) if each.startswith(("draw", "critical_difference"))]:
+            monkeypatch.setattr(module, drawing, lambda *_, **__: Figure())
+        every = Records([outputs / name])
+        section = module.section(every.of(every.facts.index[every.facts["seed"] == 0]))
+        assert "nan" not in section.text and section.brief and "nan" not in section.brief, name
 
 
 # -- pages -----------------------------------------------------------------------------------------------

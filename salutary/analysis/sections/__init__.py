@@ -35,7 +35,8 @@ VARIED_IN_GROUPS = (
 class Section:
     """Markdown ``text`` that shows ``figures`` as ``![caption](name.png)``; ``tables`` of numbers for CSV
     files, and those of texts that readers see, ``shown``, for Markdown and LaTeX. ``brief``: what came out,
-    in a sentence, computed from the records as all that is said.
+    in a sentence that needs no other, computed from the records as all that is said; empty where they say
+    nothing yet.
     """
 
     title: str
@@ -189,10 +190,36 @@ def encoders(records: Records) -> str:
 
 def named(some: Collection[str], among: Collection[str]) -> str:
     """How many of some tables, and which."""
-    names = ", ".join(paper.DATASETS.get(name, name) for name in datasets_in_order(some))
+    names = ", ".join(map(dataset_name, datasets_in_order(some)))
     return f"{len(some)} of {len(among)} tables" + (f" ({names})" if names else "")
+
+
+def named_where(flags: pd.Series) -> str:
+    """:func:`named` of the tables, the index, where the flags say so."""
+    return named(flags.index[flags], flags.index)
+
+
+def how_many(flags: pd.Series) -> str:
+    """``5 of 7 tables``, in how many of which the flags say so."""
+    return f"{flags.sum()} of {len(flags)} tables"
+
+
+def dataset_name(dataset: str) -> str:
+    """A table as readers see it."""
+    return paper.DATASETS.get(dataset, dataset)
+
+
+def span(values: pd.Series, form: str = "{:.1f}") -> str:
+    """From the least to the highest; one figure where both read alike."""
+    low, high = form.format(values.min()), form.format(values.max())
+    return low if low == high else f"{low} to {high}"
+
+
+def surely(n: int, n_seeds: int) -> str:
+    """`` (3 surely)``; nothing where no cell has seeds enough for anything to be sure."""
+    return f" ({n} surely)" if n_seeds > 1 else ""
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
     """A Markdown table of texts; the index is the first column."""
-    return rows.fillna("").to_markdown(disable_numparse=True)
+    return rows.astype(object).fillna("").to_markdown(disable_numparse=True)

@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.layout import leftmost, legend, panels, set_title, set_xlabel
-from salutary.analysis.sections import Records, Section, markdown_table, named
+from salutary.analysis.sections import Records, Section, markdown_table, named_where
+from salutary.analysis.statistics import above
 from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
 from salutary.system.pictures import BLUE, VERMILLION
@@ -39,6 +40,7 @@ PARTS = {
 
 
 def section(records: Records) -> Section:
+    """Accuracy by bin, as in the paper and for all tables, and what the bins of highest influence do."""
     bins = _with_names(records, "relabelled_bins", BINS)
     histogram = _with_names(records, "influence_histogram", HISTOGRAM)
     initial = records.reference("initial").groupby("dataset")["accuracy"].mean()
@@ -50,13 +52,13 @@ def section(records: Records) -> Section:
         "![All tables: accuracy by the added pool bin, mean and one standard deviation](figure1-tables.png)",
         TOP,
         markdown_table(top_bins(bins, initial)),
-        verdict(bins),
+        found := verdict(bins),
     ]
     figures = {
         "figure1": draw_bins(bins, histogram, initial, main),
         "figure1-tables": draw_all(bins, initial),
     }
-    return Section(TITLE, "\n\n".join(text), figures, brief=verdict(bins))
+    return Section(TITLE, "\n\n".join(text), figures, brief=found)
 
 
 def _with_names(records: Records, name: str, columns: tuple[str, ...]) -> pd.DataFrame:
@@ -88,9 +90,11 @@ def verdict(bins: pd.DataFrame) -> str:
     """On which tables the salutary labels of the pool's best bin beat its true labels."""
     best = bins[(bins["part"] == "pool") & (bins["bin"] == bins["bin"].max())]
     means = best.groupby("dataset")[["accuracy_true", "accuracy_salutary"]].mean()
-    better = means["accuracy_salutary"] > means["accuracy_true"]
-    which = named(means.index[better], means.index)
-    return f"In the bin of highest influence salutary labels beat true ones on {which}."
+    which = named_where(above(means["accuracy_salutary"], means["accuracy_true"]))
+    return (
+        f"Of {bins['bin'].nunique()} bins of the pool by influence, the highest makes the model more accurate"
+        f" with salutary labels than with true ones on {which}."
+    )
 
 
 def draw_bins(bins: pd.DataFrame, histogram: pd.DataFrame, initial: pd.Series, dataset: str) -> Figure:

@@ -22,7 +22,7 @@ from salutary.analysis.layout import (
     set_xlabel,
     without_far_ones,
 )
-from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.sections import Records, Section, markdown_table, span
 from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
 from salutary.system.pictures import BLUE, VERMILLION
@@ -30,9 +30,9 @@ from salutary.system.pictures import BLUE, VERMILLION
 TITLE = "Figure 3: influence against really adding the point"
 COLUMNS = ("sample_id", "true_label", "actual", "gradient", "pool_hessian", "newton", "second_order")
 ESTIMATES = {
-    "gradient": "the paper's eq. (1)",
+    "gradient": "the paper's influence, eq. (1)",
     "pool_hessian": "the authors' code (Hessian over the pool)",
-    "newton": "`newton`: the point changes the Hessian too",
+    "newton": "Newton step (`newton`): the point changes the Hessian too",
     "second_order": "`second_order`: the validation loss bends too",
 }
 INTRO = """\
@@ -50,10 +50,11 @@ CAPTION = (
 )
 PAPERS = ("diabetic", "celeba", "bank")
 # Of these, estimates that are drawn: label, colour and mark.
-DRAWN = {"gradient": ("influence", BLUE, "o"), "newton": ("newton", VERMILLION, "+")}
+DRAWN = {"gradient": ("the paper's influence", BLUE, "o"), "newton": ("Newton step", VERMILLION, "+")}
 
 
 def section(records: Records) -> Section:
+    """Estimates beside real changes, drawn and measured: order, slope and error."""
     points = read_table(map(Path, records.facts.index), "added_points", COLUMNS)
     points = points.join(records.facts[["dataset", "seed"]], on="run")
     quality = measure(points)
@@ -75,10 +76,13 @@ def section(records: Records) -> Section:
 def brief(quality: pd.DataFrame) -> str:
     """Order and size of the paper's estimate, from the worst to the best table."""
     means = quality[quality["estimate"] == "gradient"].groupby("dataset")[["spearman", "error"]].mean()
-    rank, error = means["spearman"], means["error"]
+    means = means.dropna()
+    if means.empty:
+        return ""
     return (
-        f"the paper's influence orders points as really adding them does (Spearman {rank.min():.2f} to "
-        f"{rank.max():.2f} by table); its size is off by {error.min():.0%} to {error.max():.0%}."
+        "the paper's influence orders points as really adding them does, with a rank correlation (Spearman)"
+        f" of {span(means['spearman'], '{:.2f}')} by table; its size is off by"
+        f" {span(means['error'], '{:.0%}')} of the real change in the mean."
     )
 
 
@@ -153,4 +157,4 @@ def _scatter(
         axis.scatter(np.full(outside.sum(), edge), actual[outside], marker=arrow, **look, facecolors="none")
     axis.set_xlim(low, high)
     far = estimate[~inside]
-    return f"{len(far)} of {label} outside, {far.min():.0f} to {far.max():.0f}" if len(far) else ""
+    return f"{label}: {len(far)} beyond the edge, at {span(far, '{:.0f}')}" if len(far) else ""

@@ -11,7 +11,9 @@ from salutary.analysis.sections.table4 import (
     label_differences,
     on_validation,
     printed_cells,
+    reference_rows,
 )
+from salutary.analysis.sections.table5 import brief
 
 TITLE = "Tables 1 and 4, images: logistic regression on frozen features"
 INTRO = """\
@@ -24,6 +26,7 @@ PRINTED = "What the paper prints for the whole sets, with the features of ResNet
 
 
 def section(records: Records) -> Section:
+    """Accuracies beside what the paper prints, and labels that are wrong or learnt by heart."""
     comparison, tables = accuracies(records)
     text = [
         INTRO.format(encoder=encoders(records)),
@@ -37,4 +40,6 @@ def section(records: Records) -> Section:
         f"![Accuracy by round on frozen features of images; {DEVIATION}](images.png)",
     ]
     figures = {"images": draw_curves(records.rounds, records.lines())}
-    return Section(TITLE, "\n\n".join(text), figures, {"images": comparison})
+    model = "logistic regression on frozen features of images"
+    said = brief(comparison, reference_rows(records), model)
+    return Section(TITLE, "\n\n".join(text), figures, {"images": comparison}, brief=said)

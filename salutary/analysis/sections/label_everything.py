@@ -7,8 +7,8 @@ import pandas as pd
 from salutary.analysis import paper
 from salutary.analysis.comparison import cells, means
 from salutary.analysis.curves import datasets_in_order
-from salutary.analysis.sections import Records, Section, markdown_table, named
-from salutary.analysis.statistics import summarise
+from salutary.analysis.sections import Records, Section, how_many, markdown_table, named_where
+from salutary.analysis.statistics import above, summarise
 
 TITLE = "Label the whole pool at once?"
 INTRO = """\
@@ -33,6 +33,7 @@ NAMES = {
 
 
 def section(records: Records) -> Section:
+    """Accuracies of labelling everything and of choosing, labels that are true, and where each pays."""
     final = records.final().set_index("run")
     at_once = records.facts["budget"].astype(str) == EVERYTHING
     final["strategy"] = final["strategy"].where(~at_once, final["strategy"] + " all")
@@ -51,20 +52,44 @@ def section(records: Records) -> Section:
         markdown_table(_shares(agreement)),
         verdict(rows),
     ]
-    return Section(TITLE, "\n\n".join(text), {}, {"label_everything": comparison})
+    text = "\n\n".join(filter(None, text))
+    return Section(TITLE, text, {}, {"label_everything": comparison}, brief=brief(rows))
 
 
 def _shares(agreement: pd.DataFrame) -> pd.DataFrame:
     wide = agreement.pivot(index="strategy", columns="dataset", values="mean")
-    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format)
+    wide = wide[datasets_in_order(agreement["dataset"])].map("{:.0f}%".format, na_action="ignore")
     return wide.rename(index=NAMES, columns=paper.DATASETS).rename_axis(index="", columns="")
+
+
+def against(rows: pd.DataFrame) -> dict[str, pd.Series]:
+    """Flags of tables: where labelling everything is above choosing (``salutary``), and what it is below of
+    the initial model and training on L + V; those that there are runs of.
+    """
+    table = rows.pivot_table("accuracy", "dataset", "strategy")
+    if "salutary all" not in table:
+        return {}
+    everything = table["salutary all"]
+    found = {"salutary": above(everything, table["salutary"])} if "salutary" in table else {}
+    lines = [name for name in ("initial", "labeled_and_validation") if name in table]
+    return found | {name: above(table[name], everything) for name in lines}
 
 
 def verdict(rows: pd.DataFrame) -> str:
     """On which tables labelling everything pays, and on which it does harm."""
-    table = rows.pivot_table("accuracy", "dataset", "strategy")
-    if not {"salutary all", "salutary", "initial"} <= set(table):
+    found = against(rows)
+    if not {"salutary", "initial"} <= {*found}:
         return ""
-    better = table.index[table["salutary all"] > table["salutary"]]
-    worse = table.index[table["salutary all"] < table["initial"]]
-    return VERDICT.format(better=named(better, table.index), worse=named(worse, table.index))
+    return VERDICT.format(better=named_where(found["salutary"]), worse=named_where(found["initial"]))
+
+
+def brief(rows: pd.DataFrame) -> str:
+    """What :func:`verdict` counts, and what training on L + V would do."""
+    found = {name: flags for name, flags in against(rows).items() if len(flags)}
+    texts = {
+        "salutary": "more accurate than choosing points round by round on {}",
+        "initial": "less accurate than the initial model on {}",
+        "labeled_and_validation": "less accurate than training on labelled and validation rows (L + V) on {}",
+    }
+    said = [text.format(how_many(found[name])) for name, text in texts.items() if name in found]
+    return f"giving the whole pool salutary labels at once is {'; '.join(said)}." if said else ""

@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.layout import leftmost, legend, panels, set_title
-from salutary.analysis.sections import Records, Section, markdown_table
-from salutary.analysis.statistics import summarise
+from salutary.analysis.sections import Records, Section, how_many, markdown_table
+from salutary.analysis.statistics import above, summarise
 from salutary.analysis.style import GREY, REFERENCES, in_order, label, look
 
 TITLE = "Wrong labels in the initial set"
@@ -19,9 +19,12 @@ A share of the initial labels is wrong (drawn per seed, all other classes alike)
 right. Can labels chosen by the validation set repair that, without a human? Final test accuracy after ten
 rounds of ten, mean and one standard deviation."""
 VARIED = ("label_noise",)
+BOUGHT = ("random", "margin", "salutary_gt")
+OURS = ("salutary", "salutary_greedy")
 
 
 def section(records: Records) -> Section:
+    """Accuracy by the share of wrong labels, what they cost, and where bought labels are beaten."""
     final = records.final()
     lines = reference_by_noise(records)
     noise = sorted(final["label_noise"].unique())
@@ -29,13 +32,13 @@ def section(records: Records) -> Section:
     text = [
         INTRO,
         "![Final accuracy by the share of wrong initial labels](label_noise.png)",
-        f"Mean loss of accuracy in points, from {noise[0]:.0%} to {noise[-1]:.0%} wrong labels:",
-        markdown_table(loss(final, lines)),
+        f"Change of the mean accuracy, in points, from {noise[0]:.0%} to {noise[-1]:.0%} wrong labels:",
+        markdown_table(change(final, lines)),
         summary(final, lines),
     ]
-    return Section(
-        TITLE, "\n\n".join(text), {"label_noise": draw_by_noise(final, lines)}, {"label_noise": cells}
-    )
+    figures = {"label_noise": draw_by_noise(final, lines)}
+    text = "\n\n".join(filter(None, text))
+    return Section(TITLE, text, figures, {"label_noise": cells}, brief=brief(final, lines))
 
 
 def reference_by_noise(records: Records) -> pd.DataFrame:
@@ -47,32 +50,63 @@ def reference_by_noise(records: Records) -> pd.DataFrame:
     return table.assign(strategy=table["line"], accuracy=100 * table["test_accuracy"])
 
 
-def loss(final: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+def change(final: pd.DataFrame, lines: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy with the most wrong labels less that with the fewest, as texts: below 0 they harm."""
     both = pd.concat([final, lines])
     means = both.pivot_table("accuracy", ["strategy", "dataset"], "label_noise")
     change = (means[means.columns.max()] - means[means.columns.min()]).unstack("dataset")
-    change = change[datasets_in_order(final["dataset"])].map("{:+.1f}".format).rename(columns=paper.DATASETS)
+    change = change[datasets_in_order(final["dataset"])].map("{:+.1f}".format, na_action="ignore")
+    change = change.rename(columns=paper.DATASETS)
     order = [*in_order(final["strategy"].unique()), *lines["strategy"].unique()]
     return change.reindex(order).rename(index=label).rename_axis(index="", columns="")
 
 
+def won(final: pd.DataFrame, lines: pd.DataFrame, noise: float, ours: str) -> tuple[pd.Series, pd.Series]:
+    """Flags of tables: whether a strategy of ours is above the best of the bought labels, and above training
+    on L + V, with this share of wrong labels.
+    """
+    means, plain = (
+        each[each["label_noise"] == noise].pivot_table("accuracy", "dataset", "strategy")
+        for each in (final, lines)
+    )
+    none = pd.Series(dtype=float)
+    bought = means[[name for name in BOUGHT if name in means]].max(axis=1)
+    mine = means.get(ours, none)
+    return above(mine, bought), above(mine, plain.get("labeled_and_validation", none))
+
+
 def summary(final: pd.DataFrame, lines: pd.DataFrame) -> str:
     """In how many cells zero-human labels beat bought ones, by the share of wrong labels."""
-    means = final.pivot_table("accuracy", ["label_noise", "dataset"], "strategy")
-    both = lines[lines["strategy"] == "labeled_and_validation"]
-    both = both.groupby(["label_noise", "dataset"])["accuracy"].mean()
     rows = []
-    for noise, each in means.groupby(level="label_noise"):
-        bought = each[[name for name in ("random", "margin", "salutary_gt") if name in each]].max(axis=1)
-        texts = [f"{noise:.0%} wrong:"]
-        for name in ("salutary", "salutary_greedy"):
-            if name in each:
-                won = f"{(each[name] > bought).sum()} of {len(each)}"
-                learnt = f"{(each[name] > both.loc[each.index]).sum()}"
-                compared = f"the best of the bought labels on {won} tables, training on L + V on {learnt};"
-                texts.append(f"{label(name)} beats {compared}")
-        rows.append("- " + " ".join(texts).rstrip(";") + ".")
+    for noise in sorted(final["label_noise"].unique()):
+        texts = []
+        for name in OURS:
+            bought, plain = won(final, lines, noise, name)
+            said = [f"the best of the bought labels on {how_many(bought)}"] if len(bought) else []
+            said += [f"training on L + V on {how_many(plain)}"] if len(plain) else []
+            texts += [f"{label(name)} beats {', '.join(said)}"] if said else []
+        rows += [f"- {noise:.0%} wrong: {'; '.join(texts)}."] if texts else []
     return "\n".join(rows)
+
+
+def brief(final: pd.DataFrame, lines: pd.DataFrame) -> str:
+    """What :func:`summary` counts of salutary labelling, with the most wrong labels and with the fewest."""
+    shares = sorted(final.loc[final["strategy"] == "salutary", "label_noise"].unique(), reverse=True)
+    if not shares:
+        return ""
+    shares = [*dict.fromkeys([shares[0], shares[-1]])]
+    bought, plain = zip(*(won(final, lines, noise, "salutary") for noise in shares), strict=True)
+    said = [
+        f"{other} {' and '.join(counts)} of the initial labels wrong"
+        for other, flags in (
+            ("the best strategy that buys labels", bought),
+            ("training on labelled and validation rows (L + V)", plain),
+        )
+        if (
+            counts := [f"on {how_many(f)} with {n:.0%}" for n, f in zip(shares, flags, strict=True) if len(f)]
+        )
+    ]
+    return f"salutary labelling, without a human label, beats {', and '.join(said)}." if said else ""
 
 
 def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:

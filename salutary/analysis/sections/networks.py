@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from salutary.analysis.curves import DEVIATION, draw_curves
 from salutary.analysis.sections import Records, Section, markdown_table
-from salutary.analysis.sections.table4 import BY_HEART, WRONG, accuracies, label_differences, on_validation
-from salutary.analysis.sections.table5 import fidelity
+from salutary.analysis.sections.table4 import (
+    BY_HEART,
+    WRONG,
+    accuracies,
+    label_differences,
+    on_validation,
+    reference_rows,
+)
+from salutary.analysis.sections.table5 import brief, fidelity
 
 TITLE = "Table 5 in small: a convolutional network retrained"
 INTRO = """\
@@ -16,6 +23,7 @@ compared."""
 
 
 def section(records: Records) -> Section:
+    """Accuracies of the small network, its surrogates, and labels that are wrong."""
     comparison, tables = accuracies(records)
     text = [
         INTRO,
@@ -28,4 +36,5 @@ def section(records: Records) -> Section:
         f"![Accuracy by round, a convolutional network; {DEVIATION}](networks.png)",
     ]
     figures = {"networks": draw_curves(records.rounds, records.lines())}
-    return Section(TITLE, "\n\n".join(text), figures, {"networks": comparison})
+    said = brief(comparison, reference_rows(records), "a small convolutional network")
+    return Section(TITLE, "\n\n".join(filter(None, text)), figures, {"networks": comparison}, brief=said)

@@ -13,7 +13,7 @@ import pandas as pd
 
 from salutary.analysis import paper
 from salutary.analysis.accuracy_and_figure import CELL, KNOWN_IN_V, PLAIN, draw, label
-from salutary.analysis.sections import Records, Section, markdown_table
+from salutary.analysis.sections import Records, Section, markdown_table, surely
 from salutary.analysis.statistics import SeedTest, over_seeds
 from salutary.experiments.runs import read_table
 
@@ -61,7 +61,8 @@ def section(records: Records) -> Section:
         figures[name] = draw(of_table)
         text.append(f"![Accuracy and figure of each model, {_table_name(dataset, group)}]({name}.png)")
         text += [each for key, cell in of_table.groupby(CELL, sort=True) for each in _cell(key, cell)]
-    return Section(TITLE, "\n\n".join(text), figures, {"objectives": rows, "objectives-verdicts": found})
+    tables = {"objectives": rows, "objectives-verdicts": found}
+    return Section(TITLE, "\n\n".join(text), figures, tables, brief=brief(found))
 
 
 def measured(records: Records) -> pd.DataFrame:
@@ -146,11 +147,45 @@ def counts(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(texts).T.rename_axis(index="better (surely) : worse (surely) than", columns="")
 
 
-def _count(cells: pd.DataFrame, role: str) -> str:
+class Count(NamedTuple):
+    """In how many cells labels are better and worse, and surely so: the interval is above or below 0."""
+
+    better: int
+    surely_better: int
+    worse: int
+    surely_worse: int
+
+
+def count(cells: pd.DataFrame, role: str) -> Count:
+    """Of :func:`verdicts`, against one of ``AGAINST``."""
     if f"{role}_mean" not in cells:
-        return "0 (0) : 0 (0)"
+        return Count(0, 0, 0, 0)
     mean, low, high = (cells[f"{role}_{name}"] for name in ("mean", "low", "high"))
-    return f"{(mean > 0).sum()} ({(low > 0).sum()}) : {(mean < 0).sum()} ({(high < 0).sum()})"
+    return Count(*(int(flags.sum()) for flags in (mean > 0, low > 0, mean < 0, high < 0)))
+
+
+def _count(cells: pd.DataFrame, role: str) -> str:
+    found = count(cells, role)
+    return f"{found.better} ({found.surely_better}) : {found.worse} ({found.surely_worse})"
+
+
+def brief(found: pd.DataFrame) -> str:
+    """What is counted of :func:`verdicts`, over all objectives."""
+    n_seeds = int(found["n_seeds"].max())
+    others = {
+        "plain": "training on labelled and validation rows (L + V)",
+        "alike": "the best other model that knows the groups of validation rows at most",
+        "others": "the best of all others",
+    }
+    texts = []
+    for role, name in others.items():
+        n = count(found, role)
+        won, lost = surely(n.surely_better, n_seeds), surely(n.surely_worse, n_seeds)
+        texts.append(f"{name} in {n.better}{won}, and loses in {n.worse}{lost}")
+    return (
+        f"of {len(found)} cells (a table and an objective of its groups or classes) the best model by"
+        f" salutary labels beats {'; '.join(texts)}."
+    )
 
 
 def shown(found: pd.DataFrame) -> pd.DataFrame:

@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.layout import leftmost, legend, panels, set_title
-from salutary.analysis.sections import Records, Section, markdown_table
-from salutary.analysis.statistics import critical_difference_diagram, ranks
+from salutary.analysis.sections import Records, Section, markdown_table, surely
+from salutary.analysis.statistics import critical_difference_diagram, ranks, with_ties
 from salutary.analysis.style import GREY
 from salutary.experiments.runs import read_table
 from salutary.system.pictures import BLACK, BLUE, VERMILLION
@@ -53,6 +53,7 @@ NAMES = {
     f"{BASES[1]}, tuned": "L + V, forest tuned",
     "CleanLearning": "L + V, CleanLearning",
 }
+HINDSIGHT = "best of the three in hindsight"
 SITUATIONS = ("clean", "shift", "symmetric", "class_dependent", "sources")
 # What the average may lose on clean rows against the plain model that hindsight would choose, of its loss.
 ALLOWED = 0.01
@@ -88,7 +89,7 @@ def described(records: Records, title: str, intro: str, name: str) -> Section:
             f"![Mean ranks, and which models cannot be told apart]({name}-ranks.png)",
         ]
         figures[f"{name}-ranks"] = critical_difference_diagram(test)
-    return Section(title, "\n\n".join(text), figures, tables)
+    return Section(title, "\n\n".join(filter(None, text)), figures, tables, brief=brief(losses))
 
 
 def measured(records: Records, figure: str = "test_loss") -> pd.DataFrame:
@@ -141,7 +142,7 @@ def _means(losses: pd.DataFrame) -> pd.DataFrame:
 def _by_situation(losses: pd.DataFrame) -> str:
     table = _means(losses)
     best = table.idxmin(axis=1)
-    texts = table.map("{:.3f}".format)
+    texts = table.map("{:.3f}".format, na_action="ignore")
     for situation, name in best.items():
         texts.loc[situation, name] = f"**{texts.loc[situation, name]}**"
     return markdown_table(texts.T.rename(index=NAMES).rename_axis(index="", columns=""))
@@ -156,28 +157,65 @@ def every(losses: pd.DataFrame, held_out: pd.DataFrame) -> str:
     return markdown_table(table.rename_axis(index="test / held out", columns=""))
 
 
-def verdicts(losses: pd.DataFrame) -> pd.DataFrame:
-    """In how many cells of each situation the average is better, or worse, and surely so (2 paired standard
-    errors over seeds), than each plain model, and than the best of those three on the test rows.
+def won(losses: pd.DataFrame) -> pd.DataFrame:
+    """A row for each situation and model that the average is compared with, :data:`HINDSIGHT` among them: in
+    how many ``cells`` both are, in how many the average is ``better`` or ``worse``, and ``surely`` so (2
+    paired standard errors over seeds).
     """
     against = {name: losses[name] for name in (*PLAINS, "plain_vote", *RIVALS) if name in losses}
-    hindsight = losses[[name for name in PLAINS if name in losses]].min(axis=1)
-    against["best of the three in hindsight"] = hindsight
+    against[HINDSIGHT] = in_hindsight(losses)
     rows = {}
     for name, other in against.items():
-        gaps = (losses[AVERAGE] - other).groupby(level=CELL)
-        mean, error = gaps.mean(), gaps.std() / np.sqrt(gaps.size())
-        texts = {}
-        for situation in SITUATIONS:
-            if situation not in mean.index.get_level_values("situation"):
-                continue
-            each, sure = mean.xs(situation), 2 * error.xs(situation)
-            better, worse = (each < 0).sum(), (each > 0).sum()
-            surely = (each < -sure).sum(), (each > sure).sum()
-            texts[situation] = f"{better} ({surely[0]}) : {worse} ({surely[1]})"
-        rows[NAMES.get(name, name)] = texts
-    table = pd.DataFrame(rows).T
+        gaps = (losses[AVERAGE] - other).dropna().groupby(level=CELL)
+        cells = pd.DataFrame({"mean": gaps.mean(), "sure": 2 * gaps.sem()})
+        for situation, each in cells.groupby(level="situation"):
+            mean, sure = with_ties(each["mean"]), each["sure"]
+            rows[name, situation] = {
+                **{"cells": len(each), "better": (mean < 0).sum(), "surely better": (mean < -sure).sum()},
+                **{"worse": (mean > 0).sum(), "surely worse": (mean > sure).sum()},
+            }
+    return pd.DataFrame.from_dict(rows, "index").rename_axis(["model", "situation"])
+
+
+def in_hindsight(losses: pd.DataFrame) -> pd.Series:
+    """Of each seed the least test loss of the plain models."""
+    return losses[[name for name in PLAINS if name in losses]].min(axis=1)
+
+
+def verdicts(losses: pd.DataFrame) -> pd.DataFrame:
+    """:func:`won` as texts, a row for each model and a column for each situation."""
+    rows: dict[str, dict[str, str]] = {}
+    for (name, situation), row in won(losses).iterrows():
+        text = f"{row['better']} ({row['surely better']}) : {row['worse']} ({row['surely worse']})"
+        rows.setdefault(NAMES.get(name, name), {})[situation] = text
+    table = pd.DataFrame(rows)
+    table = _in_order(table).T
     return table.rename_axis(index="better (surely) : worse (surely) than", columns="")
+
+
+def brief(losses: pd.DataFrame) -> str:
+    """Over all situations what :func:`won` counts against training on L + V and the best of the plain models
+    in hindsight, and the latter of clean rows, where there is nothing to mend.
+    """
+    found = won(losses)
+    if PLAIN not in losses or PLAIN not in found.index:
+        return ""
+    n_seeds = int(losses.groupby(level=CELL).size().max())
+    plain, hindsight = found.loc[PLAIN].sum(), found.loc[HINDSIGHT]
+    both = hindsight.sum()
+    text = (
+        "the average of remedies that is handed over has a lower test loss than a linear model of labelled"
+        f" and validation rows (L + V) in {plain['better']} of {plain['cells']} cells"
+        f"{surely(plain['surely better'], n_seeds)}, than the best of the plain models of L + V in hindsight"
+        f" in {both['better']}{surely(both['surely better'], n_seeds)}"
+    )
+    if "clean" in hindsight.index:
+        row = hindsight.loc["clean"]
+        text += (
+            f"; where nothing is wrong with the rows, that is in {row['better']} of {row['cells']}, and a"
+            f" higher one in {row['worse']}{surely(row['surely worse'], n_seeds)}"
+        )
+    return f"{text}."
 
 
 def clean(losses: pd.DataFrame) -> str:
@@ -185,8 +223,7 @@ def clean(losses: pd.DataFrame) -> str:
     if "clean" not in losses.index.get_level_values("situation"):
         return ""
     here = losses.xs("clean")
-    hindsight = here[[name for name in PLAINS if name in here]].min(axis=1)
-    excess = (here[AVERAGE] / hindsight - 1).groupby(level=["dataset", "n_validation"]).mean()
+    excess = (here[AVERAGE] / in_hindsight(here) - 1).groupby(level=["dataset", "n_validation"]).mean()
     over = excess[excess > ALLOWED]
     text = "On clean rows, against the best of the three in hindsight: "
     text += f"{excess.mean():+.1%} of its loss in the mean, {excess.max():+.1%} at worst."

@@ -47,4 +47,4 @@ def by_table(losses: pd.DataFrame) -> pd.DataFrame:
         if (dataset, situation) in means.index
     ]
     names = [f"{paper.DATASETS.get(dataset, dataset)}, {situation}" for dataset, situation in order]
-    return means.loc[order].set_axis(names).map("{:.3f}".format).rename(columns=SHOWN)
+    return means.loc[order].set_axis(names).map("{:.3f}".format, na_action="ignore").rename(columns=SHOWN)

@@ -23,6 +23,7 @@ COLUMNS = ("repeat", "n_pool", "budget", "seconds", "peak_mb")
 
 
 def section(records: Records) -> Section:
+    """Medians of seconds and megabytes of each strategy, by the size of the pool."""
     costs = read_table(map(Path, records.facts.index), "selection_cost", COLUMNS)
     costs = costs.join(records.facts[["strategy", "dataset", "device", "platform"]], on="run")
     medians = costs.groupby(["strategy", "n_pool"])[["seconds", "peak_mb"]].median()
@@ -37,14 +38,36 @@ def section(records: Records) -> Section:
         "Megabytes:",
         markdown_table(_wide(medians["peak_mb"], "{:.1f}")),
     ]
-    return Section(
-        TITLE, "\n\n".join(text), {"scaling": draw_costs(medians)}, {"scaling": medians.reset_index()}
-    )
+    figures, tables = {"scaling": draw_costs(medians)}, {"scaling": medians.reset_index()}
+    return Section(TITLE, "\n\n".join(text), figures, tables, brief=brief(medians["seconds"], budget))
+
+
+def brief(seconds: pd.Series, budget: str) -> str:
+    """Milliseconds of ours and of the others in the largest pool, and how those of ours grow with it.
+    ``seconds``: by strategy and n_pool.
+    """
+    wide = 1e3 * seconds.unstack("strategy")
+    if "salutary" not in wide:
+        return ""
+    ours = wide["salutary"].dropna()
+    smallest, largest = ours.index.min(), ours.index.max()
+    here = wide.loc[largest].dropna().drop("salutary")
+    text = f"choosing {budget} of {largest:,.0f} rows takes salutary labelling {ours[largest]:.3g} ms"
+    if largest > smallest:
+        text += f" ({ours[largest] / ours[smallest]:.3g} times what {smallest:,.0f} rows take)"
+    if "salutary_greedy" in here:
+        text += f", one point after the other (greedy) {here['salutary_greedy']:.3g} ms"
+    others = here.drop("salutary_greedy", errors="ignore").sort_values()
+    if len(others):
+        texts = [f"{value:.3g} ms ({label(name)})" for name, value in others.iloc[[0, -1]].items()]
+        faster = (others < ours[largest]).sum()
+        text += f"; others take {' to '.join(dict.fromkeys(texts))}, {faster} of {len(others)} less than it"
+    return f"{text}."
 
 
 def _wide(values: pd.Series, form: str) -> pd.DataFrame:
     wide = values.unstack("n_pool")
-    wide = wide.reindex(in_order(wide.index)).map(form.format).rename(index=label)
+    wide = wide.reindex(in_order(wide.index)).map(form.format, na_action="ignore").rename(index=label)
     return wide.rename(columns="{:,.0f}".format).rename_axis(index="", columns="")
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from salutary.analysis import paper
-from salutary.analysis.curves import draw_curves
-from salutary.analysis.sections import Records, Section
-from salutary.analysis.sections.table4 import accuracies
+from salutary.analysis.curves import datasets_in_order, draw_curves
+from salutary.analysis.sections import Records, Section, dataset_name
+from salutary.analysis.sections.table4 import PLAIN, accuracies, reference_rows
+from salutary.analysis.style import label
 
 TITLE = "Table 5: the whole network retrained"
 INTRO = """\
@@ -15,6 +18,7 @@ difference, starred beyond two standard deviations of ours."""
 
 
 def section(records: Records) -> Section:
+    """The network that starts from ImageNet's weights, beside the paper's."""
     return beside_the_paper(records, "table5", TITLE, INTRO)
 
 
@@ -23,7 +27,31 @@ def beside_the_paper(records: Records, name: str, title: str, intro: str) -> Sec
     comparison, tables = accuracies(records, paper.table5())
     text = [intro, *tables, fidelity(records), f"![Accuracy by round, whole network]({name}.png)"]
     figures = {name: draw_curves(records.rounds, records.lines())}
-    return Section(title, "\n\n".join(text), figures, {name: comparison})
+    said = brief(comparison, reference_rows(records), "ResNet-34")
+    return Section(title, "\n\n".join(filter(None, text)), figures, {name: comparison}, brief=said)
+
+
+def brief(comparison: pd.DataFrame, references: pd.DataFrame, model: str) -> str:
+    """Where salutary labels take a ``model``, for each table, and where the best of the other strategies and
+    training on L + V end.
+    """
+    means = comparison.pivot(index="dataset", columns="strategy", values="mean")
+    if not {"salutary", "initial"} <= {*means}:
+        return ""
+    plain = references[references["strategy"] == PLAIN].groupby("dataset")["accuracy"].mean()
+    texts = []
+    for name in datasets_in_order(means.dropna(subset=["salutary", "initial"]).index):
+        others = means.loc[name].drop(["salutary", "initial"]).dropna()
+        beside = (
+            [f"best other strategy, {label(others.idxmax())}: {others.max():.1f}%"] if len(others) else []
+        )
+        if name in plain:
+            beside.append(f"trained on labelled and validation rows: {plain[name]:.1f}%")
+        text = f"from {means.loc[name, 'initial']:.1f}% to {means.loc[name, 'salutary']:.1f}%"
+        texts.append(f"{text} on {dataset_name(name)}" + f" ({'; '.join(beside)})" * bool(beside))
+    if not texts:
+        return ""
+    return f"salutary labels, none of a human, take the test accuracy of {model} {', '.join(texts)}."
 
 
 def fidelity(records: Records) -> str:

@@ -13,4 +13,5 @@ ten. Ours / the paper's / the difference, starred beyond two standard deviations
 
 
 def section(records: Records) -> Section:
+    """The network that starts from random weights, beside the paper's."""
     return beside_the_paper(records, "table5_random", TITLE, INTRO)
