@@ -66,18 +66,18 @@ def in_ten_seconds(drawn: list[ReportPart]) -> str:
 
 def _lacking(part: ReportPart) -> str:
     """Why a line of the summary is to be taken with care; empty if nothing is missing."""
-    facts = part.records.facts
-    seeds = _seeds(facts)
+    facts, seeds = part.records.facts, _few_seeds(part)
     reasons = [
         "runs are missing" if part.name in EXPERIMENTS and what_is_missing(part.name, facts) else "",
-        f"{seeds} seed{'s' * (seeds > 1)}: too few for a claim" if seeds < FEW_SEEDS else "",
+        f"{seeds} seed{'s' * (seeds > 1)}: too few for a claim" if seeds else "",
     ]
     return "; ".join(filter(None, reasons))
 
 
-def _seeds(facts: pd.DataFrame) -> int:
-    """The least number of seeds of a strategy on a table."""
-    return int(facts.groupby(["dataset", "strategy"])["seed"].nunique().min())
+def _few_seeds(part: ReportPart) -> int:
+    """The least number of seeds of a strategy on a table if that is too few, else 0; timings need none."""
+    seeds = int(part.records.facts.groupby(["dataset", "strategy"])["seed"].nunique().min())
+    return seeds if seeds < FEW_SEEDS and part.name != "scaling" else 0
 
 
 def summary(drawn: list[ReportPart]) -> str:
@@ -111,7 +111,7 @@ def provenance(part: ReportPart, root: Path, form: str = "csv") -> str:
         + "*",
         what_is_missing(part.name, facts) if is_known else "",
     ]
-    if (seeds := _seeds(facts)) < FEW_SEEDS and part.name != "scaling":
+    if seeds := _few_seeds(part):
         lines.append(f"*Some cells have {seeds} of {FEW_SEEDS} seeds: too few for a claim.*")
     return "\n\n".join(filter(None, lines))
 
