@@ -22,6 +22,7 @@ pytest.register_assert_rewrite("spoilt_tables", "written_tables")
 
 torch.set_num_threads(1)
 threadpool_limits(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start: tests run side by side
 if not torch.cuda.is_available():
     pretend()  # before anything else: the first backward pass counts the devices, once
 
