@@ -16,6 +16,7 @@ from pretend_device import pretend
 from text_files import BAD, GOOD, write_tiny_roberta
 from threadpoolctl import threadpool_limits
 
+from salutary.remedies.shift import TREES
 from salutary.system.commands import build
 
 pytest.register_assert_rewrite("spoilt_tables", "written_tables")
@@ -57,6 +58,22 @@ def no_lines_on_the_way():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("salutary.system.progress.SECONDS_BETWEEN_LINES", float("inf"))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_trees():
+    """The test of shift, of every model with remedies, takes as long as all the rest: five trees in place of 50,
+    but in tests marked ``whole``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("salutary.remedies.shift.TREES", 5)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def all_trees(request, monkeypatch):
+    if request.node.get_closest_marker("whole"):
+        monkeypatch.setattr("salutary.remedies.shift.TREES", TREES)
 
 
 @pytest.fixture

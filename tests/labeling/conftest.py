@@ -7,10 +7,25 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from salutary.labeling import cli
+from salutary.labeling import cli, page
+from salutary.system.pictures import small_png
 
 from .label_processes import tables
 from .ray_tables import write_tables
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_drawings():
+    """Of pages, which half of a small labelling is spent on, but in tests marked ``whole``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "small_png", lambda figure: b"")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def drawings(request, monkeypatch):
+    if request.node.get_closest_marker("whole"):
+        monkeypatch.setattr(page, "small_png", small_png)
 
 
 @pytest.fixture

@@ -136,7 +136,7 @@ SHARED = {
 }
 
 
-@settings(max_examples=60, **SHARED)
+@settings(max_examples=25, **SHARED)
 @given(tables())
 def test_random_tables(fast_pages, drawn):
     check(*drawn)
