@@ -62,8 +62,8 @@ def no_lines_on_the_way():
 
 @pytest.fixture(scope="session", autouse=True)
 def few_trees():
-    """The test of shift, of every model with remedies, takes as long as all the rest: five trees in place of 50,
-    but in tests marked ``whole``.
+    """The test of shift takes half the time of remedies on a small table: five trees in place of 50, but in
+    tests marked ``whole``.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("salutary.remedies.shift.TREES", 5)

@@ -72,7 +72,7 @@ SMALL = {
     "seed=0,1 study.situation=shift study.n_validation=40 study.candidates=[logistic] "
     "study.rivals=false study.components=5",
     "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
-    "dataset.group_edges=[] objective=demographic_parity,equal_opportunity objective.positive=yes "
+    "dataset.group_edges=[] objective=demographic_parity objective.positive=yes "
     "n_init=40 study.n_labeled=60 study.n_validation=40 budget=5 seed=0,1 "
     "study.remedies=[labeled,labeled_and_validation,salutary,salutary_soft_late]",
     "confidence": "dataset=breast_cancer protocol=standard strategy=salutary,salutary_greedy "

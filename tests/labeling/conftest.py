@@ -60,7 +60,6 @@ def pool_tables(tmp_path, monkeypatch):
     """The working directory holds a large pool, in several forms, and rows with labels."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
     return write_tables(tmp_path)
 
 

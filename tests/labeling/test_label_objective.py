@@ -95,7 +95,8 @@ def test_a_group_that_all_files_name_is_a_feature_unless_it_is_ignored(label, fi
 
 
 def test_a_bound_chooses_the_most_accurate_model_below_it(label, files):
-    facts, _ = label(*GAP, "objective.at_most=0.25", "remedies=[labeled,labeled_and_validation,salutary]")
+    names = "remedies=[labeled,labeled_and_validation,salutary]"
+    facts, _ = label(*GAP, "objective.at_most=0.25", names, "rounds=4")
     below = [
         each for each in facts["remedies"] if each["held_out_figure"] + each["held_out_figure_error"] <= 0.25
     ]
@@ -107,7 +108,8 @@ def test_a_bound_chooses_the_most_accurate_model_below_it(label, files):
 
 
 def test_without_a_model_below_the_bound_nothing_is_written(salutary_label, files):
-    status, _, err = salutary_label(*FILES, *LINEAR, *GAP, "objective.at_most=0.001", "remedies=[labeled]")
+    bound = ("objective.at_most=0.001", "remedies=[labeled]", "rounds=1")
+    status, _, err = salutary_label(*FILES, *LINEAR, *GAP, *bound)
     assert status == 1 and err.count("\n") <= 1
     assert "objective.at_most=0.001: no model has a held-out equal opportunity difference" in err
     assert "the least is that of" in err and not (files / "l").exists() and not (files / "l.csv").exists()
@@ -151,7 +153,7 @@ def test_a_fold_that_lacks_a_group_is_one_line(salutary_label, files):
     for pool in (FILES, FILES[:2]):
         status, _, err = salutary_label(*pool, *LINEAR, *GAP)
         assert status == 1 and err.count("\n") <= 1 and "without one of 5 folds there are none" in err
-    assert salutary_label(*FILES, *LINEAR, *GAP, "folds=0")[0] == 0
+    assert salutary_label(*FILES, *LINEAR, *GAP, "folds=0", "rounds=1", "remedies=[labeled]")[0] == 0
 
 
 def test_the_card_says_what_it_was_trained_on(label, files):

@@ -44,10 +44,8 @@ def written(kind, folder):
 
 
 @pytest.fixture
-def label(salutary_label, tmp_path, monkeypatch):
+def label(salutary_label, tmp_path):
     """Settings to (facts, what is printed); the command goes well."""
-
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
 
     def run(*settings, output="labels.csv"):
         files = ("labeled=train.csv", "validation=val.csv", "target=kind", f"output={output}")
