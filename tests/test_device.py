@@ -109,7 +109,7 @@ def queries(folder, salutary_run, *settings):
     return [line.rpartition(",")[0] for line in file.read_text().splitlines()]
 
 
-# Two classes are a case of their own for what needs a convex model; of that, the soft labels of ten take longest.
+# Two classes are a case of their own where the model is to be convex; there soft labels of ten take longest.
 SLOW = {("salutary_soft", "digits"), *((each, "breast_cancer") for each in OTHERS)}
 
 
