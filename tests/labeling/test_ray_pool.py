@@ -204,7 +204,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeyp
             if os.path.exists(done.with_name("old")) and not os.path.exists(mark):
                 with open(mark, "x") as file:
                     file.write(str(os.getpid()))
-                time.sleep(60)
+                time.sleep(600)
             (done / uuid.uuid4().hex).touch()
             yield from step(table)
 
@@ -224,7 +224,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeyp
     started = time.monotonic()
     found = label("pool=parts", "backend=ray")
     thread.join(1)
-    assert killed and time.monotonic() - started < 60
+    assert killed and time.monotonic() - started < 600  # nobody waited for it
     same(found, expected)
 
 
