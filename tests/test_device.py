@@ -136,10 +136,14 @@ MODELS = {
 }
 
 
+# The others have an image network too, its training, and labels by a surrogate.
+SLOW_MODELS = {("cnn", "salutary"), ("cnn_fixmatch", "badge")}
+
+
 @pytest.mark.parametrize(
     "model, strategy",
     [
-        pytest.param(m, s, marks=pytest.mark.slow if m == "cnn_fixmatch" else ())
+        pytest.param(m, s, marks=pytest.mark.slow if (m, s) in SLOW_MODELS else ())
         for m in MODELS
         for s in ("badge", "salutary")
         if "fixmatch" not in m or s == "badge"

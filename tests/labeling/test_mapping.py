@@ -49,7 +49,7 @@ def label(salutary_label, tmp_path):
 
     def run(*settings, output="labels.csv"):
         files = ("labeled=train.csv", "validation=val.csv", "target=kind", f"output={output}")
-        status, out, err = salutary_label(*files, "force=true", *settings)
+        status, out, err = salutary_label(*files, "force=true", "folds=2", *settings)
         assert status == 0, err
         return json.loads((tmp_path / output).with_suffix("").joinpath("facts.json").read_text()), out
 
