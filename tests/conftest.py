@@ -71,9 +71,12 @@ def few_trees():
 
 
 @pytest.fixture(autouse=True)
-def all_trees(request, monkeypatch):
-    if request.node.get_closest_marker("whole"):
-        monkeypatch.setattr("salutary.remedies.shift.TREES", TREES)
+def all_trees(request):
+    """Without the fixture ``monkeypatch``, which would then outlive those of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("whole"):
+            patch.setattr("salutary.remedies.shift.TREES", TREES)
+        yield
 
 
 @pytest.fixture

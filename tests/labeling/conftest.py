@@ -23,9 +23,11 @@ def no_drawings():
 
 
 @pytest.fixture(autouse=True)
-def drawings(request, monkeypatch):
-    if request.node.get_closest_marker("whole"):
-        monkeypatch.setattr(page, "small_png", small_png)
+def drawings(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("whole"):
+            patch.setattr(page, "small_png", small_png)
+        yield
 
 
 @pytest.fixture
