@@ -136,7 +136,7 @@ def test_one_answer_for_every_form_of_a_pool(salutary_label, files, tmp_path, na
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 
-@pytest.mark.parametrize("last", [pytest.param(0, marks=pytest.mark.slow), 1, 3])
+@pytest.mark.parametrize("last", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 3))])
 def test_an_interrupted_labelling_goes_on(salutary_label, files, tmp_path, monkeypatch, last):
     settings = (*FILES, "id=patient", "rounds=4", "strategy.confidence=0", "shortlist=50", "model.l2=1")
     assert salutary_label(*settings, "output=expected.csv")[0] == 0

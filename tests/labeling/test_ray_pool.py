@@ -99,7 +99,7 @@ def test_little_comes_to_the_driver(ray, pool_tables, joined, tmp_path):
     assert 0 < large.moved < 1.3 * small.moved
 
 
-@pytest.mark.parametrize("settings", [("id=key",), ()])
+@pytest.mark.parametrize("settings", [("id=key",), pytest.param((), marks=pytest.mark.slow)])
 def test_predictions_are_parts(ray, pool_tables, settings):
     label("pool=parts", "predictions=here.parquet", *settings)
     for _ in range(2):  # force=true replaces them
