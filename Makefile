@@ -15,6 +15,8 @@ ARGS ?= dataset=digits strategy=salutary_greedy
 
 EXPERIMENTS := table4 figure1 figure3 figure5 label_everything label_noise table2 fair images networks figure6
 JOBS ?= 2
+# Where an image sets it, each of the many processes that tests start would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-all test-lowest test-browser lint links reference docs dist wheel release clean paper
 

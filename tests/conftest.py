@@ -16,12 +16,14 @@ from pretend_device import pretend
 from text_files import BAD, GOOD, write_tiny_roberta
 from threadpoolctl import threadpool_limits
 
+from salutary.remedies.shift import TREES
 from salutary.system.commands import build
 
 pytest.register_assert_rewrite("spoilt_tables", "written_tables")
 
 torch.set_num_threads(1)
 threadpool_limits(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of processes that tests start: tests run side by side
 if not torch.cuda.is_available():
     pretend()  # before anything else: the first backward pass counts the devices, once
 
@@ -55,6 +57,25 @@ def no_lines_on_the_way():
     """What tests see does not depend on how long something takes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("salutary.system.progress.SECONDS_BETWEEN_LINES", float("inf"))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_trees():
+    """The test of shift takes half the time of remedies on a small table: five trees in place of 50, but in
+    tests marked ``whole``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("salutary.remedies.shift.TREES", 5)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def all_trees(request):
+    """Without the fixture ``monkeypatch``, which would then outlive those of a test."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("whole"):
+            patch.setattr("salutary.remedies.shift.TREES", TREES)
         yield
 
 

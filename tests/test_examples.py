@@ -62,17 +62,22 @@ def test_no_output_is_stored(name):
 
 
 @pytest.mark.filterwarnings("ignore")  # what a kernel's own packages warn of
+@pytest.mark.parametrize("few", [True, pytest.param(False, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_a_notebook_runs(name, tmp_path, monkeypatch):
+def test_a_notebook_runs(name, few, tmp_path, monkeypatch):
+    """Each cell: in every run of the tests with fewer splits and rounds."""
     nbclient, nbformat = pytest.importorskip("nbclient"), pytest.importorskip("nbformat")
     monkeypatch.setenv("PYTHONWARNINGS", "ignore")
     notebook = nbformat.read(EXAMPLES / name, as_version=4)
     assert len(notebook.cells) == 8
+    for whole, part in {"seed=range(5)": "seed=range(2)", "rounds=10": "rounds=2"}.items() if few else ():
+        (cell,) = (each for each in notebook.cells if whole in each.source)
+        cell.source = cell.source.replace(whole, part)
     client = nbclient.NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(tmp_path)}})
     client.skip_cells_with_tag = "skip-execution"
     client.execute()
     shown = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    assert any("20 runs" in data.get("text/plain", "") for data in shown)
+    assert any(f"{8 if few else 20} runs" in data.get("text/plain", "") for data in shown)
     assert sum("image/png" in data for data in shown) == 1
     assert (tmp_path / "auroc.pdf").read_bytes().startswith(b"%PDF")
     nbformat.write(notebook, tmp_path / "run.ipynb")

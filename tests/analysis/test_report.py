@@ -46,38 +46,39 @@ from salutary.models.fixmatch import FixMatch
 
 SMALL = {
     "table4": "dataset=breast_cancer,digits "
-    "strategy=random,entropy,margin,uncertainty,salutary,salutary_greedy rounds=2 seed=0,1",
+    "strategy=random,entropy,margin,uncertainty,salutary,salutary_greedy rounds=1 seed=0,1",
     "figure1": "dataset=breast_cancer,digits n_init=60 study.bins=4 seed=0,1",
     "figure3": "dataset=breast_cancer study.n=20 seed=0,1",
     "table2": "dataset=breast_cancer rounds=4 seed=0,1",
     "figure5": "dataset=breast_cancer,digits strategy=random,salutary rounds=2 seed=0,1",
-    "images": "dataset=breast_cancer,digits strategy=random,salutary rounds=1 seed=0,1",
+    "images": "dataset=breast_cancer strategy=random,salutary rounds=1 seed=0,1",
     **dict.fromkeys(
         ("table5", "networks"),
-        "dataset=breast_cancer,digits model=head model.epochs=2 strategy=random,salutary rounds=1 seed=0,1",
+        "dataset=breast_cancer model=head model.epochs=2 strategy=random,salutary rounds=1 seed=0,1",
     ),
-    "table5_random": "dataset=breast_cancer,digits model=head ~model.backbone.weights model.epochs=2 "
+    "table5_random": "dataset=breast_cancer model=head ~model.backbone.weights model.epochs=2 "
     "strategy=random,salutary rounds=1 seed=0,1",
     "judge": "dataset=digits model=head model.epochs=2 rounds=1 seed=0,1",
-    "figure6": "dataset=breast_cancer,digits ~dataset.encoder model.epochs=2 strategy=random,salutary "
+    "figure6": "dataset=breast_cancer ~dataset.encoder model.epochs=2 strategy=random,salutary "
     "rounds=1 seed=0,1",
-    "fair": "dataset=breast_cancer,digits strategy=random,margin,salutary,salutary_greedy rounds=1 seed=0,1",
+    "fair": "dataset=breast_cancer strategy=random,margin,salutary,salutary_greedy rounds=1 seed=0,1",
     "label_everything": "dataset=breast_cancer seed=0,1",
     "label_noise": "dataset=breast_cancer strategy=random,salutary label_noise=0,0.4 rounds=1 seed=0,1",
     "scaling": "dataset=breast_cancer strategy=random,salutary n_pool=100,200 study.repeats=2",
-    "peers": "dataset=breast_cancer,digits rounds=1 seed=0,1 strategy=random,salutary"
+    "peers": "dataset=breast_cancer rounds=1 seed=0,1 strategy=random,salutary"
     + ",skactiveml" * bool(importlib.util.find_spec("skactiveml")),
     "remedies": "dataset=breast_cancer seed=0,1 study.situation=clean,symmetric study.n_validation=40 "
     "study.candidates=[logistic] study.rivals=false",
     # The same study: what is swept over needs encoders.
     "remedies_encoded": "experiment=remedies output_dir=outputs/remedies_encoded dataset=breast_cancer "
-    "seed=0,1 study.situation=clean,shift study.n_validation=40 study.candidates=[logistic] "
+    "seed=0,1 study.situation=shift study.n_validation=40 study.candidates=[logistic] "
     "study.rivals=false study.components=5",
     "objectives": "dataset=table dataset.path=people.csv dataset.target=hired dataset.group=sex "
-    "dataset.group_edges=[] objective=demographic_parity,equal_opportunity objective.positive=yes "
-    "n_init=40 study.n_labeled=60 study.n_validation=40 seed=0,1",
+    "dataset.group_edges=[] objective=demographic_parity objective.positive=yes "
+    "n_init=40 study.n_labeled=60 study.n_validation=40 budget=5 seed=0,1 "
+    "study.remedies=[labeled,labeled_and_validation,salutary,salutary_soft_late]",
     "confidence": "dataset=breast_cancer protocol=standard strategy=salutary,salutary_greedy "
-    "strategy.confidence=0,1,2 n_validation=40,null rounds=1 seed=0,1",
+    "strategy.confidence=0,2 n_validation=40,null rounds=1 seed=0,1",
 }
 
 

@@ -95,7 +95,11 @@ def test_the_same_code_goes_on(folder):
 
 
 @pytest.mark.parametrize(
-    "name, content", [("rule.py", OTHER_RULE), ("own.py", STRATEGY.replace("return score", "return -score"))]
+    "name, content",
+    [
+        ("rule.py", OTHER_RULE),
+        pytest.param("own.py", STRATEGY.replace("return score", "return -score"), marks=pytest.mark.slow),
+    ],
 )
 def test_another_code_starts_over(name, content, folder):
     assert interrupted(folder, "killed") == 9
@@ -175,7 +179,7 @@ def test_a_code_that_is_not_the_runs_does_not_matter(folder):
     assert (folder / "calls").read_text() == "x"
 
 
-@pytest.mark.parametrize("sweep", [(), ("-m",)])
+@pytest.mark.parametrize("sweep", [(), pytest.param(("-m",), marks=pytest.mark.slow)])
 def test_an_exception_in_it_starts_over(sweep, folder):
     assert interrupted(folder, "broken", *sweep) in (1, 70)
     assert list(folder.glob("outputs/*.partial/rounds.csv"))

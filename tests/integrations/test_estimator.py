@@ -40,7 +40,7 @@ def data(names=False, scale=True):
 
 def fitted(**settings):
     X, y, X_val, y_val, X_pool, _ = data()
-    return SalutaryClassifier(**settings).fit(X, y, X_pool=X_pool, X_val=X_val, y_val=y_val)
+    return SalutaryClassifier(**{"folds": 2, **settings}).fit(X, y, X_pool=X_pool, X_val=X_val, y_val=y_val)
 
 
 def test_labels_are_in_the_words_of_y():
@@ -111,7 +111,7 @@ def test_dataframes_and_their_names():
 
 def test_a_pipeline_transforms_pool_and_validation_rows_too():
     X, y, X_val, y_val, X_pool, _ = data(scale=False)
-    model = SalutaryClassifier(C="validation", rounds=2, confidence=0, random_state=0)
+    model = SalutaryClassifier(C="validation", rounds=2, confidence=0, folds=2, random_state=0)
     with sklearn.config_context(enable_metadata_routing=True):
         model.set_fit_request(X_pool=True, X_val=True, y_val=True)
         steps = [("scale", StandardScaler()), ("model", model)]

@@ -35,8 +35,9 @@ def gap(model, part):
 def test_labels_by_an_objective_close_a_gap(parts):
     (X, y, _), (X_val, y_val, groups), (X_pool, _, _), test = parts
     arguments = {"X_pool": X_pool, "X_val": X_val, "y_val": y_val}
-    plain = SalutaryClassifier(random_state=0).fit(X, y, **arguments)
-    fair = SalutaryClassifier(objective=GAP, random_state=0).fit(X, y, groups_val=groups, **arguments)
+    few = {"random_state": 0, "rounds": 4, "folds": 2}
+    plain = SalutaryClassifier(**few).fit(X, y, **arguments)
+    fair = SalutaryClassifier(objective=GAP, **few).fit(X, y, groups_val=groups, **arguments)
     assert gap(fair, test) < gap(plain, test) / 2
     assert fair.held_out_loss_[-1] < fair.held_out_loss_[0]
     again = clone(fair).fit(X, y, groups_val=groups, **arguments)
@@ -47,7 +48,7 @@ def test_soft_labels_are_shown_and_are_what_the_model_was_fitted_to(parts):
     """By scikit-learn: each pool row once with each class, of the weight of that label."""
     (X, y, _), (X_val, y_val, groups), (X_pool, _, _), test = parts
     arguments = {"X_pool": X_pool, "X_val": X_val, "y_val": y_val, "groups_val": groups}
-    soft = SalutaryClassifier(objective=GAP, strategy="salutary_soft", random_state=0, rounds=4)
+    soft = SalutaryClassifier(objective=GAP, strategy="salutary_soft", random_state=0, rounds=2, folds=2)
     soft.fit(X, y, **arguments)
     q, weights = soft.label_distributions_, soft.label_weights_
     assert q.shape == (len(soft.indices_), 2) and q.min() > 0 and (weights == 1).all()
@@ -72,7 +73,7 @@ def test_remedies_are_judged_by_it(parts):
     (X, y, _), (X_val, y_val, groups), (X_pool, _, _), _ = parts
     names = ["labeled", "salutary"]
     model = SalutaryClassifier(
-        objective=GAP, remedies=names, candidates=["logistic"], random_state=0, rounds=4
+        objective=GAP, remedies=names, candidates=["logistic"], random_state=0, rounds=4, folds=2
     ).fit(X, y, X_pool=X_pool, X_val=X_val, y_val=y_val, groups_val=groups)
     table = model.remedies_.set_index("name")
     assert table["held_out_loss"].idxmin() == "salutary"

@@ -199,7 +199,7 @@ def test_copies_pickles_and_one_seed_one_answer(vote, linear):
         again = pickle.loads(pickle.dumps(model))
         np.testing.assert_array_equal(again.predict_proba(TEST[0]), model.predict_proba(TEST[0]))
         assert clone(model).get_params().keys() == model.get_params().keys()
-    settings = {"remedies": PLAIN, "candidates": ["random_forest"], "combine": "best"}
+    settings = {"remedies": PLAIN, "candidates": ["random_forest"], "combine": "best", "folds": 2}
     first, second = (fitted(**settings).predict_proba(TEST[0]) for _ in range(2))
     np.testing.assert_array_equal(first, second)
     other = fitted(**settings | {"random_state": 1}).predict_proba(TEST[0])
@@ -210,7 +210,7 @@ def test_columns_are_named_in_the_test_of_shift():
     rows = parts(names=True)
     X_val = rows["X_val"].copy()
     X_val["worst area"] += 3
-    model = SalutaryClassifier(remedies=PLAIN, **LINEAR)
+    model = SalutaryClassifier(remedies=PLAIN, rounds=1, folds=2, **LINEAR)
     model.fit(rows["X"], rows["y"], X_val=X_val, y_val=rows["y_val"], X_pool=rows["X_pool"])
     assert "worst area" in model.diagnosis_.sentence
     pairs = [test.names for test in model.diagnosis_.shifts]
@@ -219,7 +219,7 @@ def test_columns_are_named_in_the_test_of_shift():
     assert "worst area" in differing["validation rows", "pool rows"]
     assert "worst area" not in differing["labelled rows", "pool rows"]
     X_val = X_val.to_numpy()
-    unnamed = SalutaryClassifier(remedies=PLAIN, **LINEAR)
+    unnamed = SalutaryClassifier(remedies=PLAIN, folds=2, **LINEAR)
     unnamed.fit(rows["X"].to_numpy(), rows["y"], X_val=X_val, y_val=rows["y_val"])
     assert "x23" in unnamed.diagnosis_.sentence  # worst area is the 24th
 
@@ -227,7 +227,7 @@ def test_columns_are_named_in_the_test_of_shift():
 def test_more_classes():
     X, y = load_wine(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    model = SalutaryClassifier(remedies=True, **LINEAR)
+    model = SalutaryClassifier(remedies=True, rounds=1, folds=2, **LINEAR)
     model.fit(X[::2], y[::2], X_val=X[1::4], y_val=y[1::4], X_pool=X[3::4])
     assert model.coef_.shape == (3, 13) and model.score(X[3::4], y[3::4]) > 0.9
     assert model.cleaned_proba_.shape == (89, 3) and model.decision_function(X).shape == (178, 3)
@@ -272,13 +272,15 @@ def test_a_candidate_without_weights_gets_plain_rows_only():
 def test_a_search_cuts_the_sources_with_the_rows_and_not_v():
     """Each fold of the search sees the sources of its rows: a label is wrong only where source b gave it."""
     search = GridSearchCV(
-        SalutaryClassifier(remedies=["noise_per_source"], **LINEAR), {"combine": ["average", "best"]}, cv=2
+        SalutaryClassifier(remedies=["noise_per_source"], folds=2, **LINEAR),
+        {"combine": ["average", "best"]},
+        cv=2,
     )
     kept = {name: Uncut(FIT[name]) for name in ("X_val", "y_val")}
     search.fit(FIT["X"], FIT["y"], **kept, source=FIT["source"])
     assert "of source b's" in search.best_estimator_.diagnosis_.sentence
     assert "noise_per_source" in set(search.best_estimator_.remedies_["name"])
-    cut = SalutaryClassifier(remedies=PLAIN, **LINEAR)
+    cut = SalutaryClassifier(remedies=PLAIN, folds=2, **LINEAR)
     with sklearn.config_context(enable_metadata_routing=True):
         cut.set_fit_request(X_val=True, y_val=True, source=True)
         search = GridSearchCV(cut, {"C": [1.0]}, cv=2).fit(FIT["X"], FIT["y"], **kept, source=FIT["source"])

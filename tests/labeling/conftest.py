@@ -7,10 +7,27 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from salutary.labeling import cli
+from salutary.labeling import cli, page
+from salutary.system.pictures import small_png
 
 from .label_processes import tables
 from .ray_tables import write_tables
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_drawings():
+    """Of pages, which half of a small labelling is spent on, but in tests marked ``whole``."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(page, "small_png", lambda figure: b"")
+        yield
+
+
+@pytest.fixture(autouse=True)
+def drawings(request):
+    with pytest.MonkeyPatch.context() as patch:
+        if request.node.get_closest_marker("whole"):
+            patch.setattr(page, "small_png", small_png)
+        yield
 
 
 @pytest.fixture
@@ -45,7 +62,6 @@ def pool_tables(tmp_path, monkeypatch):
     """The working directory holds a large pool, in several forms, and rows with labels."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
     return write_tables(tmp_path)
 
 

@@ -49,7 +49,14 @@ def picked(rounds, track=0):
     return [(r.picks[track].rows.tolist(), r.picks[track].labels.tolist()) for r in rounds[1:]]
 
 
-FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.parquet", "target=kind", "remedies=false")
+FILES = (
+    "labeled=train.csv",
+    "validation=val.csv",
+    "pool=pool.parquet",
+    "target=kind",
+    "remedies=false",
+    "folds=2",
+)
 
 
 def label_settings(folder, **changes):

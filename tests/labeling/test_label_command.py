@@ -114,7 +114,7 @@ def test_labels_that_a_pool_has_after_all_are_told_and_not_used(salutary_label, 
 @pytest.mark.parametrize("name", ["pool.csv", "pool.feather", "pool.npz", "pool.csv.gz", "folder"])
 def test_one_answer_for_every_form_of_a_pool(salutary_label, files, tmp_path, name, monkeypatch):
     monkeypatch.setattr("salutary.labeling.pool.BLOCK_BYTES", 4 * 10 * 50)
-    settings = ("strategy=salutary", "rounds=2", "shortlist=40", "folds=2")
+    settings = ("strategy=salutary", "rounds=2", "shortlist=40", "model.l2=1")
     numbers = ("ignore=[size]",) if name == "pool.npz" else ()
     assert salutary_label(*FILES, *settings, *numbers, "output=expected.csv")[0] == 0
     pool = pd.read_parquet(tmp_path / "pool.parquet")
@@ -136,9 +136,9 @@ def test_one_answer_for_every_form_of_a_pool(salutary_label, files, tmp_path, na
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 
-@pytest.mark.parametrize("last", [0, 1, 3])
+@pytest.mark.parametrize("last", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 3))])
 def test_an_interrupted_labelling_goes_on(salutary_label, files, tmp_path, monkeypatch, last):
-    settings = (*FILES, "id=patient", "rounds=4", "strategy.confidence=0", "shortlist=50")
+    settings = (*FILES, "id=patient", "rounds=4", "strategy.confidence=0", "shortlist=50", "model.l2=1")
     assert salutary_label(*settings, "output=expected.csv")[0] == 0
     add, seen = state.State.add, []
 
@@ -181,6 +181,7 @@ def test_other_data_or_settings_start_afresh(salutary_label, files, tmp_path, mo
     assert (tmp_path / "found.csv").read_bytes() == (tmp_path / "expected.csv").read_bytes()
 
 
+@pytest.mark.whole
 def test_the_walk_through_of_the_readme_prints_what_it_says(salutary_label, tmp_path):
     readme = (Path(__file__).parents[2] / "README.md").read_text()
     section = readme.partition("## The best model of what you have")[2].partition("\n## ")[0]

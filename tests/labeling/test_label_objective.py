@@ -17,6 +17,7 @@ from salutary.remedies.figures import figure_of
 LINEAR = ("model.candidates=[logistic]", "output=l.csv", "target=outcome")
 GAP = ("objective=equal_opportunity", "objective.positive=yes", "group=sex")
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.csv")
+ONE = ("rounds=1", "budget=2")
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def label(salutary_label, files):
     """A function from overrides to facts.json."""
 
     def run(*overrides):
-        status, out, err = salutary_label(*FILES, *LINEAR, "force=true", *overrides)
+        status, out, err = salutary_label(*FILES, *LINEAR, "force=true", "folds=2", *overrides)
         assert status == 0, err
         return json.loads((files / "l" / "facts.json").read_text()), out
 
@@ -86,16 +87,17 @@ def test_a_group_that_all_files_name_is_a_feature_unless_it_is_ignored(label, fi
     rng = np.random.default_rng(6)
     people(150, rng).to_csv("train.csv", index=False)
     people(60, rng).drop(columns="outcome").to_csv("pool.csv", index=False)
-    seen, _ = label(*GAP, "remedies=[labeled]", "rounds=1")
+    seen, _ = label(*GAP, "remedies=[labeled]", *ONE)
     assert seen["columns"]["categorical"] == ["sex"]
-    ignored, _ = label(*GAP, "remedies=[labeled]", "rounds=1", "ignore=[sex]")
+    ignored, _ = label(*GAP, "remedies=[labeled]", *ONE, "ignore=[sex]")
     assert ignored["columns"]["categorical"] == [] and ignored["columns"]["left_out"] == {"sex": "as asked"}
     page = (files / "l" / "audit.html").read_text()
     assert ("listed, by group" in page) == ("labels are not what the model itself" in page)
 
 
 def test_a_bound_chooses_the_most_accurate_model_below_it(label, files):
-    facts, _ = label(*GAP, "objective.at_most=0.25", "remedies=[labeled,labeled_and_validation,salutary]")
+    names = "remedies=[labeled,labeled_and_validation,salutary]"
+    facts, _ = label(*GAP, "objective.at_most=0.25", names, "rounds=4")
     below = [
         each for each in facts["remedies"] if each["held_out_figure"] + each["held_out_figure_error"] <= 0.25
     ]
@@ -107,7 +109,8 @@ def test_a_bound_chooses_the_most_accurate_model_below_it(label, files):
 
 
 def test_without_a_model_below_the_bound_nothing_is_written(salutary_label, files):
-    status, _, err = salutary_label(*FILES, *LINEAR, *GAP, "objective.at_most=0.001", "remedies=[labeled]")
+    bound = ("objective.at_most=0.001", "remedies=[labeled]", *ONE)
+    status, _, err = salutary_label(*FILES, *LINEAR, *GAP, *bound)
     assert status == 1 and err.count("\n") <= 1
     assert "objective.at_most=0.001: no model has a held-out equal opportunity difference" in err
     assert "the least is that of" in err and not (files / "l").exists() and not (files / "l.csv").exists()
@@ -151,11 +154,11 @@ def test_a_fold_that_lacks_a_group_is_one_line(salutary_label, files):
     for pool in (FILES, FILES[:2]):
         status, _, err = salutary_label(*pool, *LINEAR, *GAP)
         assert status == 1 and err.count("\n") <= 1 and "without one of 5 folds there are none" in err
-    assert salutary_label(*FILES, *LINEAR, *GAP, "folds=0")[0] == 0
+    assert salutary_label(*FILES, *LINEAR, *GAP, "folds=0", "remedies=[labeled]", *ONE)[0] == 0
 
 
 def test_the_card_says_what_it_was_trained_on(label, files):
-    label(*GAP, "remedies=[labeled,salutary_soft_late]", "combine=salutary_soft_late", "rounds=1")
+    label(*GAP, "remedies=[labeled,salutary_soft_late]", "combine=salutary_soft_late", *ONE)
     card = (files / "l" / "MODEL_CARD.md").read_text()
     assert (
         "- **Trained on** 150 labelled rows, rows of `pool.csv` with distributions over the classes" in card

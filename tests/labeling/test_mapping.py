@@ -44,14 +44,12 @@ def written(kind, folder):
 
 
 @pytest.fixture
-def label(salutary_label, tmp_path, monkeypatch):
+def label(salutary_label, tmp_path):
     """Settings to (facts, what is printed); the command goes well."""
-
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
 
     def run(*settings, output="labels.csv"):
         files = ("labeled=train.csv", "validation=val.csv", "target=kind", f"output={output}")
-        status, out, err = salutary_label(*files, "force=true", *settings)
+        status, out, err = salutary_label(*files, "force=true", "folds=2", *settings)
         assert status == 0, err
         return json.loads((tmp_path / output).with_suffix("").joinpath("facts.json").read_text()), out
 

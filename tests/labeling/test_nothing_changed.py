@@ -31,7 +31,6 @@ def rows(part, classes=("no", "yes")):
 def label(tmp_path, monkeypatch, capsys):
     """Frames or names of files, by part, and settings to: facts, what the terminal shows, and the page."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("salutary.labeling.page.small_png", lambda figure: b"")
 
     def run(files, **settings):
         arguments = []
@@ -40,9 +39,10 @@ def label(tmp_path, monkeypatch, capsys):
                 file.to_csv(f"{part}.csv", index=False)
                 file = f"{part}.csv"
             arguments.append(f"{part}={file}")
-        settings = {"target": "y", "output": "out.csv", "folds": 2, "rounds": 2, "budget": 5} | settings
+        settings = {"target": "y", "output": "out.csv", "folds": 2, "rounds": 1, "budget": 5} | settings
         arguments += [f"{name}={value}" for name, value in settings.items()]
         arguments += ["force=true", "strategy.rerank=0", "strategy.confidence=0", "remedies=false"]
+        arguments += ["model.l2=1"]
         cli.label_or_audit(arguments)
         facts = json.loads((tmp_path / "out/facts.json").read_text())
         return facts, capsys.readouterr().out, (tmp_path / "out/audit.html").read_text()

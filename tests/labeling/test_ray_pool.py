@@ -99,7 +99,7 @@ def test_little_comes_to_the_driver(ray, pool_tables, joined, tmp_path):
     assert 0 < large.moved < 1.3 * small.moved
 
 
-@pytest.mark.parametrize("settings", [("id=key",), ()])
+@pytest.mark.parametrize("settings", [("id=key",), pytest.param((), marks=pytest.mark.slow)])
 def test_predictions_are_parts(ray, pool_tables, settings):
     label("pool=parts", "predictions=here.parquet", *settings)
     for _ in range(2):  # force=true replaces them
@@ -204,7 +204,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeyp
             if os.path.exists(done.with_name("old")) and not os.path.exists(mark):
                 with open(mark, "x") as file:
                     file.write(str(os.getpid()))
-                time.sleep(60)
+                time.sleep(600)
             (done / uuid.uuid4().hex).touch()
             yield from step(table)
 
@@ -224,7 +224,7 @@ def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeyp
     started = time.monotonic()
     found = label("pool=parts", "backend=ray")
     thread.join(1)
-    assert killed and time.monotonic() - started < 60
+    assert killed and time.monotonic() - started < 600  # nobody waited for it
     same(found, expected)
 
 

@@ -22,7 +22,7 @@ from .labelings import make, parts
 
 FILES = ("labeled=train.csv", "validation=val.csv", "pool=pool.csv", "target=outcome", "output=l.csv")
 GAP = ("objective=equal_opportunity", "objective.positive=yes", "group=sex")
-SETTINGS = (*FILES, *GAP, "strategy=salutary_soft", "model.l2=1", "rounds=3", "force=true")
+SETTINGS = (*FILES, *GAP, "strategy=salutary_soft", "model.l2=1", "rounds=3", "folds=2", "force=true")
 SOFT = ["soft_label_no", "soft_label_yes"]
 
 

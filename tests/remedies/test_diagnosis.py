@@ -22,6 +22,7 @@ from salutary.remedies.diagnosis import (
     sources_sentence,
 )
 
+pytestmark = pytest.mark.whole
 COLUMNS = {f"x{k}": [k] for k in range(4)}
 
 

@@ -13,6 +13,7 @@ from salutary.remedies.shift import FEWEST_ROWS, LEVEL, TwoSamples, two_samples
 from salutary.tables.features import Features
 from salutary.tables.schema import Schema
 
+pytestmark = pytest.mark.whole
 SCHEMA = Schema(("age", "wage", "flat"), ("city", "zip"), {})
 
 

@@ -143,7 +143,7 @@ def test_badge_draws_as_the_plain_algorithm_does():
     assert np.abs(drawn / 4000 - exact).max() < 4 * np.sqrt(0.25 / 4000)
 
 
-@pytest.mark.parametrize("patience", [1, 20])
+@pytest.mark.parametrize("patience", [1, pytest.param(20, marks=pytest.mark.slow)])
 def test_badge_law_of_four_draws(patience, monkeypatch):
     """The fourth point of k-means++ on six points, its law listed exactly; patience 1 forces updates."""
     monkeypatch.setattr("salutary.strategies.badge.PATIENCE", patience)

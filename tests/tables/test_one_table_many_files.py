@@ -175,7 +175,7 @@ SHARED = {
 }
 
 
-@settings(max_examples=60, **SHARED)
+@settings(max_examples=25, **SHARED)
 @given(tables())
 def test_one_table_in_many_files(drawn):
     check(*drawn)

@@ -136,10 +136,12 @@ SHARED = {
 }
 
 
-@settings(max_examples=60, **SHARED)
+@settings(max_examples=30, **SHARED)
 @given(tables())
 def test_random_tables(fast_pages, drawn):
-    check(*drawn)
+    """Trees, which take longest, are in the slow one."""
+    parts, arguments = drawn
+    check(parts, {**arguments, "model.candidates": "[logistic]"})
 
 
 @pytest.mark.slow
