@@ -61,7 +61,7 @@ class GridSweeper(Sweeper):
         """
         from salutary.experiments.collect import collect_all
         from salutary.experiments.journal import Watch, duration
-        from salutary.system.remote import without_secrets
+        from salutary.system.urls import without_secrets
 
         jobs, started = self.jobs.of(arguments), time.perf_counter()
         skips = not self.config.force and self._may_be_finished()
@@ -97,10 +97,12 @@ class GridSweeper(Sweeper):
 
     def _raise_failures(self, jobs: list[list[str]], results: Sequence[JobReturn], watch: Watch) -> None:
         """Raises SalutaryError, after listing them, if jobs failed."""
+        from salutary.system.urls import without_secrets
+
         failed = [f"{entry.run}: {entry.text}" for entry in watch.failed.values()]
         for number, (job, result) in enumerate(zip(jobs, results, strict=True)):
             if result.status != JobStatus.COMPLETED and number not in watch.failed:  # could not even say so
-                failed.append(f"{' '.join(job)}: {result._return_value!r}")
+                failed.append(without_secrets(f"{' '.join(job)}: {result._return_value!r}"))
         if failed:
             print("failed:", *failed, sep="\n  ")
             raise SalutaryError(f"{len(failed)} jobs failed; the same command tries them again")

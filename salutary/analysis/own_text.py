@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import pandas as pd
 
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.own_statistics import ALPHA, Comparison, smallest_p
+from salutary.analysis.sections import plain
 from salutary.analysis.statistics import warning_of_few
 from salutary.analysis.style import in_order, label
 
@@ -20,9 +22,9 @@ DIFFERENCES = """\
 **Against {baseline}**: mean difference of the {what}, paired by table and seed, with its 95% interval over
 the seeds (Student's t), and wins / ties / losses. {direction}"""
 TOO_FEW = """\
-*Too few for a test: with {n}, the smallest p-value that Wilcoxon's signed-rank test over tables can reach is
-{p:.2g}. Seeds do not make up for tables: they are draws from the same one, and not independent where they
-share a test part.*"""
+*Too few for a test: with {n}, Wilcoxon's signed-rank test over tables can reach no smaller p-value than
+p = {p:.2g}. Seeds do not make up for tables: they are draws from the same one, and not independent where
+they share a test part.*"""
 TESTED = """\
 Over {n}: the mean of the tables' differences, and Wilcoxon's signed-rank test on them, corrected by Holm."""
 AS_ABOVE = "*Over {n}: too few for a test, as above.*"
@@ -45,6 +47,11 @@ def wide(rows: pd.DataFrame, texts: list[str]) -> pd.DataFrame:
     return table.rename(index=label, columns=paper.DATASETS).rename_axis(index="", columns="")
 
 
+def named(strategies: Iterable[str]) -> str:
+    """Strategies in a sentence."""
+    return ", ".join(plain(label(strategy)) for strategy in strategies)
+
+
 def differences(compared: Comparison) -> pd.DataFrame:
     """``+1.2 [+0.3, +2.1], 4/0/1`` by strategy and table."""
     digits = compared.metric.digits
@@ -62,7 +69,7 @@ def about_differences(compared: Comparison, what: str = "") -> str:
     """What the table of :func:`differences` holds; ``what`` is compared, by default the metric."""
     direction = "Positive" if compared.metric.higher_is_better else "Lower is better: negative"
     text = DIFFERENCES.format(
-        baseline=", ".join(map(label, compared.baselines)),
+        baseline=named(compared.baselines),
         what=what or compared.metric.label,
         direction=f"{direction} is better.",
     )
@@ -78,7 +85,7 @@ def _unpaired(lacking: pd.DataFrame) -> str:
     if len(lacking) > MOST_LISTED:
         return f"{lacking['unpaired'].sum()}, in {len(lacking)} pairs of a strategy and a table"
     rows = lacking.itertuples()
-    return ", ".join(f"{label(row.strategy)} on {row.dataset} {row.unpaired}" for row in rows)
+    return ", ".join(f"{named([row.strategy])} on {plain(row.dataset)} {row.unpaired}" for row in rows)
 
 
 def seeds(compared: Comparison) -> pd.DataFrame:
@@ -98,11 +105,11 @@ def brief(compared: Comparison) -> str:
     """The strategy with the best mean difference to the baseline, and what the test over tables says."""
     rows, metric = compared.over_tables.dropna(subset="mean"), compared.metric
     if rows.empty:
-        return f"no seed in common with {', '.join(map(label, compared.baselines))}."
+        return f"no seed in common with {named(compared.baselines)}."
     row = rows.loc[rows["mean"].idxmax() if metric.higher_is_better else rows["mean"].idxmin()]
     p = "too few tables for a test" if math.isnan(row["p_holm"]) else f"p = {row['p_holm']:.2g} after Holm"
     return (
-        f"of {len(rows)} compared with {', '.join(map(label, compared.baselines))}, {label(row['strategy'])}"
+        f"of {len(rows)} compared with {named(compared.baselines)}, {named([row['strategy']])}"
         f" has the best mean {metric.label}, {row['mean']:+.{metric.digits}f}; wins / ties / losses"
         f" {row['win']} / {row['tie']} / {row['loss']}; {_tables(int(row['n_tables']))}: {p}."
     )

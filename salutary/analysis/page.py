@@ -138,9 +138,9 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
     """The page as one file: images inside, nothing loaded from anywhere."""
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
-    for before, token in itertools.pairwise(tokens):
+    for place, (before, token) in enumerate(itertools.pairwise(tokens), start=1):
         if before.type == "tr_open" and token.type == "td_open":
-            _names_its_row(token, tokens)
+            _names_its_row(tokens[place:])
         for child in token.children or []:
             if child.type == "image" and child.attrs["src"] in images:
                 child.attrs["src"] = data_uri(images[child.attrs["src"]])
@@ -149,8 +149,8 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
     return document("Salutary labelling", body)
 
 
-def _names_its_row(opening: Token, tokens: list[Token]) -> None:
-    """Make a cell the heading of its row."""
-    closing = next(each for each in tokens[tokens.index(opening) :] if each.type == "td_close")
+def _names_its_row(tokens: list[Token]) -> None:
+    """Make the cell that these begin with the heading of its row."""
+    opening, _, closing = tokens[:3]  # between them stands what is in it, in one
     opening.tag = closing.tag = "th"
     opening.attrSet("scope", "row")

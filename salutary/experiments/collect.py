@@ -16,7 +16,7 @@ from salutary.errors import SalutaryError
 from salutary.experiments.runs import damage, read_facts, read_rounds
 from salutary.experiments.together import Together
 from salutary.system.files import as_path, write_atomic
-from salutary.system.remote import is_remote
+from salutary.system.urls import is_remote
 
 NAME = "all_rounds"
 

@@ -15,6 +15,7 @@ from rich.live import Live
 
 from salutary.experiments.live import Board
 from salutary.system.progress import Pace, console, is_terminal
+from salutary.system.urls import without_secrets
 
 JOURNAL = "jobs.jsonl"
 SECONDS_BETWEEN_LOOKS = 0.2
@@ -41,7 +42,8 @@ def note(sweep_dir: Path, entry: Note) -> None:
         # One write of less than a page to a file opened for appending is not mixed with others'.
         handle = os.open(sweep_dir / JOURNAL, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
         try:
-            os.write(handle, json.dumps({**asdict(entry), "text": entry.text[:2000]}).encode() + b"\n")
+            shown = {"run": without_secrets(entry.run), "text": without_secrets(entry.text)[:2000]}
+            os.write(handle, json.dumps(asdict(entry) | shown).encode() + b"\n")
         finally:
             os.close(handle)
 

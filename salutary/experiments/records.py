@@ -30,7 +30,7 @@ from salutary.experiments.settings import Settings
 from salutary.system.environment import environment
 from salutary.system.files import as_path, locked, sync, write_atomic
 from salutary.system.own_code import OwnCode
-from salutary.system.remote import without_secrets
+from salutary.system.urls import public_values, without_secrets
 
 if TYPE_CHECKING:  # readers of records need no torch
     from salutary.datasets import Table
@@ -132,7 +132,8 @@ class RunDirectory:
         """Say in the run's directory why it failed, if that can be written."""
         with contextlib.suppress(OSError):
             write_atomic(self.partial / "config.yaml", self._config_yaml().encode())
-            write_atomic(self.partial / "error.txt", "".join(traceback.format_exception(error)).encode())
+            told = without_secrets("".join(traceback.format_exception(error)))
+            write_atomic(self.partial / "error.txt", told.encode())
 
     def resume(self, force: bool = False, lack: Callable[[Round], str] | None = None) -> tuple[Round, ...]:
         """The rounds that an interrupted run has finished; none if ``force`` starts it afresh.
@@ -248,7 +249,7 @@ class RunDirectory:
 
     def _config_yaml(self) -> str:
         kept = {name: value for name, value in self.config.items() if name != "force"}
-        return without_secrets(yaml.safe_dump(kept, sort_keys=False))
+        return yaml.safe_dump(public_values(kept), sort_keys=False)
 
     def _note_code(self) -> None:
         try:

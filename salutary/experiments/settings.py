@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, fields
 
 from salutary.errors import SalutaryError
-from salutary.system.remote import is_remote
 from salutary.system.rules import NULL, Choice, Flag, Number, Rule, Text, Texts, Whole, Worded, check
+from salutary.system.urls import is_remote
 
 # Settings whose value is a text that the command line takes as it is, whatever Hydra would make of it.
 TEXTS_OF_DATA = (

@@ -12,7 +12,8 @@ from typing import Self
 
 from salutary.experiments.runs import damage, finished_runs
 from salutary.system.files import as_path
-from salutary.system.remote import fetched_files, is_remote, public
+from salutary.system.remote import fetched_files
+from salutary.system.urls import is_remote, public
 
 # Of rounds.csv: what is another in every run.
 TIMINGS = ("select_seconds", "fit_seconds")

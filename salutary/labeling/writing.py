@@ -35,7 +35,7 @@ from salutary.models.logistic import LogisticRegression
 from salutary.remedies.average import Average
 from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
-from salutary.system.remote import public
+from salutary.system.urls import public
 from salutary.tables.files import TableFile
 from salutary.tables.places import Place
 from salutary.tables.texts import to_texts

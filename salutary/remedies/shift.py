@@ -115,7 +115,7 @@ def two_samples(
             raise SalutaryError(f"a feature of {name} is not finite (row {_first_bad(X)}, counted from 0)")
     if min(len(A), len(B)) < FEWEST_ROWS or not A.shape[1]:
         return TwoSamples(0.5, 1.0, (), names)
-    A, B = _some(A, rng), _some(B, rng)
+    A, B = _rounded(_some(A, rng)), _rounded(_some(B, rng))
     auc, p_value = _told_apart(A, B, rng)
     return TwoSamples(auc, p_value, _columns(A, B, groups), names)
 
@@ -126,6 +126,11 @@ def _first_bad(X: np.ndarray) -> int:
 
 def _some(X: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return X[rng.permutation(len(X))[:MOST_ROWS]] if len(X) > MOST_ROWS else X
+
+
+def _rounded(X: np.ndarray) -> np.ndarray:
+    """To float32, as which pools are kept: of one value in both sets there would else be two."""
+    return X.astype(np.float32).astype(np.float64)
 
 
 def _told_apart(A: np.ndarray, B: np.ndarray, rng: np.random.Generator) -> tuple[float, float]:

@@ -28,6 +28,7 @@ from salutary.errors import SalutaryError
 from salutary.system.conf import config_dir, default_choices
 from salutary.system.files import FULL
 from salutary.system.threads import free_cores
+from salutary.system.urls import without_secrets
 
 CONFIGS = {"salutary-run": "config.yaml", "salutary-label": "label.yaml"}
 NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|true|false"
@@ -155,7 +156,7 @@ def explain(error: Exception, command: str = "salutary-run") -> str:
     reason = cause.strerror if isinstance(cause, OSError) and cause.strerror else cause
     said = cause is None or str(reason) in str(error)
     text = str(error) if said else f"{error} ({cause})"
-    return text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", "")
+    return without_secrets(text.replace("set env var HYDRA_FULL_ERROR=1 to see chained exception", ""))
 
 
 def _unknown_choice(error: MissingConfigException) -> str:

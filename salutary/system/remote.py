@@ -6,7 +6,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,46 +15,13 @@ from urllib.parse import urlsplit
 from salutary.errors import Interruption, SalutaryError, needs
 from salutary.system.files import checksum, directory, whole_file, write_atomic
 from salutary.system.progress import counting_bar
+from salutary.system.urls import public
 
-REMOTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
-# Of a URL, with its password.
-USER = re.compile(r"(?<=://)[^/]*@")
-# A URL within a text: protocol, user and password, place, query; "+" and a further URL are not of it.
-CHARACTER = r"""(?:(?!\+[A-Za-z][A-Za-z0-9+.-]+://)[^\s'"])"""
-URL = re.compile(
-    rf"([A-Za-z][A-Za-z0-9+.-]+)(://)(?:(?:(?!/){CHARACTER})*@)?((?:(?!\?){CHARACTER})*)(\?{CHARACTER}*)?"
-)
 # The extra with the package of a protocol; that of others says what it needs.
 EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "hf": "text"}
 # What says that a file is another one, where a protocol tells it.
 VERSION = ("ETag", "etag", "LastModified", "last_modified", "mtime", "md5Hash", "created", "blob_id")
 TABLES = (".parquet", ".parq", ".pq")
-
-
-# Protocols of files here, which are files like any other.
-LOCAL = ("file", "local")
-
-
-def is_remote(name: str) -> bool:
-    return bool(REMOTE.match(name)) and name.partition("://")[0].lower() not in LOCAL
-
-
-def without_protocol(name: str) -> str:
-    """The path of file:///data/pool.csv and the like; other names as they are."""
-    return name if is_remote(name) or not REMOTE.match(name) else name.partition("://")[2]
-
-
-def public(name: str) -> str:
-    """A URL without user, password and query, where signatures and keys stand; other names as they are.
-
-    Without the users and passwords of further URLs in it, too.
-    """
-    return USER.sub("", name.partition("?")[0]) if is_remote(name) else name
-
-
-def without_secrets(text: str) -> str:
-    """A text whose URLs are :func:`public`, such as that of a configuration."""
-    return URL.sub(lambda url: url[0] if url[1].lower() in LOCAL else url[1] + url[2] + url[3], text)
 
 
 @functools.cache

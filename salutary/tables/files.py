@@ -15,7 +15,7 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path
-from salutary.system.remote import public
+from salutary.system.urls import public
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.arrow_forms import ARROW
 from salutary.tables.csv_file import CsvFile

@@ -15,7 +15,8 @@ from PIL import Image, ImageOps
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
-from salutary.system.remote import fetched, is_remote
+from salutary.system.remote import fetched
+from salutary.system.urls import is_remote
 from salutary.tables import table_file
 from salutary.tables.messages import one_line, shown, where
 from salutary.tables.reading import Reading

@@ -20,7 +20,8 @@ from pathlib import Path
 
 from salutary.errors import SalutaryError
 from salutary.system.files import as_path, files_in
-from salutary.system.remote import fetched, is_remote, noted, public, without_protocol
+from salutary.system.remote import fetched, noted
+from salutary.system.urls import is_remote, public, without_protocol
 from salutary.tables.parquet_folder import PARQUET
 from salutary.tables.sql_text import has_order, without_end
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.system.remote import is_remote
+from salutary.system.urls import is_remote
 from salutary.tables.messages import listed, quoted, where
 from salutary.tables.reading import Reading
 from salutary.tables.texts import as_objects

@@ -203,6 +203,10 @@ def test_only_a_page_of_rows_is_laid_out(browser, pages):
         assert seen.page.locator("tbody tr").evaluate_all(laid_out) < 100
         seen.page.emulate_media(media="print")
         assert seen.page.locator("tbody tr").evaluate_all(laid_out) > 10_000
+        seen.page.get_by_label(", All labels").first.fill("nothing is like this")
+        assert (
+            seen.page.locator("tbody tr").evaluate_all(laid_out) > 10_000
+        )  # paper cannot say what is left out
 
 
 def test_the_keyboard_reaches_everything(browser, pages):
@@ -211,7 +215,11 @@ def test_the_keyboard_reaches_everything(browser, pages):
         heading = region.get_by_role("columnheader", name="harm", exact=True)
         controls.get_by_role("searchbox").focus()
         focused = "document.activeElement.textContent"
-        seen.page.keyboard.press("Tab")  # over Previous, which has nowhere to go
+        seen.page.keyboard.press("Tab")
+        assert seen.page.evaluate(focused) == "Previous"
+        seen.page.keyboard.press("Enter")  # has nowhere to go
+        assert "Rows 1 to 25" in controls.get_by_role("status").inner_text()
+        seen.page.keyboard.press("Tab")
         assert seen.page.evaluate(focused) == "Next"
         seen.page.keyboard.press("Enter")
         assert "Rows 26 to 50" in controls.get_by_role("status").inner_text()

@@ -113,6 +113,13 @@ def test_random_halves_are_seldom_told_apart(n_draws=30, level=0.1):
     assert abs(np.mean(aucs) - 0.5) < 4 * np.std(aucs) / n_draws**0.5
 
 
+def test_rows_that_were_kept_in_less_digits_are_the_same_rows():
+    rows = rng().normal(size=(300, 1)) * [1, 0, 0] + [0, 1, 0] * rng(1).integers(1, 4, (300, 1)) / 0.7
+    rows[:, 2] = (rng(2).random(300) < 0.1) / np.sqrt(0.09)  # a gap, standardised
+    found = two_samples(rows, rows[rng(3).permutation(300)].astype(np.float32), each_its_own(rows), rng())
+    assert [(column.statistic, column.p_value) for column in found.columns] == [(0, 1)] * 3
+
+
 def test_a_shift_is_found_where_it_is():
     X, y = load_breast_cancer(return_X_y=True)
     found = two_samples(X[y == 0][:150], X[y == 1][:150], each_its_own(X), rng(), ("L", "V"))

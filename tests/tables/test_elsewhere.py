@@ -17,7 +17,7 @@ from salutary.datasets.own_table import OwnTable
 from salutary.errors import SalutaryError
 from salutary.experiments.contents import contents
 from salutary.labeling import cli
-from salutary.system import remote
+from salutary.system import remote, urls
 from salutary.tables.files import open_table
 from salutary.tables.pictures import BadPicture, WithoutBad, located, upright
 from salutary.tables.places import Place, files_of, identity, local_paths
@@ -287,7 +287,7 @@ def test_nothing_is_written_outside_the_copy_of_a_folder(memory, monkeypatch, tm
     ],
 )
 def test_what_is_secret_in_a_url_is_not_shown(url, shown):
-    assert remote.public(url) == shown
+    assert urls.public(url) == shown
 
 
 @pytest.mark.parametrize(
@@ -306,7 +306,7 @@ def test_what_is_secret_in_a_url_is_not_shown(url, shown):
     ],
 )
 def test_a_text_keeps_no_secret_of_its_urls(text, kept):
-    assert remote.without_secrets(text) == kept
+    assert urls.without_secrets(text) == kept
 
 
 def test_what_a_run_leaves_keeps_no_secret(server, salutary_run):
@@ -318,6 +318,12 @@ def test_what_a_run_leaves_keeps_no_secret(server, salutary_run):
     assert status == 0, err
     left = [each for each in Path("outputs").rglob("*") if each.is_file()]
     assert len(left) > 10 and "SECRET" not in f"{out}{err}"
+    assert not [str(each) for each in left if b"SECRET" in each.read_bytes()]
+    lost = [each.replace("rows.csv", "none.csv") for each in some]
+    for given in (("-m", *lost, "seed=0,1"), lost):
+        status, out, err = salutary_run(*given)
+        assert status and "none.csv" in err + out and "SECRET" not in f"{out}{err}"
+    left = [each for each in Path("outputs").rglob("*") if each.is_file()]
     assert not [str(each) for each in left if b"SECRET" in each.read_bytes()]
     some = [each.replace("sig=SECRET", "sig=OTHER") for each in some]
     assert "2 finished before" in salutary_run("-m", *some, "seed=0,1")[1]  # a new signature is no new run

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import yaml
@@ -24,6 +25,10 @@ from salutary.errors import SalutaryError
 from salutary.experiments.runs import SETTINGS, last_rounds, read_facts, read_rounds, references_of
 from salutary.system.conf import config_dir
 
+CODE = re.compile(r"(`[^`]+`)")
+# Where Markdown would begin something else: emphasis, a link, a picture, a tag, an entity, a line through.
+EMPHASIS = r"\*(?=\S)|(?<![A-Za-z0-9])_(?=\S)|~(?=~)|`"
+SPECIAL = re.compile(rf"\\|{EMPHASIS}|\](?=[(\[:])|<(?=[A-Za-z/!?])|&(?=#?\w+;)")
 # Settings of a group that runs of an experiment may differ in, beside those at the top.
 VARIED_IN_GROUPS = (
     *("strategy.confidence", "strategy.estimate", "strategy.judge", "strategy.query", "model.surrogate_l2"),
@@ -221,5 +226,15 @@ def surely(n: int, n_seeds: int) -> str:
 
 
 def markdown_table(rows: pd.DataFrame) -> str:
-    """A Markdown table of texts; the index is the first column."""
-    return rows.astype(object).fillna("").to_markdown(disable_numparse=True)
+    """A Markdown table of texts, which may hold `code`; the index is the first column."""
+    table = rows.astype(object).fillna("").map(plain).rename(index=plain, columns=plain)
+    names = {"index": plain(rows.index.name), "columns": plain(rows.columns.name)}
+    return table.rename_axis(**names).to_markdown(disable_numparse=True)
+
+
+def plain(text: Any) -> Any:
+    """A text, such as a name that a user gave, which Markdown then shows as it is, but for `code`."""
+    if not isinstance(text, str):
+        return text
+    parts = [part if CODE.fullmatch(part) else SPECIAL.sub(r"\\\g<0>", part) for part in CODE.split(text)]
+    return "".join(parts).replace("|", r"\|")

@@ -4,14 +4,19 @@
   "use strict";
   const PAGE = 25; // rows at a time, as in page.css
   const FILTERED = 15; // rows above which a table can be filtered
-  const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?/i;
+  // At the beginning of a text, but not of a date, a version or a range.
+  const NUMBER = /^[-+]?(?:inf(?:inity)?\b|(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(?![\d.]*[./:-]\d)/i;
+  const DECIMAL_COMMA = /^[-+]?\d*,(?!\d{3}(?!\d))\d+/;
   const order = new Intl.Collator(undefined, { numeric: true });
 
   const textOf = (cell) => cell.textContent.trim() || (cell.querySelector("img") || {}).alt || "";
 
-  function numberOf(text) {
-    const found = text.replace(/[,\u00a0]/g, "").replace("\u2212", "-").match(NUMBER);
-    return found ? Number(found[0]) : NaN;
+  function numberOf(text, hasDecimalCommas) {
+    const plain = text.replace("\u2212", "-").replace(/(\d)[ \u00a0\u202f](?=\d{3}(?!\d))/g, "$1");
+    const grouped = hasDecimalCommas
+      ? plain.replace(/\./g, "").replace(",", ".") : plain.replace(/(\d),(?=\d{3}(?!\d))/g, "$1");
+    const found = grouped.match(NUMBER);
+    return found ? Number(found[0].replace(/inf(inity)?/i, "Infinity")) : NaN;
   }
 
   function element(name, attributes, ...children) {
@@ -23,10 +28,9 @@
 
   // By number where every cell begins with one, else by text; what is empty comes last, either way.
   function sorted(rows, column, sign) {
-    const keys = new Map(rows.map((row) => {
-      const text = textOf(row.cells[column]);
-      return [row, { text, number: numberOf(text) }];
-    }));
+    const texts = rows.map((row) => textOf(row.cells[column]).replace(/^nan$/i, ""));
+    const commas = texts.some((text) => DECIMAL_COMMA.test(text));
+    const keys = new Map(rows.map((row, i) => [row, { text: texts[i], number: numberOf(texts[i], commas) }]));
     const numeric = [...keys.values()].every(({ text, number }) => !text || !Number.isNaN(number));
     return [...rows].sort((a, b) => {
       const [one, other] = [keys.get(a), keys.get(b)];
@@ -54,12 +58,14 @@
       const last = Math.min(first + PAGE, kept.length);
       status.textContent = kept.length > PAGE
         ? `Rows ${(first + 1).toLocaleString("en")} to ${last.toLocaleString("en")} of ${found}` : `${found} rows`;
-      previous.disabled = first === 0;
-      next.disabled = last === kept.length;
+      // Not disabled: a button that has the focus would lose it.
+      previous.setAttribute("aria-disabled", first === 0);
+      next.setAttribute("aria-disabled", last === kept.length);
     }
 
-    function turn(step) {
-      first = Math.max(0, first + step);
+    function turn(button, step) {
+      if (button.getAttribute("aria-disabled") === "true") return;
+      first += step;
       show();
     }
 
@@ -92,12 +98,12 @@
     });
     if (given.length > FILTERED) {
       const name = `Filter ${region.getAttribute("aria-label")}`;
-      const input = element("input", { type: "search", "aria-label": name });
+      const input = element("input", { type: "search", autocomplete: "off", "aria-label": name });
       input.addEventListener("input", () => filter(input.value.toLowerCase().split(/\s+/).filter(Boolean)));
       const controls = element("div", { class: "controls" }, element("label", {}, "Filter ", input));
       if (given.length > PAGE) controls.append(previous, next);
-      previous.addEventListener("click", () => turn(-PAGE));
-      next.addEventListener("click", () => turn(PAGE));
+      previous.addEventListener("click", () => turn(previous, -PAGE));
+      next.addEventListener("click", () => turn(next, PAGE));
       controls.append(status);
       region.before(controls);
       show();
