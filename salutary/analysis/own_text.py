@@ -22,9 +22,9 @@ DIFFERENCES = """\
 **Against {baseline}**: mean difference of the {what}, paired by table and seed, with its 95% interval over
 the seeds (Student's t), and wins / ties / losses. {direction}"""
 TOO_FEW = """\
-*Too few for a test: with {n}, Wilcoxon's signed-rank test over tables can reach no smaller p-value than
-p = {p:.2g}. Seeds do not make up for tables: they are draws from the same one, and not independent where
-they share a test part.*"""
+*Too few for a test: with {n}, Wilcoxon's signed-rank test over tables can reach no p-value below {p:.2g}.
+Seeds do not make up for tables: they are draws from the same one, and not independent where they share a
+test part.*"""
 TESTED = """\
 Over {n}: the mean of the tables' differences, and Wilcoxon's signed-rank test on them, corrected by Holm."""
 AS_ABOVE = "*Over {n}: too few for a test, as above.*"

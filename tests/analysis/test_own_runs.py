@@ -63,7 +63,7 @@ def test_nothing_named_compares_with_random(plain, says):
     gaps = {"mine": 4.0, "yours": 2.0}  # two rounds of 2 and of 1 point more than random's
     for name, gap in gaps.items():
         assert re.search(rf"\| {name} +\| \+{gap:.1f} \[\+{gap:.1f}, \+{gap:.1f}\], 3/0/0", text)
-    assert "Too few for a test: with 2 tables" in text and "0.5. Seeds" in text
+    assert "Too few for a test: with 2 tables" in text and "no p-value below 0.5.\nSeeds" in text
     assert "![Mean ranks over the tables, paper-logistic](paper-logistic-ranks.png)" in text
     assert "3 of 5 seeds: too few for a claim" in text
     assert len(re.findall("^## ", text, re.MULTILINE)) == 1  # no section of an experiment that nobody ran
@@ -72,7 +72,7 @@ def test_nothing_named_compares_with_random(plain, says):
 
 def test_one_table_has_intervals_and_no_ranks(plain, says):
     text = says("where=dataset == 'bank'")
-    assert "Too few for a test: with 1 table," in text and "can reach is\n1. Seeds" in text
+    assert "Too few for a test: with 1 table," in text and "no p-value below 1.\nSeeds" in text
     finally_, area = text.split("Area under the curve")
     for part, words in (
         (finally_, "*Too few for a test"),

@@ -167,7 +167,7 @@ def test_few_tables_are_too_few_for_a_test(n_tables):
     assert found.over_tables[["p", "p_holm", "p_better", "p_worse"]].isna().all(axis=None)
     text = own_text.about_tables(found)
     assert text.startswith("*Too few for a test: with ") and {1: "1 table,", 5: "5 tables,"}[n_tables] in text
-    assert {1: "\n1. ", 5: "\n0.062. "}[n_tables] in text
+    assert {1: " below 1.\n", 5: " below 0.062.\n"}[n_tables] in text
     assert list(own_text.over_tables(found)) == ["tables", "wins / ties / losses", "mean difference"]
     assert compare(final(6)).has_tests
 
