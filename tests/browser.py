@@ -67,6 +67,19 @@ def violations(browser, path: Path, **context) -> list[str]:
     ]
 
 
+def opens_by_itself(browser, path: Path) -> str:
+    """The page's title. It asks for nothing and complains of nothing, its script runs under its own policy,
+    and its contents lead to its sections.
+    """
+    with opened(browser, path) as seen:
+        assert seen.page.locator("th button").count()
+        assert seen.told == [] and seen.requests == []
+        for link in seen.page.locator("nav a").all():
+            link.click()
+            assert seen.page.locator(":target").inner_text() == link.inner_text()
+        return seen.page.title()
+
+
 def table(page, heading: str):
     """The region of the only table below a heading, and its controls if there are any."""
     region = page.locator(f'.table[aria-label$=", {heading}"]')

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from salutary.remedies.shift import TREES
 from salutary.system.commands import build
 
-pytest.register_assert_rewrite("spoilt_tables", "written_tables")
+pytest.register_assert_rewrite("browser", "spoilt_tables", "written_tables")
 
 torch.set_num_threads(1)
 threadpool_limits(1)
