@@ -140,7 +140,7 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
     tokens = parser.parse(markdown)
     for place, (before, token) in enumerate(itertools.pairwise(tokens), start=1):
         if before.type == "tr_open" and token.type == "td_open":
-            _names_its_row(tokens[place:])
+            _names_its_row(tokens[place : place + 3])
         for child in token.children or []:
             if child.type == "image" and child.attrs["src"] in images:
                 child.attrs["src"] = data_uri(images[child.attrs["src"]])
@@ -150,7 +150,7 @@ def html(markdown: str, images: dict[str, bytes]) -> str:
 
 
 def _names_its_row(tokens: list[Token]) -> None:
-    """Make the cell that these begin with the heading of its row."""
-    opening, _, closing = tokens[:3]  # between them stands what is in it, in one
+    """Make the cell that these are the heading of its row."""
+    opening, _, closing = tokens  # between them stands what is in it
     opening.tag = closing.tag = "th"
     opening.attrSet("scope", "row")
