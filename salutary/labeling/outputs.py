@@ -23,7 +23,7 @@ from salutary.labeling.track import soft_labels_of, weights_and_distributions
 from salutary.models.logistic import LogisticRegression
 from salutary.system import files
 from salutary.system.files import write_atomic
-from salutary.tables.archives import reproducible
+from salutary.tables import archives
 from salutary.tables.features import Features
 from salutary.tables.labels import Classes
 from salutary.tables.reading import Reading
@@ -112,8 +112,6 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
     (else :func:`~salutary.tables.votes.soft_vote` makes one of it). What is saved predicts in one thread, and
     has the same bytes for the same model.
     """
-    import skops.io
-
     between = [] if features.map is None else [(MAP, features.map)]
     steps = [("features", features.transformer), *between, ("model", single_threaded(estimator))]
     pipeline = Pipeline(steps)
@@ -121,7 +119,7 @@ def saved_pipeline(features: Features, estimator: ClassifierMixin, separator: st
     note_encoders(pipeline, features)
     is_linear = isinstance(estimator, linear_model.LogisticRegression)
     compression = ZIP_STORED if is_linear else ZIP_DEFLATED  # a forest takes a seventh
-    return reproducible(skops.io.dumps(pipeline, compression=compression))
+    return archives.dumps(pipeline, compression)
 
 
 @contextlib.contextmanager

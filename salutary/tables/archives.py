@@ -8,10 +8,18 @@ import zipfile
 from pathlib import PurePosixPath
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 SCHEMA = "schema.json"
 # Where scikit-learn keeps an address in memory, in which nothing is after loading.
 ADDRESSES = ("_stop_words_id",)
+
+
+def dumps(estimator: BaseEstimator, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """A fitted estimator in skops' format, which holds no pickle; the same bytes for the same estimator."""
+    import skops.io
+
+    return reproducible(skops.io.dumps(estimator, compression=compression))
 
 
 def reproducible(archive: bytes) -> bytes:

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from salutary.errors import SalutaryError
-from salutary.tables.archives import reproducible
+from salutary.tables import archives
 from salutary.tables.encoded import IMAGES, TEXTS, encoded_parts, fit_encoder, scale_as_one, widths_of
 from salutary.tables.feature_maps import mapped
 from salutary.tables.messages import as_setting, listed, quoted, where
@@ -240,9 +240,7 @@ class Features:
 
     def dumps(self) -> bytes:
         """The preprocessor in skops' format, which holds no pickle."""
-        import skops.io
-
-        return reproducible(skops.io.dumps(self.transformer))
+        return archives.dumps(self.transformer)
 
     def _numbers(self, frame: pd.DataFrame, path: str | Path, X: np.ndarray) -> int:
         """Write the features of the numbers into X (n, k), and count the values. Gives how many features."""

@@ -110,6 +110,7 @@ def brief(final: pd.DataFrame, lines: pd.DataFrame) -> str:
 
 
 def draw_by_noise(final: pd.DataFrame, lines: pd.DataFrame) -> Figure:
+    """Final accuracy against the share of wrong initial labels, a panel per table."""
     names = datasets_in_order(final["dataset"])
     figure, axes = panels(len(names), 3)
     strategies = in_order(final["strategy"])

@@ -63,6 +63,12 @@
       next.setAttribute("aria-disabled", last === kept.length);
     }
 
+    function showAgain() {
+      kept = rows.filter((row) => !row.classList.contains("filtered"));
+      first = 0;
+      show();
+    }
+
     function turn(button, step) {
       if (button.getAttribute("aria-disabled") === "true") return;
       first += step;
@@ -74,21 +80,16 @@
         row.searched = row.searched ?? [...row.cells].map(textOf).join("\n").toLowerCase();
         row.classList.toggle("filtered", !words.every((word) => row.searched.includes(word)));
       }
-      kept = rows.filter((row) => !row.classList.contains("filtered"));
-      first = 0;
-      show();
+      showAgain();
     }
 
     function sort(heading, column) {
-      const before = heading.getAttribute("aria-sort");
-      const now = { ascending: "descending", descending: null }[before] ?? (before ? null : "ascending");
+      const now = { null: "ascending", ascending: "descending" }[heading.getAttribute("aria-sort")];
       for (const each of table.tHead.rows[0].cells) each.removeAttribute("aria-sort");
       if (now) heading.setAttribute("aria-sort", now);
       rows = now ? sorted(given, column, now === "ascending" ? 1 : -1) : given;
       body.append(...rows);
-      kept = rows.filter((row) => !row.classList.contains("filtered"));
-      first = 0;
-      show();
+      showAgain();
     }
 
     [...table.tHead.rows[0].cells].forEach((heading, column) => {
