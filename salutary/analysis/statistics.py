@@ -203,17 +203,25 @@ def critical_difference_diagram(result: Ranks) -> Figure:
     axes = figure.subplots()
     axes.spines["top"].set_visible(True)
     size = text_size("legend.fontsize")
-    names = {name: wrapped(label(name), 0.35 * width, size) for name in result.mean.index}
-    pairs = result.pairs.rename(index=names, columns=names)
+    # Bars are stacked in the order of a set, another in each process for names, but not for numbers.
+    number = {name: index for index, name in enumerate(result.mean.index)}
+    pairs = result.pairs.rename(index=number, columns=number)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        scikit_posthocs.critical_difference_diagram(
-            result.mean.rename(names),
+        drawn = scikit_posthocs.critical_difference_diagram(
+            result.mean.rename(number),
             pairs,
             ax=axes,
             color_palette=dict.fromkeys(pairs, "black"),
+            label_fmt_left="{label} {rank:.2g}",
+            label_fmt_right="{label} {rank:.2g}",
             label_props={"fontsize": size},
             crossbar_props={"linewidth": 2.5},
             elbow_props={"linewidth": 0.8},
         )
+    names = list(result.mean.index)
+    for written in drawn["labels"]:
+        index, rank = written.get_text().split()
+        name = wrapped(label(names[int(index)]), 0.35 * width, size)
+        written.set_text(f"{name} ({rank})" if written.get_ha() == "right" else f"({rank}) {name}")
     return figure

@@ -1,7 +1,11 @@
 """What is equal up to rounding ties, in every test; against exact fractions, and SciPy on whole numbers."""
 
+import os
+import subprocess
+import sys
 from fractions import Fraction
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,6 +15,7 @@ from scipy import stats
 from salutary.analysis import own_text
 from salutary.analysis.own_statistics import compare
 from salutary.analysis.statistics import (
+    Ranks,
     against_others,
     critical_difference_diagram,
     levelled,
@@ -127,3 +132,27 @@ def test_where_all_tie_friedmans_test_says_nothing():
     text = own_text.about_ranks(compare(rows, "a"), 10)
     assert "says\nnothing, since all tie" in text and "nan" not in text
     assert "p = 1" in found._replace(p=1.0).said
+
+
+def diagram_of_bars_in_order():
+    """Where bars of a diagram of ten strategies lie, level by level; several of them begin at one rank."""
+    names = [f"strategy {i}" for i in range(10)]
+    mean = pd.Series([1.0, 2, 2, 2, 3, 4, 4, 4, 5, 6], names)
+    apart = np.abs(np.subtract.outer(np.arange(10), np.arange(10)))
+    pairs = pd.DataFrame(np.where((apart % 3 == 2) | (apart > 4), 0.01, 0.5), names, names)
+    axes = critical_difference_diagram(Ranks(mean, 0.001, pairs)).axes[0]
+    written = [text.get_text() for text in axes.texts]
+    return repr([written, [line.get_xydata().tolist() for line in axes.lines]])
+
+
+def test_same_ranks_give_the_same_diagram_in_every_process():
+    assert "strategy 0 (1)" in diagram_of_bars_in_order() and "(6) strategy 9" in diagram_of_bars_in_order()
+    code = "import test_ties; print(test_ties.diagram_of_bars_in_order())"
+    here = Path(__file__).parent
+    paths = os.pathsep.join([str(here), *sys.path])
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": paths}
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.strip() == diagram_of_bars_in_order()
