@@ -141,6 +141,9 @@ def _ticks(axis: Axes, x: pd.Series, name: str) -> None:
     """Ticks along the curves only, of whole numbers but for seconds; *± sd* below the bars."""
     first, last = x.min(), x.max()
     low, high = axis.get_xlim()
+    if first == last:
+        axis.set_xticks([first], [f"{first:g}"])
+        return
     locator = MaxNLocator(4, integer=name != "seconds")
     places = [place for place in locator.tick_values(first, last) if low <= place <= last]
     texts = [f"{place:g}" for place in places]

@@ -108,9 +108,15 @@ def brief(compared: Comparison) -> str:
         return f"no seed in common with {named(compared.baselines)}."
     row = rows.loc[rows["mean"].idxmax() if metric.higher_is_better else rows["mean"].idxmin()]
     p = "too few tables for a test" if math.isnan(row["p_holm"]) else f"p = {row['p_holm']:.2g} after Holm"
+    name, difference = named([row["strategy"]]), f"{row['mean']:+.{metric.digits}f}"
+    is_better = (row["mean"] > 0) == metric.higher_is_better and difference.strip("+-0.") != ""
+    found = (
+        f"{name} has the best mean {metric.label}, {difference}"
+        if is_better
+        else f"none has a better mean {metric.label}; the nearest, {name}, differs by {difference}"
+    )
     return (
-        f"of {len(rows)} compared with {named(compared.baselines)}, {named([row['strategy']])}"
-        f" has the best mean {metric.label}, {row['mean']:+.{metric.digits}f}; wins / ties / losses"
+        f"of {len(rows)} compared with {named(compared.baselines)}, {found}; wins / ties / losses"
         f" {row['win']} / {row['tie']} / {row['loss']}; {_tables(int(row['n_tables']))}: {p}."
     )
 

@@ -207,6 +207,12 @@ def test_of_many_curves_those_that_stand_out_have_bands():
     assert bands in (0, 2) and "± sd" in [each.get_text() for each in axis.get_xticklabels()]
 
 
+def test_curves_of_no_round_have_one_tick():
+    with PAPER.applied():
+        (axis, *_) = draw_curves(rounds({"random": [0.7], "salutary": [0.8]}), lines(0.9)).axes
+    assert [each.get_text() for each in axis.get_xticklabels()] == ["0"]
+
+
 def test_figure_1_ends_with_its_bins():
     """A few points of huge influence left half of it empty."""
     bins = pd.DataFrame(

@@ -103,6 +103,17 @@ def test_ties_are_neither_won_nor_lost():
     assert found.ties.loc["twin", "random"] == 5 and found.wins.to_numpy().sum() == 0
     assert own_text.seeds(found).iloc[0, 0] == "no difference"
     assert own_text.matrix(found).loc["twin", "Random"] == "0 / 5 / 0"
+    assert "none has a better mean accuracy; the nearest, twin, differs by +0.0;" in own_text.brief(found)
+
+
+@pytest.mark.parametrize(("metric", "sign"), [("accuracy", 1), ("loss", -1)])
+def test_ten_seconds_praise_only_what_is_better(metric, sign):
+    found = compare(final(sign=sign), metric=metric)
+    assert f"good has the best mean {found.metric.label}, {'+' if sign > 0 else '-'}" in own_text.brief(found)
+    worse = compare(final(sign=sign, better={"random": 0.0, "bad": -2.0}), metric=metric)
+    gap = f"{worse.over_tables['mean'].item():+.{worse.metric.digits}f}"
+    said = f"none has a better mean {worse.metric.label}; the nearest, bad, differs by {gap};"
+    assert said in own_text.brief(worse) and gap.startswith("-" if sign > 0 else "+")
 
 
 def test_seeds_that_one_of_both_lacks_are_no_pairs_and_told():
