@@ -49,19 +49,7 @@ def _single(cfg: DictConfig) -> float:
     if not _execute(cfg, directory):
         print("This run was finished before; force=true runs it again.")
     record = read_finished(directory.path)
-    twins, seconds = record.facts["same_strategies"], record.facts["seconds"]
-    planned, held_out, objective = directory.config["rounds"], record.held_out, record.facts.get("objective")
-    terminal.summarise(
-        directory.identity,
-        record.rounds,
-        record.references,
-        twins,
-        seconds,
-        directory.path,
-        planned,
-        held_out,
-        objective,
-    )
+    terminal.summarise(directory, record)
     return record.rounds[-1].validation.accuracy
 
 

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from rich import box
 from rich.table import Table
 
-from salutary.experiments.metrics import HeldOut, Metrics
-from salutary.experiments.records import Identity
+from salutary.experiments.metrics import Metrics
+from salutary.experiments.records import Identity, RunDirectory
+from salutary.experiments.resume import Finished
 from salutary.experiments.rounds import Round
 from salutary.system.progress import console, counting_bar
 
@@ -22,6 +23,8 @@ REFERENCE_NAMES = {
     "remedies_average": "average of remedies",
 }
 
+# With ``rerank: 0`` these never see what a label really does.
+INFLUENCES_ALONE = ("salutary", "salutary_greedy")
 
 # Is told what a run has just done, such as "round 3 of 10".
 Told = Callable[[str], None]
@@ -69,43 +72,44 @@ def steps(description: str, step: str, total: int, told: Told | None) -> Iterato
         yield one_more
 
 
-def summarise(
-    identity: Identity,
-    records: Sequence[Round],
-    references: dict[str, Metrics],
-    twins: tuple[str, ...],
-    seconds: float,
-    path: object,
-    planned: object = None,
-    held_out: HeldOut | None = None,
-    objective: dict | None = None,
-) -> None:
+def summarise(directory: RunDirectory, record: Finished) -> None:
     """Print accuracies, reference lines, what the labels cost and where the files are.
 
-    ``twins``: strategies that choose the same points on these data, which the summary then says. ``planned``:
-    the setting ``rounds``; a run that ended earlier says why. ``held_out``: what labels that nobody gave did.
-    ``objective``: its name, and that of its figure, where it is not the mean loss.
+    Other strategies that choose the same points on these data are named; a run that ended before its
+    ``rounds`` says why. Warnings: labels that nobody gave and that do harm on held-out rows, a model that got
+    worse, one that a constant beats.
     """
-    out = console()
+    out, rounds, facts = console(), record.rounds, record.facts
+    identity, objective = directory.identity, facts.get("objective")
     title = f"{identity.dataset} · {identity.strategy} · protocol {identity.protocol} · seed {identity.seed}"
     out.print(f"\n{title}", style="bold")
-    out.print(_accuracies(records, references, objective))
-    out.print(_labels(records))
-    if why := early_end(records[-1], planned):
+    out.print(_accuracies(rounds, record.references, objective))
+    out.print(_labels(rounds))
+    if why := early_end(rounds[-1], directory.config["rounds"]):
         out.print(f"Ended {why}.", soft_wrap=True)
-    out.print(f"{seconds:.1f} s · records in {path}", soft_wrap=True)
-    if twins:
+    out.print(f"{facts['seconds']:.1f} s · records in {directory.path}", soft_wrap=True)
+    if twins := facts["same_strategies"]:
         out.print(f"On two classes {', '.join(twins)} are one strategy: they choose the same points.")
-    if held_out:
+    if held_out := record.held_out:
         out.print(held_out.sentence(), style="yellow" if held_out.got_worse else None, soft_wrap=True)
-    first, last = records[0].test.accuracy, records[-1].test.accuracy
-    if last < first and not objective:
-        out.print(f"The model got worse: {100 * first:.2f}% before, {100 * last:.2f}% now.", style="yellow")
-    if objective and _is_larger(records[-1].test.objective, records[0].test.objective):
-        change = f"{records[0].test.objective:.4f} before, {records[-1].test.objective:.4f} now"
+    first, last, majority = rounds[0].test, rounds[-1].test, record.references["majority"].accuracy
+    if last.accuracy < first.accuracy and not objective:
+        change = f"{100 * first.accuracy:.2f}% before, {100 * last.accuracy:.2f}% now"
+        advice = _advice_of_refits(directory)
+        out.print(f"The model got worse: {change}{advice}.", style="yellow", soft_wrap=True)
+    if objective and _is_larger(last.objective, first.objective):
+        change = f"{first.objective:.4f} before, {last.objective:.4f} now"
         out.print(f"The objective got worse on the test rows: {change}.", style="yellow")
-    if last < references["majority"].accuracy:
-        out.print(_majority_warning(identity, references["majority"].accuracy), style="yellow")
+    if last.accuracy < majority:
+        out.print(_majority_warning(identity, majority), style="yellow")
+
+
+def _advice_of_refits(directory: RunDirectory) -> str:
+    """Where labels were chosen by influences alone, real refits would have shown what they do to V."""
+    strategy = directory.config["strategy"]
+    if directory.identity.strategy not in INFLUENCES_ALONE or strategy.get("rerank"):
+        return ""
+    return "; strategy=salutary_greedy strategy.rerank=20 adds only what really lowers the validation loss"
 
 
 def early_end(last: Round, planned: object) -> str:

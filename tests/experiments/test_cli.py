@@ -478,3 +478,15 @@ def test_summary_says_that_uncertainty_measures_coincide(strategy, told, salutar
     assert ("entropy, margin, uncertainty are one strategy" in " ".join(out.split())) == told
     _, out, _ = salutary_run("dataset=digits", f"strategy={strategy}", "rounds=1")
     assert "one strategy" not in out
+
+
+@pytest.mark.parametrize(
+    "settings, is_advised",
+    [("strategy=salutary_greedy rounds=2", True), ("strategy=salutary strategy.rerank=20", False)],
+)
+def test_where_influences_alone_did_harm_refits_are_advised(settings, is_advised, salutary_run):
+    """Digits with a weak penalty: labels by first-order influences are mostly wrong."""
+    _, out, _ = salutary_run("dataset=digits", "protocol=standard", "seed=1", *settings.split())
+    advice = "; strategy=salutary_greedy strategy.rerank=20 adds only what really lowers the validation loss."
+    assert "The model got worse: 87.22% before, " in out
+    assert (advice in out) == is_advised
