@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
-from salutary.analysis.layout import legend, panels, set_title
+from salutary.analysis.layout import leftmost, legend, panels, set_title, set_xlabel
 from salutary.analysis.style import GREY
 from salutary.system.pictures import BLACK, BLUE, GREEN, ORANGE, PURPLE, VERMILLION
 
@@ -58,6 +59,8 @@ def draw(rows: pd.DataFrame) -> Figure:
     for axis, (key, cell) in zip(axes, cells, strict=True):
         _panel(axis, cell, marks)
         set_title(axis, f"{key[2].replace('_', ' ')}, n_V = {key[3]:g}")
+    for axis in leftmost(axes):
+        axis.set_ylabel("accuracy")
     handles = [Line2D([], [], label=label(name), **mark) for name, mark in marks.items()]
     legend(figure, axes, handles)
     return figure
@@ -70,8 +73,8 @@ def _panel(axis: Axes, cell: pd.DataFrame, marks: dict[str, dict]) -> None:
         (x, y), (across, up) = means.loc[name], errors.loc[name]
         axis.errorbar(x, y, up, across, elinewidth=0.5, **marks[str(name)])
     better = "higher" if cell["higher_is_better"].iloc[0] else "lower"
-    axis.set_xlabel(f"{cell['figure'].iloc[0].replace('_', ' ')} ({better} is better)")
-    axis.set_ylabel("accuracy")
+    axis.xaxis.set_major_locator(MaxNLocator(4))
+    set_xlabel(axis, f"{cell['figure'].iloc[0].replace('_', ' ')}\n({better} is better)")
 
 
 def _marks(rows: pd.DataFrame) -> dict[str, dict]:

@@ -57,7 +57,7 @@ def set_title(axis: Axes, text: str, note: str = "") -> None:
 
 def set_xlabel(axis: Axes, text: str) -> None:
     """The label below a panel, in as many lines as its width needs."""
-    width = 0.9 * axis.get_figure().get_figwidth() / axis.get_gridspec().ncols
+    width = 0.8 * axis.get_figure().get_figwidth() / axis.get_gridspec().ncols
     axis.set_xlabel(wrapped(text, width, text_size("axes.labelsize")))
 
 
