@@ -17,7 +17,7 @@ from salutary.analysis.layout import leftmost, legend, panels, set_title, withou
 from salutary.analysis.learning_curves import AXES, over_seeds, points
 from salutary.analysis.metrics import ACCURACY, Metric
 from salutary.analysis.paper import DATASETS
-from salutary.analysis.style import GREY, Look, in_order, label, looks
+from salutary.analysis.style import GREY, Look, by_numbers, in_order, label, looks
 
 # Lines that are told apart by a setting; the first is alone where nothing differs.
 DASHES = ("-.", "--", ":", (0, (8, 2, 1, 2, 1, 2)), (0, (1, 4)), (0, (10, 5)))
@@ -183,4 +183,4 @@ def datasets_in_order(datasets: Iterable[str], first: Sequence[str] = ()) -> lis
     """Data sets as the paper orders them, then others by name; those that stand ``first`` before all."""
     names = set(datasets)
     known = [name for name in dict.fromkeys([*first, *DATASETS]) if name in names]
-    return [*known, *sorted(names - {*known})]
+    return [*known, *sorted(names - {*known}, key=by_numbers)]

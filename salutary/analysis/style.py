@@ -7,6 +7,7 @@ marker, so a figure can be read without colours. Sizes are matplotlib's settings
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -197,6 +198,14 @@ def label(strategy: str) -> str:
 
 
 def in_order(strategies: Iterable[str]) -> list[str]:
-    """Strategies in the order of LOOKS, then the others by name."""
+    """Strategies in the order of LOOKS, then the others by name, numbers in names by size."""
     places = {name: place for place, name in enumerate(LOOKS)}
-    return sorted(set(strategies), key=lambda name: (places.get(base_name(name), len(places)), name))
+    return sorted(
+        set(strategies), key=lambda name: (places.get(base_name(name), len(places)), by_numbers(name))
+    )
+
+
+def by_numbers(name: str) -> list[str | float]:
+    """For sorting: ``s9`` before ``s10``, ``C=0.25`` before ``C=0.5``."""
+    parts = re.split(r"(\d+(?:\.\d+)?)", name)  # every second one is a number
+    return [float(part) if place % 2 else part for place, part in enumerate(parts)]

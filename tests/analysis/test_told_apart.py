@@ -224,6 +224,8 @@ def test_looks_of_one_strategy_in_several_settings():
     ways = [(each.color, each.linestyle, each.marker) for each in found.values()]
     assert len(set(ways)) == len(ways)
     assert in_order(["z", "salutary", "badge"]) == ["badge", "salutary", "z"]
+    settings = [f"s{i} (C={C})" for i in (2, 10) for C in (0.25, 0.5, 3)]
+    assert in_order(sorted(settings)) == settings
 
 
 def test_majority_classes_that_differ_are_both_in_the_title():
