@@ -30,10 +30,8 @@ from salutary.tables.findings import (
 from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
 from salutary.tables.messages import first_row, quoted, shown, where
-from salutary.tables.picture_features import ImageEncoder
 from salutary.tables.reading import Reading
 from salutary.tables.schema import Schema, require_apart
-from salutary.tables.text_features import TextEncoder
 from salutary.tables.texts import each_to_text
 
 # The columns of the tables that are written, which an id cannot be called.
@@ -115,16 +113,23 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
         name: column for name, column in settings.fixed.items() if name != "id" or column not in pictures
     }
     require_apart(apart, settings.lists)
-    encoders = _encoders(settings, device)
+    encoder = image_encoder = None
+    if pictures:
+        image_encoder = images.encoder_of(settings.image_encoder, settings.cache_dir, device)
+    if settings.text or settings.pair:
+        encoder = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
     fixed = [column for column in settings.fixed.values() if column]
     labeled.check(fixed)
     frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])
     frame, answered = with_answers(frame, settings, labeled)
     classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
     _check_id_name(settings.id, classes)
-    schema = _schema(frame, labeled, settings)
+    others = {column for column in fixed if column not in pictures}
+    if settings.group and settings.group in settings.ignore and settings.group in frame:
+        others.add(settings.group)
+    schema = _schema(frame, labeled, others, settings.lists)
     converted = schema.convert(frame, labeled.path, labeled.reading, labeled.folder)
-    features = Features.fit(schema, converted, *encoders)
+    features = Features.fit(schema, converted, encoder, image_encoder)
     reader = _Reader(settings.target, settings.id, classes, features, device)
     everywhere = [*schema.used, *(c for c in fixed if c not in (settings.source, *schema.images))]
     everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
@@ -134,7 +139,16 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
         name: reader.part(frames[name], table, groups.numbers_of.get(name) if groups else None)
         for name, table in tables.items()
     }
-    findings = _findings(frame, labeled, reader, settings)
+    findings = [
+        *left_out_findings(schema, labeled.path, settings.ignore),
+        *column_findings(frame, schema, labeled.path, labeled.reading, settings.named),
+        *text_findings(frame, schema, labeled.path, texts.chosen(settings.encoder)),
+        *reader.findings,
+        *texts.findings(features, settings.encoder),
+        *texts.pace(features.encoder),
+        *images.findings(features),
+        *images.pace(features),
+    ]
     sources = None
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
@@ -149,42 +163,15 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     return inputs
 
 
-def _encoders(settings: LabelSettings, device: Device) -> tuple[TextEncoder | None, ImageEncoder | None]:
-    """Of the columns of texts and of pictures, None where there are none."""
-    of_texts = of_images = None
-    if settings.images:
-        of_images = images.encoder_of(settings.image_encoder, settings.cache_dir, device)
-    if settings.text or settings.pair:
-        of_texts = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
-    return of_texts, of_images
-
-
-def _schema(frame: pd.DataFrame, labeled: TableFile, settings: LabelSettings) -> Schema:
-    """Of the features: all columns but those with a role, and a group that is to be ignored."""
-    roles = {column for column in settings.fixed.values() if column} - {*settings.images}
-    only_groups = {settings.group} & {*settings.ignore} & {*frame.columns}
+def _schema(frame: pd.DataFrame, labeled: TableFile, others: set[str], lists: dict[str, list[str]]) -> Schema:
+    """Of the features: all columns but the ``others``; ``lists``: what columns are said to be."""
     return Schema.of(
-        frame.drop(columns=[*roles, *only_groups]),
+        frame.drop(columns=[*others]),
         labeled.path,
-        **{name: labeled.vectors.expanded(columns) for name, columns in settings.lists.items()},
+        **{name: labeled.vectors.expanded(columns) for name, columns in lists.items()},
         reading=labeled.reading,
         unusable=labeled.unusable,
     )
-
-
-def _findings(frame: pd.DataFrame, labeled: TableFile, reader: _Reader, settings: LabelSettings) -> list[str]:
-    """What is to be told of the columns of the labelled rows, of all rows read, and of the encoders."""
-    features, path = reader.features, labeled.path
-    return [
-        *left_out_findings(features.schema, path, settings.ignore),
-        *column_findings(frame, features.schema, path, labeled.reading, settings.named),
-        *text_findings(frame, features.schema, path, texts.chosen(settings.encoder)),
-        *reader.findings,
-        *texts.findings(features, settings.encoder),
-        *texts.pace(features.encoder),
-        *images.findings(features),
-        *images.pace(features),
-    ]
 
 
 @dataclass(frozen=True)

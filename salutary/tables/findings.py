@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from salutary.tables.kinds import FREE_TEXT, are_codes
 from salutary.tables.messages import as_setting, first_row, quoted, shown, where
 from salutary.tables.proposals import settings_that_read
 from salutary.tables.reading import Reading
-from salutary.tables.schema import FREE_TEXT, Schema, are_codes
+from salutary.tables.schema import Schema
 from salutary.tables.texts import as_text, is_text
 
 # Columns that a line names.
