@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from salutary.engine.soft_labels import POOL_ROWS
-from salutary.errors import Interruption, SalutaryError
 from salutary.labeling import backends, images, outputs, terminal
 from salutary.labeling.aim import Aim
 from salutary.labeling.asking import LOOKED_AT, Questions
@@ -78,7 +77,7 @@ def label_pool(
         state = State(settings.partial, command | made_by, files, settings.check_free)
         if state.doubt:
             terminal.tell([f"{settings.path} starts over: {state.doubt}"])
-        try:
+        with state.until_written():
             pool = backend.encoded(table, inputs, settings, device, state.folder) if table else None
             pool = without(pool, inputs.answered) if pool else None
             labelling = Labelling(settings, inputs, pool, remedying)
@@ -88,15 +87,6 @@ def label_pool(
                 result = replace(result, asked=asked)
             state.writes()
             Writer(settings, command, read, inputs, table, pool, result, model).write()
-        except Interruption:
-            raise
-        except SalutaryError:  # trying again would find the same; what was interrupted stays, to go on with
-            state.remove()
-            raise
-        except Exception as error:
-            state.failed(error)
-            raise
-        state.remove()
     terminal.summarise(result, settings)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
 
-from salutary.errors import SalutaryError
+from salutary.errors import Interruption, SalutaryError
 from salutary.labeling.labeler import LabelRound
 from salutary.labeling.track import Picks
 from salutary.system import __version__
@@ -82,10 +83,24 @@ class State:
             done.append(_read(file, len(done)))
         return tuple(done)
 
-    def failed(self, error: Exception) -> None:
-        """No round is trusted any more if a class of the user's raised the error."""
-        if self._code.raised(error):
-            self._code.forget()
+    @contextlib.contextmanager
+    def until_written(self) -> Iterator[None]:
+        """The folder goes when all is written, and with a mistake in the files, which trying again would find
+        again. It stays for whatever else stops the labelling; but no round is trusted any more if a class of
+        the user's raised the error.
+        """
+        try:
+            yield
+        except Interruption:
+            raise
+        except SalutaryError:
+            self.remove()
+            raise
+        except Exception as error:
+            if self._code.raised(error):
+                self._code.forget()
+            raise
+        self.remove()
 
     def remove(self) -> None:
         remove_folder(self.folder)
