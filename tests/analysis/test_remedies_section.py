@@ -91,7 +91,7 @@ def test_of_one_seed_nothing_is_sure(losses):
     one = losses.xs(0, level="seed", drop_level=False)
     assert remedies._size(one) == "12 cells, of one seed each: nothing is surely better or worse."
     assert remedies.verdicts(one).map(lambda text: text.count("(0)")).eq(2).all(axis=None)
-    assert remedies._size(losses) == "12 cells, 4 to 4 seeds each."
+    assert remedies._size(losses) == "12 cells, 4 seeds each."
 
 
 def test_a_remedy_of_some_situations_alone(losses):
@@ -138,3 +138,13 @@ def test_losses_of_each_table(losses):
     assert [*table.index[:2]] == ["Bank, clean", "Bank, symmetric"] and len(table) == 6
     here = losses.xs("symmetric").xs("wine", level="dataset")["average"].mean()
     assert table.loc["Wine, symmetric", "average (handed over)"] == f"{here:.3f}"
+
+
+def test_the_lowest_loss_of_each_situation_is_bold(losses):
+    lines = [line.split("|")[1:-1] for line in remedies._by_situation(losses).splitlines()]
+    table = pd.DataFrame(lines[2:], columns=lines[0]).set_index(lines[0][0]).map(str.strip)
+    means = losses.groupby(level=remedies.CELL).mean().groupby(level="situation").mean()
+    for situation, lowest in zip(means.index, means.min(axis=1), strict=True):
+        (column,) = (name for name in table if name.strip().replace("\\", "") == situation)
+        bold = table.loc[table[column].str.fullmatch(r"\*\*[\d.]+\*\*"), column]
+        assert [float(text.strip("*")) for text in bold] == [round(lowest, 3)]

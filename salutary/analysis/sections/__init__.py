@@ -225,9 +225,14 @@ def surely(n: int, n_seeds: int) -> str:
     return f" ({n} surely)" if n_seeds > 1 else ""
 
 
-def markdown_table(rows: pd.DataFrame) -> str:
-    """A Markdown table of texts, which may hold `code`; the index is the first column."""
-    table = rows.astype(object).fillna("").map(plain).rename(index=plain, columns=plain)
+def markdown_table(rows: pd.DataFrame, bold: pd.DataFrame | None = None) -> str:
+    """A Markdown table of texts, which may hold `code`; the index is the first column. ``bold``: which cells
+    are.
+    """
+    table = rows.astype(object).fillna("").map(plain)
+    if bold is not None:
+        table = table.mask(bold, "**" + table.astype(str) + "**")
+    table = table.rename(index=plain, columns=plain)
     names = {"index": plain(rows.index.name), "columns": plain(rows.columns.name)}
     return table.rename_axis(**names).to_markdown(disable_numparse=True)
 

@@ -127,7 +127,8 @@ def _size(losses: pd.DataFrame) -> str:
     seeds = losses.groupby(level=CELL).size()
     if seeds.max() == 1:
         return f"{len(seeds)} cells, of one seed each: nothing is surely better or worse."
-    return f"{len(seeds)} cells, {seeds.min()} to {seeds.max()} seeds each."
+    n = f"{seeds.min()} to {seeds.max()}" if seeds.min() < seeds.max() else seeds.max()
+    return f"{len(seeds)} cells, {n} seeds each."
 
 
 def _in_order(table: pd.DataFrame) -> pd.DataFrame:
@@ -140,12 +141,10 @@ def _means(losses: pd.DataFrame) -> pd.DataFrame:
 
 
 def _by_situation(losses: pd.DataFrame) -> str:
-    table = _means(losses)
-    best = table.idxmin(axis=1)
+    """The lowest of each situation is bold."""
+    table = _means(losses).T.rename(index=NAMES).rename_axis(index="", columns="")
     texts = table.map("{:.3f}".format, na_action="ignore")
-    for situation, name in best.items():
-        texts.loc[situation, name] = f"**{texts.loc[situation, name]}**"
-    return markdown_table(texts.T.rename(index=NAMES).rename_axis(index="", columns=""))
+    return markdown_table(texts, bold=table.eq(table.min()))
 
 
 def every(losses: pd.DataFrame, held_out: pd.DataFrame) -> str:
