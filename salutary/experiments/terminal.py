@@ -105,9 +105,11 @@ def summarise(directory: RunDirectory, record: Finished) -> None:
 
 
 def _advice_of_refits(directory: RunDirectory) -> str:
-    """Where labels were chosen by influences alone, real refits would have shown what they do to V."""
-    strategy = directory.config["strategy"]
-    if directory.identity.strategy not in INFLUENCES_ALONE or strategy.get("rerank"):
+    """Where labels were chosen by influences alone, real refits would have shown what they do to V; those of
+    a network's surrogate would not.
+    """
+    identity, strategy = directory.identity, directory.config["strategy"]
+    if identity.strategy not in INFLUENCES_ALONE or identity.model != "logistic" or strategy.get("rerank"):
         return ""
     return "; strategy=salutary_greedy strategy.rerank=20 adds only what really lowers the validation loss"
 
