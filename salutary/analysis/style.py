@@ -205,7 +205,7 @@ def in_order(strategies: Iterable[str]) -> list[str]:
     )
 
 
-def by_numbers(name: str) -> list[str | float]:
-    """For sorting: ``s9`` before ``s10``, ``C=0.25`` before ``C=0.5``."""
+def by_numbers(name: str) -> tuple[list[str | float], str]:
+    """For sorting: ``s9`` before ``s10``, ``C=0.25`` before ``C=0.5``, ``s01`` before ``s1``."""
     parts = re.split(r"(\d+(?:\.\d+)?)", name)  # every second one is a number
-    return [float(part) if place % 2 else part for place, part in enumerate(parts)]
+    return [float(part) if place % 2 else part for place, part in enumerate(parts)], name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -139,16 +140,7 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
         name: reader.part(frames[name], table, groups.numbers_of.get(name) if groups else None)
         for name, table in tables.items()
     }
-    findings = [
-        *left_out_findings(schema, labeled.path, settings.ignore),
-        *column_findings(frame, schema, labeled.path, labeled.reading, settings.named),
-        *text_findings(frame, schema, labeled.path, texts.chosen(settings.encoder)),
-        *reader.findings,
-        *texts.findings(features, settings.encoder),
-        *texts.pace(features.encoder),
-        *images.findings(features),
-        *images.pace(features),
-    ]
+    findings = reader.told(frame, labeled, settings.ignore, settings.named, settings.encoder)
     sources = None
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
@@ -197,6 +189,22 @@ class _Reader:
         numbers = None if groups is None else self.device.labels(groups)
         rows = Rows(self.device.features(X).double(), self.device.labels(y), numbers)
         return LabelledFile(rows, ids, path, table)
+
+    def told(
+        self, frame: pd.DataFrame, labeled: TableFile, ignore: list[str], named: Collection[str], encoder: str
+    ) -> list[str]:
+        """What is to be told of the labelled rows' columns, of all rows read, and of the encoders."""
+        features, path = self.features, labeled.path
+        return [
+            *left_out_findings(features.schema, path, ignore),
+            *column_findings(frame, features.schema, path, labeled.reading, named),
+            *text_findings(frame, features.schema, path, texts.chosen(encoder)),
+            *self.findings,
+            *texts.findings(features, encoder),
+            *texts.pace(features.encoder),
+            *images.findings(features),
+            *images.pace(features),
+        ]
 
     def _note(
         self, frame: pd.DataFrame, converted: pd.DataFrame, features: Features, table: TableFile

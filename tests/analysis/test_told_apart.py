@@ -226,6 +226,8 @@ def test_looks_of_one_strategy_in_several_settings():
     assert in_order(["z", "salutary", "badge"]) == ["badge", "salutary", "z"]
     settings = [f"s{i} (C={C})" for i in (2, 10) for C in (0.25, 0.5, 3)]
     assert in_order(sorted(settings)) == settings
+    alike = [f"s{'0' * i}1" for i in range(5, -1, -1)]
+    assert in_order(alike) == in_order(alike[::-1]) == sorted(alike)
 
 
 def test_majority_classes_that_differ_are_both_in_the_title():
