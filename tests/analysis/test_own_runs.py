@@ -223,7 +223,7 @@ BAD = {
     "where=model.l2 = 1": "where=model.l2 = 1: ",
     "where=seed > 9": "where=seed > 9: none of 18 runs",
     "where=@pd": "where=@pd: ",
-    "elsewhere": "one folder of records, not 2: outputs, elsewhere",
+    "elsewhere": "one folder of records, not 2: outputs, elsewhere; name the one that they are in",
 }
 
 

@@ -72,7 +72,9 @@ def kill_at(number: int, how: str):
 
 
 # Before a write is after the last one, but for what is computed between them.
-@pytest.mark.parametrize("how", [pytest.param("before", marks=pytest.mark.slow), "half", "after"])
+@pytest.mark.parametrize(
+    "how", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("before", "half")), "after"]
+)
 def test_killed_at_every_write(how, undisturbed_run, tmp_path):
     for number in range(1, 100):
         folder = tmp_path / str(number)
@@ -170,7 +172,7 @@ def test_full_disk(undisturbed, tmp_path):
 def test_interrupted_by_hand(launcher, tmp_path):
     """What was in flight may end; no other job is started."""
     name, *settings = launcher
-    command = ["-m", "dataset=digits", "strategy=salutary_greedy", "seed=range(50)"]
+    command = ["-m", "dataset=digits", "strategy=salutary_greedy", "folds=0", "seed=range(50)"]
     process = subprocess.Popen(
         [sys.executable, "-m", "salutary", *command, f"hydra/launcher={name}", *settings],
         cwd=tmp_path,
@@ -188,7 +190,7 @@ def test_interrupted_by_hand(launcher, tmp_path):
     out, err = process.communicate(timeout=60)
     assert process.returncode == 130, out + err
     assert "interrupted: 50 jobs: " in out
-    again = "salutary-run -m dataset=digits strategy=salutary_greedy 'seed=range(50)'"
+    again = "salutary-run -m dataset=digits strategy=salutary_greedy folds=0 'seed=range(50)'"
     assert f"The same command goes on:\n  {again}" in out
     workers = 1 if name == "basic" else 2
     assert states.count("finished") >= 1 and states.count("running") < 50

@@ -169,6 +169,7 @@ def test_a_fit_within_two_others():
             scores(nested, arguments(N + 1, 60))
 
 
+@pytest.mark.slow
 def test_in_other_processes():
     with pytest.raises(SalutaryError, match="X_pool came with 60 rows"):
         cross_val_score(

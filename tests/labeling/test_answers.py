@@ -58,7 +58,7 @@ def test_the_file(asked, files):
     assert files.patient[facts["rows"]].tolist() == frame.patient.tolist()
 
 
-@pytest.mark.parametrize("name", ["patient", "row"])
+@pytest.mark.parametrize("name", ["patient", pytest.param("row", marks=pytest.mark.slow)])
 def test_answers_are_rows_that_moved(asked, files, name):
     """As if they had stood in the labelled file, and not in the pool."""
     ids = ["id=patient"] if name == "patient" else ["ignore=[patient]"]

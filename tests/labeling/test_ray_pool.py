@@ -187,6 +187,7 @@ def test_what_was_interrupted_goes_on(ray, pool_tables, monkeypatch):
     same(label("pool=parts", "backend=ray"), expected)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_costs_its_blocks_only(ray, pool_tables, monkeypatch, tmp_path):
     expected, mark, mapped = label("pool=parts"), tmp_path / "pid", clusters.Cluster.mapped
     done = tmp_path / "done"

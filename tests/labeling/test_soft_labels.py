@@ -91,7 +91,8 @@ def test_a_table_in_parquet_has_the_same(label, files):
     pd.testing.assert_frame_equal(pd.read_parquet("p.parquet"), expected, check_dtype=False)
 
 
-@pytest.mark.parametrize("last", [1, *(pytest.param(each, marks=pytest.mark.slow) for each in (0, 2))])
+@pytest.mark.slow
+@pytest.mark.parametrize("last", [0, 1, 2])
 def test_an_interrupted_labelling_ends_as_an_undisturbed_one(label, salutary_label, files, monkeypatch, last):
     label("remedies=false")
     expected = (files / "l.csv").read_bytes()

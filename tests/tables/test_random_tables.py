@@ -136,7 +136,7 @@ SHARED = {
 }
 
 
-@settings(max_examples=30, **SHARED)
+@settings(max_examples=20, **SHARED)
 @given(tables())
 def test_random_tables(fast_pages, drawn):
     """Trees, which take longest, are in the slow one."""
