@@ -101,8 +101,8 @@ def parsed(
             options[name_here], typed[name_here] = value, name
     if len(folders) > 1:
         raise SalutaryError(
-            f"one folder of records, not {len(folders)}: {', '.join(folders)}; name the one that they are in: "
-            "records are read at any depth"
+            f"one folder of records, not {len(folders)}: {', '.join(folders)}; name the one that they are in:"
+            " records are read at any depth"
         )
     checked = _checked(options, typed)
     if checked.figure and checked.of_own_runs:

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 
 from salutary.labeling.asking import Questions
-from salutary.labeling.pool import rows_of
 from salutary.tables.files import TableFile
 from salutary.tables.labels import Classes
 from salutary.tables.messages import shown
+from salutary.tables.picked_rows import rows_of
 
 NAME = "ask.csv"
 FALL, ERROR = "expected_fall", "standard_error"

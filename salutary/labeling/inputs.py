@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.labeling import images, texts
+from salutary.labeling import ids, images, texts
 from salutary.labeling.answers import with_answers
 from salutary.labeling.mapping import LINEAR_MAPPING, Mapping
 from salutary.labeling.settings import LabelSettings
@@ -30,19 +30,8 @@ from salutary.tables.findings import (
 )
 from salutary.tables.groups import Groups
 from salutary.tables.labels import Classes
-from salutary.tables.messages import first_row, quoted, shown, where
+from salutary.tables.messages import shown, where
 from salutary.tables.reading import Reading
-from salutary.tables.schema import Schema, require_apart
-from salutary.tables.texts import each_to_text
-
-# The columns of the tables that are written, which an id cannot be called.
-WRITTEN = (
-    *("row", "label", "influence", "prediction", "probability", "round", "rank", "true_label"),
-    *("harm", "standard_error", "suggested_label", "gain", "source", "wrong_probability", "likely_label"),
-    "soft_weight",
-)
-# Those of each class are called KIND_CLASS.
-KINDS = ("influence", "probability", "soft_label")
 
 
 @dataclass(frozen=True)
@@ -94,6 +83,14 @@ class Inputs:
             setattr(found, name, replace(part, rows=mapping.rows(part.rows)))
         return found
 
+    def id_hashes(self, column: str) -> Iterator[tuple[str | Path, np.ndarray]]:
+        """Of each file its path, and 64 bits of each id but those of answers, which the pool has; of none
+        where the ids are pictures, which are relative to each file's folder.
+        """
+        for part in self.parts.values():
+            if part.ids is not None and column not in self.features.schema.images:
+                yield part.path, pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
+
     @property
     def parts(self) -> dict[str, LabelledFile]:
         """Those there are, by setting."""
@@ -109,38 +106,28 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     tables = {
         name: images.opened(name, settings) for name in settings.files if name not in ("pool", "answers")
     }
-    labeled, pictures = tables["labeled"], settings.images
-    apart = {
-        name: column for name, column in settings.fixed.items() if name != "id" or column not in pictures
-    }
-    require_apart(apart, settings.lists)
+    labeled, columns = tables["labeled"], settings.columns
+    columns.require_apart()
     encoder = image_encoder = None
-    if pictures:
+    if settings.images:
         image_encoder = images.encoder_of(settings.image_encoder, settings.cache_dir, device)
     if settings.text or settings.pair:
         encoder = texts.encoder_of(settings.encoder, settings.max_length, settings.cache_dir, device)
-    fixed = [column for column in settings.fixed.values() if column]
-    labeled.check(fixed)
-    frame = labeled.read_all_but([each for each in settings.ignore if each != settings.group])
-    frame, answered = with_answers(frame, settings, labeled)
+    frame, answered = with_answers(columns.read(labeled), settings, labeled)
     classes = Classes.of(frame[settings.target], labeled.path, settings.decimal)
-    _check_id_name(settings.id, classes)
-    others = {column for column in fixed if column not in pictures}
-    if settings.group and settings.group in settings.ignore and settings.group in frame:
-        others.add(settings.group)
-    schema = _schema(frame, labeled, others, settings.lists)
+    ids.check_name(settings.id, classes.names)
+    schema = columns.schema(frame, labeled)
     converted = schema.convert(frame, labeled.path, labeled.reading, labeled.folder)
     features = Features.fit(schema, converted, encoder, image_encoder)
-    reader = _Reader(settings.target, settings.id, classes, features, device)
-    everywhere = [*schema.used, *(c for c in fixed if c not in (settings.source, *schema.images))]
-    everywhere += [settings.group] if settings.group and settings.group not in everywhere else []
-    frames = {name: frame if table is labeled else table.read(everywhere) for name, table in tables.items()}
+    wanted = columns.of_all(schema)
+    frames = {name: frame if table is labeled else table.read(wanted) for name, table in tables.items()}
     groups = _groups(frames, settings.group, settings.group_edges, settings.reading)
+    reader = _Reader(settings.target, settings.id, classes, features, device)
     parts = {
         name: reader.part(frames[name], table, groups.numbers_of.get(name) if groups else None)
         for name, table in tables.items()
     }
-    findings = reader.told(frame, labeled, settings.ignore, settings.named, settings.encoder)
+    findings = reader.told(frame, labeled, settings.ignore, columns.named, settings.encoder)
     sources = None
     if settings.source:
         sources = Sources.of(frame[settings.source], labeled.reading, device)
@@ -150,20 +137,11 @@ def read_inputs(settings: LabelSettings, device: Device) -> Inputs:
     names = groups.names if groups else ()
     inputs = Inputs(features, classes, *roles, findings, sources, names, answered=answered)
     _check_classes(inputs, settings.target)
-    if settings.id not in pictures:  # which are relative to each file's folder
-        _check_apart(inputs, settings.id)
+    if settings.id and not columns.ids_are_pictures:
+        ids.check_apart(
+            ((each.path, each.ids) for each in parts.values() if each.ids is not None), settings.id
+        )
     return inputs
-
-
-def _schema(frame: pd.DataFrame, labeled: TableFile, others: set[str], lists: dict[str, list[str]]) -> Schema:
-    """Of the features: all columns but the ``others``; ``lists``: what columns are said to be."""
-    return Schema.of(
-        frame.drop(columns=[*others]),
-        labeled.path,
-        **{name: labeled.vectors.expanded(columns) for name, columns in lists.items()},
-        reading=labeled.reading,
-        unusable=labeled.unusable,
-    )
 
 
 @dataclass(frozen=True)
@@ -183,12 +161,12 @@ class _Reader:
         y = self.classes.encode(frame[self.target], path)
         converted = features.schema.convert(frame, path, table.reading, table.folder)
         X = features.transform(converted, path)
-        ids = checked_ids(frame[self.id], path) if self.id else None
+        names = ids.checked(frame[self.id], path) if self.id else None
         self._note(frame, converted, features, table)
         self.features.unseen.update(features.unseen)
         numbers = None if groups is None else self.device.labels(groups)
         rows = Rows(self.device.features(X).double(), self.device.labels(y), numbers)
-        return LabelledFile(rows, ids, path, table)
+        return LabelledFile(rows, names, path, table)
 
     def told(
         self, frame: pd.DataFrame, labeled: TableFile, ignore: list[str], named: Collection[str], encoder: str
@@ -236,43 +214,9 @@ def _groups(
     return _GroupsOfFiles(groups.names, dict(zip(values, np.split(groups.numbers, ends[:-1]), strict=True)))
 
 
-def _check_id_name(name: str | None, classes: Classes) -> None:
-    """Raises SalutaryError for the name of a column that is written beside the id."""
-    of_classes = [f"{kind}_{each}" for each in classes.names for kind in KINDS]
-    if name in (*WRITTEN, *of_classes):
-        raise SalutaryError(
-            f"id={shown(name)}: a column of the labels that are written has this name, rename it"
-        )
-
-
-def checked_ids(values: pd.Series, path: str | Path) -> np.ndarray:
-    """Ids as text; raises SalutaryError, naming the row, for one that is missing or there twice."""
-    ids = each_to_text(values)
-    if ids.isna().any():
-        raise SalutaryError(f"{where(path, values.name, first_row(ids.isna()))}: there is no id")
-    twice = ids.duplicated()
-    if twice.any():
-        row = first_row(twice)
-        raise SalutaryError(f"{where(path, values.name, row)}: the id {quoted(ids[row])} is there twice")
-    return ids.to_numpy(object)
-
-
 def _check_classes(inputs: Inputs, target: str) -> None:
     """Raises SalutaryError if the validation rows hold a single class."""
     present = list(inputs.validation.counts)
     if len(present) < 2:
         problem = f"all rows are of the single class {shown(inputs.classes.names[present[0]])}"
         raise SalutaryError(f"{where(inputs.validation.path, target)}: {problem}")
-
-
-def _check_apart(inputs: Inputs, column: str | None) -> None:
-    """Raises SalutaryError for an id that is in two of the files."""
-    seen: dict[str, str | Path] = {}
-    for part in inputs.parts.values():
-        if part.ids is None:
-            continue
-        for row, name in enumerate(part.ids):
-            if name in seen:
-                problem = f"the id {quoted(name)} is also in {seen[name]}"
-                raise SalutaryError(f"{where(part.path, column, row)}: {problem}")
-        seen |= dict.fromkeys(part.ids, part.path)

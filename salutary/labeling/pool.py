@@ -14,22 +14,18 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NoReturn
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from salutary.errors import SalutaryError
-from salutary.labeling import images, texts
+from salutary.labeling import ids, images, texts
 from salutary.labeling.inputs import Inputs
 from salutary.system.files import named, write_atomic
 from salutary.system.progress import counting_bar
 from salutary.tables.arrow_files import ArrowFiles
 from salutary.tables.files import TableFile
 from salutary.tables.findings import Findings
-from salutary.tables.messages import first_row, quoted, where
-from salutary.tables.picked_rows import rows_of as rows_of
-from salutary.tables.texts import each_to_text
 
 if TYPE_CHECKING:
     import pyarrow
@@ -229,7 +225,7 @@ def _write(
             file.write(features.transform(converted, table.path, np.float32).data)
             found.add(block, converted, schema)
             if id_column:
-                hashes.append(id_hashes(block[id_column], table.path))
+                hashes.append(ids.hashes_of(block[id_column], table.path))
             n += len(block)
             advance(len(block))
         if not n:
@@ -239,7 +235,7 @@ def _write(
         file.flush()
         os.fsync(file.fileno())
     if id_column:
-        _check_ids(np.concatenate(hashes), table, inputs, id_column)
+        ids.check_hashes(np.concatenate(hashes), table, id_column, inputs.id_hashes(id_column))
     findings = [*found.lines(), *features.findings(table.path), *images.skipped(table)]
     findings += [*texts.pace(features.encoder), *images.pace(features)]
     about = {"rows": n, "unseen": dict(features.unseen), "findings": findings}
@@ -250,50 +246,3 @@ def write_header(file: IO[bytes], n: int, width: int, dtype: type = np.float32) 
     """The head of a .npy file; NumPy pads it such that it has the same length for any n."""
     shape = {"descr": np.dtype(dtype).str, "fortran_order": False, "shape": (n, width)}
     np.lib.format.write_array_header_1_0(file, shape)
-
-
-def id_hashes(values: pd.Series, path: str | Path) -> np.ndarray:
-    """64 bits of each id: millions of texts would not fit into little memory."""
-    ids = each_to_text(values)
-    if ids.isna().any():
-        raise SalutaryError(f"{where(path, values.name, first_row(ids.isna()))}: there is no id")
-    return pd.util.hash_array(ids.to_numpy(object), categorize=False)
-
-
-def _check_ids(hashes: np.ndarray, table: TableFile, inputs: Inputs, id_column: str) -> None:
-    """Raises SalutaryError for an id that is there twice, or also in another file."""
-    ascending = np.sort(hashes)
-    if (ascending[1:] == ascending[:-1]).any():
-        told_twice(table, id_column, _first_twice(hashes))
-    for path, ids in ids_elsewhere(inputs, id_column):
-        places = np.searchsorted(ascending, ids).clip(max=len(ascending) - 1)
-        twice = ids[ascending[places] == ids]
-        if len(twice):
-            told_twice(table, id_column, int(np.flatnonzero(np.isin(hashes, twice))[0]), path)
-
-
-def ids_elsewhere(inputs: Inputs, id_column: str) -> Iterator[tuple[str | Path, np.ndarray]]:
-    """Of each other file its name and the hashes of its ids."""
-    for part in inputs.parts.values():
-        if part.ids is not None and id_column not in inputs.features.schema.images:
-            yield part.path, pd.util.hash_array(part.ids[: len(part.ids) - part.n_answers])
-
-
-def told_twice(table: TableFile, id_column: str, place: int, other: str | Path | None = None) -> NoReturn:
-    """Raises SalutaryError for the id at a place of the pool, which is there twice, or also in the file
-    ``other``.
-    """
-    row = int(table.numbers(np.array([place]))[0])
-    where_else = "there twice" if other is None else f"also in {other}"
-    problem = f"the id {quoted(_id(table, id_column, row))} is {where_else}"
-    raise SalutaryError(f"{where(table.path, id_column, row)}: {problem}")
-
-
-def _first_twice(hashes: np.ndarray) -> int:
-    """The first row whose id has been there before."""
-    order = np.argsort(hashes, kind="stable")
-    return int(order[1:][hashes[order][1:] == hashes[order][:-1]].min())
-
-
-def _id(table: TableFile, column: str, row: int) -> str:
-    return each_to_text(rows_of(table, [column], np.array([row]))[column]).iloc[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from salutary.errors import SalutaryError
+from salutary.labeling.columns import Columns
 from salutary.labeling.exports.kinds import EXPORTS, check_exports
 from salutary.labeling.on_ray.rules import LOCAL, RAY, are_parts, check_backend, copied
 from salutary.labeling.stopping import Stopping
@@ -40,6 +41,7 @@ FILES = {
     "answers": Text("a file of pool rows with labels, such as a filled ask.csv"),
 }
 COLUMNS = Texts("a list of columns such as [age,city]")
+KINDS_OF_COLUMNS = ("numeric", "categorical", "ignore", "text", "pair", "images")
 RULES = {
     "audit": Flag(),
     "force": Flag(),
@@ -62,12 +64,7 @@ RULES = {
     "remedies": Worded(Flag() | Texts(""), "true, false or a list of remedies such as [labeled]"),
     "combine": Text("average, best or the name of a model"),
     "features": Choice(*KINDS, AUTO),
-    "numeric": COLUMNS,
-    "categorical": COLUMNS,
-    "ignore": COLUMNS,
-    "text": COLUMNS,
-    "pair": COLUMNS,
-    "images": COLUMNS,
+    **dict.fromkeys(KINDS_OF_COLUMNS, COLUMNS),
     "image_encoder": Text("efficientnet_lite0, or a folder or Hub name of a model"),
     "skip_bad": Flag(),
     "encoder": Text("auto, minilm, tfidf, or a folder or Hub name of a model"),
@@ -153,7 +150,7 @@ class LabelSettings:
         self._check_ask()
         if self.group_edges and not self.group:
             raise SalutaryError("group_edges needs group, a column of numbers")
-        if self.group and self.group in self.fixed.values():
+        if self.group and self.group in self.columns.fixed.values():
             raise SalutaryError(f"group={self.group} has a task of its own: it is the target, id or source")
         if self.folds == 1:
             raise SalutaryError("folds must be 0, for no cross-fitting, or at least 2")
@@ -214,20 +211,10 @@ class LabelSettings:
         return Stopping(self.rounds, self.patience, self.max_labels, self.min_influence, self.max_seconds)
 
     @property
-    def fixed(self) -> dict[str, str | None]:
-        """The columns with a task of their own, by setting."""
-        return {"target": self.target, "id": self.id, "source": self.source}
-
-    @property
-    def lists(self) -> dict[str, list[str]]:
-        """The columns whose values are said to be of a kind, by setting."""
-        texts = {"text": self.text, "pair": self.pair, "images": self.images}
-        return {"numeric": self.numeric, "categorical": self.categorical, "ignore": self.ignore, **texts}
-
-    @property
-    def named(self) -> list[str]:
-        """The columns of the lists."""
-        return [column for columns in self.lists.values() for column in columns]
+    def columns(self) -> Columns:
+        """The tasks of columns."""
+        kinds = {name: getattr(self, name) for name in KINDS_OF_COLUMNS}
+        return Columns(self.target, self.id, self.source, self.group, kinds)
 
     @property
     def files(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ from salutary.labeling.exports.rows import PoolRows
 from salutary.labeling.handed import to_sklearn
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.judging import Judged
-from salutary.labeling.pool import EncodedPool, rows_of
+from salutary.labeling.pool import EncodedPool
 from salutary.labeling.predictions import write_predictions
 from salutary.labeling.remaining import in_file, whole
 from salutary.labeling.result import Result
@@ -37,6 +37,7 @@ from salutary.system import __version__
 from salutary.system.files import whole_folder, write_atomic
 from salutary.system.urls import public
 from salutary.tables.files import TableFile
+from salutary.tables.picked_rows import rows_of
 from salutary.tables.places import Place
 from salutary.tables.texts import to_texts
 from salutary.tables.trusted_types import SPLINES, TRUSTED, untrusted_types

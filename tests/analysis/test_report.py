@@ -387,14 +387,8 @@ def test_one_mixed_folder_does_not_stop_the_report(salutary_run, tmp_path, monke
 
 def test_nothing_but_mixed_runs_is_still_a_page(salutary_run, tmp_path, monkeypatch, capsys):
     for l2 in (1, 2):
-        salutary_run(
-            "experiment=scaling",
-            "dataset=breast_cancer",
-            "strategy=random",
-            "n_pool=50",
-            "study.repeats=1",
-            f"model.l2={l2}",
-        )
+        settings = ("dataset=breast_cancer", "strategy=random", "n_pool=50", "study.repeats=1")
+        salutary_run("experiment=scaling", *settings, f"model.l2={l2}")
     status, _ = command_line(monkeypatch, capsys, report.report, "outputs", "-o", "page")
     assert status == 0 and "**Not drawn**" in (tmp_path / "page" / "report.md").read_text()
 

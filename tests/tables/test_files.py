@@ -6,13 +6,13 @@ import pytest
 from written_tables import FORMS, mixed_rows, one_line, written
 
 from salutary.errors import SalutaryError
-from salutary.labeling.pool import rows_of
 from salutary.tables import csv_file, table_file
 from salutary.tables.features import Features
 from salutary.tables.files import open_table
 from salutary.tables.labels import Classes
 from salutary.tables.messages import listed, quoted, shown, where
 from salutary.tables.numbers import to_numbers
+from salutary.tables.picked_rows import rows_of
 from salutary.tables.schema import Schema
 from salutary.tables.texts import to_texts
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from salutary.labeling.ids import told_twice
 from salutary.labeling.inputs import Inputs
 from salutary.labeling.on_ray.cluster import Cluster
 from salutary.labeling.on_ray.steps import chunks_of
-from salutary.labeling.pool import ids_elsewhere, told_twice
 from salutary.tables.table_file import TableFile
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def check(
     dealt = ray.remote(_dealt).options(num_returns=n)
     buckets = [dealt.remote(n, ref) for ref in refs]
     buckets = [each if n > 1 else [each] for each in buckets]
-    elsewhere = [*ids_elsewhere(inputs, id_column)]
+    elsewhere = [*inputs.id_hashes(id_column)]
     search = ray.remote(_first_twice)
     others = ray.put([hashes for _, hashes in elsewhere])
     found = [search.remote(others, *(each[place] for each in buckets)) for place in range(n)]

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from salutary.labeling import images, texts
+from salutary.labeling import ids, images, texts
 from salutary.labeling.on_ray import facts
 from salutary.labeling.on_ray.cluster import Shared
-from salutary.labeling.pool import id_hashes
 from salutary.labeling.predictions import ids_of
 from salutary.labeling.settings import LabelSettings
 from salutary.system.files import directory, locked
@@ -165,7 +164,9 @@ def _chunk(plan: Plan, blocks: list[pd.DataFrame]) -> pyarrow.Table:
         start += len(block)
     columns = {"numbers": numbers, "X": X}
     if settings.id:
-        columns["hashes"] = np.concatenate([id_hashes(block[settings.id], table.path) for block in blocks])
+        columns["hashes"] = np.concatenate(
+            [ids.hashes_of(block[settings.id], table.path) for block in blocks]
+        )
     values: dict = {name: as_bytes(array) for name, array in columns.items()}
     if settings.id and plan.with_ids:
         values["ids"] = _pickled(pd.concat([ids_of(block[settings.id]).astype(object) for block in blocks]))
