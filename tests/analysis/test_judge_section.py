@@ -47,6 +47,13 @@ def test_one_seed_and_no_labels_leave_no_gaps_in_the_text():
     assert not shown.map(lambda cell: "nan" in cell).any(axis=None)
 
 
+def test_ways_stand_in_their_order_whatever_that_of_the_runs():
+    names = ["random, true labels", "l2 = auto", "l2 = 50", "l2 = 100", "l2 = 100, second_order", "judge"]
+    for shuffled in (names, names[::-1], sorted(names)):
+        table = compared(pd.DataFrame([run(0, name, 80.0, 85.0) for name in shuffled]))
+        assert table.loc["mnist_small"].index.tolist() == names
+
+
 def test_penalties_are_counted():
     assert penalties(RUNS).loc["mnist_small"].to_dict() == {"100": "2", "none": "1"}
 

@@ -9,6 +9,7 @@ from scipy import stats
 from salutary.analysis import paper
 from salutary.analysis.curves import datasets_in_order
 from salutary.analysis.sections import Records, Section, dataset_name, markdown_table, span
+from salutary.analysis.style import by_numbers
 from salutary.experiments.runs import last_rounds
 
 TITLE = "Networks that label by themselves"
@@ -102,6 +103,7 @@ def compared(ends: pd.DataFrame) -> pd.DataFrame:
     """
     bought = ends[ends["way"] == RANDOM].set_index(["dataset", "seed"])["end"]
     rows = {}
+    ends = ends.sort_values("way", key=lambda ways: ways.map(_place), kind="stable")
     for (dataset, name), runs in ends.groupby(["dataset", "way"], sort=False):
         beyond = runs.set_index(["dataset", "seed"])["end"] - bought
         error = 100 * np.sqrt(runs["start"] / 100 * (1 - runs["start"] / 100) / N_TEST)
@@ -114,6 +116,11 @@ def compared(ends: pd.DataFrame) -> pd.DataFrame:
             "surely worse": int((runs["gain"] < -error).sum()),
         }
     return pd.DataFrame.from_dict(rows, "index").rename_axis(["dataset", "way"])
+
+
+def _place(name: str) -> tuple:
+    """For sorting ways: bought labels, penalties ascending after auto, trial runs."""
+    return name == JUDGE, name != RANDOM, "auto" not in name, by_numbers(name)
 
 
 def _paired(gaps: pd.Series, name: str) -> dict[str, float]:
