@@ -160,4 +160,5 @@ def penalties(ends: pd.DataFrame) -> pd.DataFrame:
     """How often the judge chose which penalty; none where no trial run spoke for one."""
     judged = ends[ends["way"] == JUDGE]
     names = judged["l2"].map("{:g}".format).where(judged["n_added"] > 0, "none")
-    return pd.crosstab(judged["dataset"], names).astype(str).rename_axis(index="", columns="")
+    found = pd.crosstab(judged["dataset"], names).astype(str).rename_axis(index="", columns="")
+    return found[sorted(found, key=by_numbers)]
